@@ -1,0 +1,22 @@
+"""Luigi task chains as a service."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+__all__ = ["Client", "NectarLocalTask", "NectarS3Task", "NectarTask"]
+
+# Loaded when asked for: the web must not load Luigi, nor a chain's child Flask.
+_HOMES = {
+    "NectarTask": "datanectar.util.nectartask",
+    "NectarLocalTask": "datanectar.util.localtask",
+    "NectarS3Task": "datanectar.util.s3task",
+    "Client": "datanectar.client",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'datanectar' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

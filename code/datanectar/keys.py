@@ -1,0 +1,140 @@
+"""Identity: the key under which a task's result, log and parameters are kept.
+
+A key reads ``chains/<type>/<chain>/<Task>/<md5>``. The md5 is of the significant parameters as
+JSON, or of the run date for a task that has none (see :func:`digest_source`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from datanectar.errors import BadRequest, KeyUndefined
+
+#: The environment variable that holds a run's own time, so that every process of it agrees.
+RUN_TIME_VARIABLE = "DATANECTAR_RUN_TIME"
+
+#: What a type, a chain module or a task may be called to have a route and a key.
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,199}\Z")
+#: What a file beside a result may be called. No separator, no leading dot.
+FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}\Z")
+
+_MD5 = re.compile(r"[0-9a-f]{32}\Z")
+_FREQUENCY_FORMATS = {"day": "%Y-%m-%d", "hour": "%Y-%m-%d %H"}
+#: A default ``repr`` shows a memory address: such a value differs in every process.
+_ADDRESS = re.compile(r"<.* at 0x[0-9a-fA-F]+>")
+
+PARAMS_FILE = "params.txt"
+LOG_FILE = "log"
+DEFAULT_OUTPUT = "out.txt"
+
+
+@dataclass(frozen=True, order=True)
+class Key:
+    """One task with one set of significant parameters."""
+
+    type: str
+    chain: str
+    task: str
+    md5: str
+
+    def __str__(self) -> str:
+        return f"chains/{self.type}/{self.chain}/{self.task}/{self.md5}"
+
+    @property
+    def family_prefix(self) -> str:
+        """The folder of all keys of this task, with a trailing slash."""
+        return f"chains/{self.type}/{self.chain}/{self.task}/"
+
+    def file(self, name: str) -> str:
+        """Return the path of the file ``name`` under this key, relative to the store's root."""
+        if not FILE_NAME.match(name):
+            raise BadRequest(f"{name!r} is not a file name that a key can hold.")
+        return f"{self}/{name}"
+
+
+def parse_key(text: str) -> Key:
+    """Return the key that ``text`` spells, ``chains/<type>/<chain>/<Task>/<md5>``.
+
+    Raises:
+        BadRequest: when ``text`` is anything else.
+    """
+    parts = text.strip("/").split("/") if len(text) < 1000 else []
+    if len(parts) == 5 and parts[0] == "chains" and _MD5.match(parts[4]):
+        if all(NAME.match(part) for part in parts[1:4]):
+            return Key(*parts[1:])
+    raise BadRequest(
+        f"{text[:200]!r} is not a key. A key reads chains/<type>/<chain>/<Task>/<md5>, "
+        "with the 32 lower-case hex digits that a POST's status_url ends in."
+    )
+
+
+def parse_target(text: str) -> tuple[Key, str | None]:
+    """Return the key and, if ``text`` goes on behind it, the file: ``<key>/out.txt``.
+
+    Raises:
+        BadRequest: when either is malformed.
+    """
+    head, _, name = text.strip("/").rpartition("/")
+    if head.count("/") != 4:
+        return parse_key(text), None
+    if not FILE_NAME.match(name):
+        raise BadRequest(f"{name[:200]!r} is not a file name that a key can hold.")
+    return parse_key(head), name
+
+
+def digest_source(
+    params: Mapping[str, str], *, frequency: str, version: str | None, run_time: datetime
+) -> str:
+    """Return the text whose md5 is the key's last part.
+
+    Args:
+        params: the significant parameters as ``luigi.Task.to_str_params`` gives them.
+        frequency: ``day``, ``hour`` or ``once``; counts only for a task without parameters.
+        version: the class's ``version``, or None when it has none.
+        run_time: the moment that the run was accepted.
+
+    Raises:
+        KeyUndefined: when a value has no stable text, or the frequency is unknown.
+    """
+    for name, value in params.items():
+        if not isinstance(value, str):
+            raise KeyUndefined(
+                f"Parameter {name!r} serialises to {type(value).__name__}, not to text: "
+                "let its serialize() return a string."
+            )
+        if _ADDRESS.search(value):
+            raise KeyUndefined(
+                f"Parameter {name!r} has no stable text ({value[:80]}): "
+                "use a Luigi parameter type that can serialise it."
+            )
+    hashed: dict[str, Any] = dict(params)
+    if version is not None:
+        hashed["version"] = str(version)
+    if params or frequency == "once":
+        return json.dumps(hashed, sort_keys=True)
+    if frequency not in _FREQUENCY_FORMATS:
+        raise KeyUndefined(f"frequency is {frequency!r}; it can be 'day', 'hour' or 'once'.")
+    moment = run_time.strftime(_FREQUENCY_FORMATS[frequency])
+    return moment if version is None else json.dumps({"date": moment, **hashed}, sort_keys=True)
+
+
+def digest(text: str) -> str:
+    """Return the md5 of ``text`` as 32 hex digits. It names a folder and guards nothing."""
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+
+
+def run_time() -> datetime:
+    """Return the moment that stands for the whole run, fixed at the first call in a process tree.
+
+    A run child finds it in the environment, as the request was answered with it; a plain ``luigi``
+    command fixes it at its first task. Naive, in the server's local time.
+    """
+    text = os.environ.setdefault(RUN_TIME_VARIABLE, datetime.now().isoformat(timespec="seconds"))
+    return datetime.fromisoformat(text)

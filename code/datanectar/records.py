@@ -1,0 +1,299 @@
+"""What crosses a process or lies in the run store: frozen dataclasses with nothing live in them.
+
+They travel as JSON (:func:`encode`, :func:`decode`), never as pickles: a child that runs an
+author's code must not be able to make its parent run anything.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import typing
+from dataclasses import dataclass, field
+from typing import Any
+
+PENDING = "PENDING"
+RUNNING = "RUNNING"
+DONE = "DONE"
+FAILED = "FAILED"
+DISABLED = "DISABLED"
+CANCELLED = "CANCELLED"
+UNKNOWN = "UNKNOWN"
+
+#: A run in one of these is still to end.
+ACTIVE = (PENDING, RUNNING)
+#: A run in one of these will not change any more.
+ENDED = (DONE, FAILED, CANCELLED)
+
+
+# --- what a chain offers -------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter of a task, as ``GET /api/chains`` shows it."""
+
+    name: str
+    type: str
+    required: bool
+    default: str | None = None
+    description: str | None = None
+    choices: list[str] | None = None
+    significant: bool = True
+    private: bool = False
+    optional: bool = False
+
+
+@dataclass(frozen=True)
+class Task:
+    """One task class of a chain."""
+
+    name: str
+    doc: str
+    parameters: list[Parameter] = field(default_factory=list)
+    schedule: str | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Chain:
+    """One chain file: its tasks, or why it has none.
+
+    ``sources`` are the project's files that its import read, each with its time (ns) and size
+    (bytes): when none has changed, neither has this record.
+    """
+
+    type: str
+    name: str
+    path: str
+    doc: str = ""
+    tasks: list[Task] = field(default_factory=list)
+    error: str | None = None
+    sources: list[tuple[str, int, int]] = field(default_factory=list)
+
+
+# --- jobs for a child, and its answers -----------------------------------------------------
+
+
+@dataclass(frozen=True)
+class DescribeJob:
+    """Import one chain file and describe it; the answer is a :class:`Chain`."""
+
+    type: str
+    chain: str
+
+
+@dataclass(frozen=True)
+class ResolveJob:
+    """Turn a request's raw parameters into a task and its key; the answer: :class:`Resolution`."""
+
+    type: str
+    chain: str
+    task: str
+    raw: dict[str, Any]
+    run_time: str
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """A request understood: what will run, and under which key.
+
+    ``complete`` is None when the storage can tell by looking for ``output``; a task with an
+    ``output()`` or ``complete()`` of its own has answered for itself.
+    """
+
+    key: str
+    task_id: str
+    params: dict[str, str]
+    public_params: dict[str, str]
+    defaulted: list[str]
+    source: str
+    run_time: str
+    storage: str
+    output: str | None
+    complete: bool | None = None
+    width: int = 1
+    run_timeout: float | None = None
+
+
+@dataclass(frozen=True)
+class RunJob:
+    """Build the root task and all it requires; the answers: reports, then an :class:`Outcome`."""
+
+    run_id: str
+    attempt: int
+    type: str
+    chain: str
+    task: str
+    params: dict[str, str]
+    run_time: str
+    key: str
+    spool: str
+    member: int = 0
+
+
+@dataclass(frozen=True)
+class ShipJob:
+    """Copy the spooled logs of an attempt to the store; ``final`` when nothing will be added."""
+
+    spool: str
+    final: bool
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """The answer to a :class:`ShipJob`: how many logs were copied."""
+
+    count: int
+
+
+@dataclass(frozen=True)
+class TaskReport:
+    """What a run child has just told luigid, or been told by it, about one task of its graph.
+
+    Fields that are None say nothing new.
+    """
+
+    task_id: str
+    key: str | None = None
+    family: str | None = None
+    status: str | None = None
+    requires: list[str] | None = None
+    started: float | None = None
+    finished: float | None = None
+    error: str | None = None
+    progress: int | None = None
+    message: str | None = None
+    tracking_url: str | None = None
+
+
+@dataclass(frozen=True)
+class SchedulerReport:
+    """luigid could be reached again, or could not."""
+
+    reachable: bool
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run child's work ended: ``status`` is DONE or FAILED."""
+
+    status: str
+    error: str | None = None
+    traceback: str | None = None
+    failed_key: str | None = None
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A child's answer when it could not do its job: an error class by name, and its words."""
+
+    error: str
+    message: str
+    fields: dict[str, str] = field(default_factory=dict)
+
+
+# --- runs ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class NewRun:
+    """A run that is about to be accepted."""
+
+    type: str
+    chain: str
+    task: str
+    resolution: Resolution
+    trigger: str = "http"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run as the store has it. Times are Unix stamps in seconds, UTC."""
+
+    id: str
+    key: str
+    type: str
+    chain: str
+    task: str
+    task_id: str
+    params: dict[str, str]
+    public_params: dict[str, str]
+    run_time: str
+    storage: str
+    output: str | None
+    status: str
+    attempt: int
+    created: float
+    trigger: str
+    width: int = 1
+    run_timeout: float | None = None
+    started: float | None = None
+    finished: float | None = None
+    owner: str | None = None
+    error: str | None = None
+    traceback: str | None = None
+    failed_key: str | None = None
+    cancel_requested: bool = False
+    scheduler_reachable: bool = True
+    child_pid: int | None = None
+    child_started: float | None = None
+
+
+@dataclass(frozen=True)
+class TaskRow:
+    """One task of a run's graph as the store has it."""
+
+    run_id: str
+    task_id: str
+    key: str | None
+    family: str
+    status: str
+    requires: list[str]
+    started: float | None = None
+    finished: float | None = None
+    error: str | None = None
+    progress: int | None = None
+    message: str | None = None
+    tracking_url: str | None = None
+
+
+# --- travelling ----------------------------------------------------------------------------
+
+_KINDS: dict[str, type] = {
+    cls.__name__: cls
+    for cls in (
+        DescribeJob, ResolveJob, RunJob, ShipJob,
+        Chain, Resolution, Shipped, TaskReport, SchedulerReport, Outcome, Refusal,
+    )
+}  # fmt: skip
+
+
+def encode(record: Any) -> bytes:
+    """Return ``record`` as one line of JSON that :func:`decode` reads."""
+    return json.dumps([type(record).__name__, dataclasses.asdict(record)]).encode() + b"\n"
+
+
+def decode(line: bytes) -> Any:
+    """Return the record that :func:`encode` wrote.
+
+    Raises:
+        ValueError: when the line is not one of ours; it may come from a child gone wild.
+    """
+    try:
+        kind, content = json.loads(line)
+        return _build(_KINDS[kind], content)
+    except (TypeError, KeyError, AttributeError) as problem:
+        raise ValueError(f"not a record: {line[:200]!r}") from problem
+
+
+def _build(cls: type, content: dict[str, Any]) -> Any:
+    hints = typing.get_type_hints(cls)
+    return cls(**{name: _value(hints[name], value) for name, value in content.items()})
+
+
+def _value(hint: Any, value: Any) -> Any:
+    inner = typing.get_args(hint)
+    if typing.get_origin(hint) is list and inner and dataclasses.is_dataclass(inner[0]):
+        return [_build(typing.cast(type, inner[0]), item) for item in value]
+    return value

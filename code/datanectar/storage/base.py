@@ -1,0 +1,124 @@
+"""The contract of a result store: files under keys, each whole or not there at all."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from datanectar.keys import Key
+
+
+@dataclass(frozen=True)
+class FileInfo:
+    """What a store knows of one file: its name, its size in bytes, its time as a Unix stamp."""
+
+    name: str
+    size: int
+    modified: float
+
+
+@dataclass(frozen=True)
+class Link:
+    """A URL of a file, and for how many seconds it holds (None: as long as the file)."""
+
+    url: str
+    expires_in: int | None
+
+
+class Storage(abc.ABC):
+    """A place for results. Every method takes a :class:`~datanectar.keys.Key` and a file name.
+
+    A file written appears whole or not at all, whatever dies while it is written. Methods raise
+    :class:`~datanectar.errors.StorageError` when the store refuses or can't be reached, and
+    :class:`~datanectar.errors.NotFound` only where they say so.
+    """
+
+    #: How the store is named in records: ``local`` or ``s3``.
+    name: str
+
+    @abc.abstractmethod
+    def exists(self, key: Key, file: str) -> bool:
+        """Tell whether the file is there. One request at most; "not allowed" is an error."""
+
+    @abc.abstractmethod
+    def info(self, key: Key, file: str) -> FileInfo | None:
+        """Return size and time of the file, or None when it is not there."""
+
+    @abc.abstractmethod
+    def list_files(self, key: Key) -> list[FileInfo]:
+        """Return the files under the key, by name."""
+
+    @abc.abstractmethod
+    def list_family(self, key: Key, file: str) -> set[str]:
+        """Return the md5 of every key of this key's task whose ``file`` is there, by one listing."""
+
+    @abc.abstractmethod
+    def open_write(self, key: Key, file: str, *, binary: bool = False) -> IO[Any]:
+        """Return a file object whose content appears under the key when it is closed.
+
+        Leaving its ``with`` block by an exception publishes nothing and leaves nothing behind.
+        Memory used does not grow with what is written. Text is UTF-8, newlines as written.
+        """
+
+    @abc.abstractmethod
+    def open_read(self, key: Key, file: str, *, binary: bool = False) -> IO[Any]:
+        """Return a file object that streams the content.
+
+        Raises:
+            NotFound: when the file is not there.
+        """
+
+    @abc.abstractmethod
+    def read_chunks(self, key: Key, file: str, start: int = 0) -> Iterator[bytes]:
+        """Yield the content from byte ``start`` on, in pieces of at most 1 MiB.
+
+        Raises:
+            NotFound: when the file is not there; at the call, not at the first piece.
+        """
+
+    @abc.abstractmethod
+    def put_file(self, key: Key, file: str, source: Path) -> None:
+        """Copy the local file ``source`` into the store."""
+
+    @abc.abstractmethod
+    def rename(self, key: Key, old: str, new: str) -> None:
+        """Give a file of the key another name.
+
+        Raises:
+            NotFound: when there is no file ``old``.
+        """
+
+    @abc.abstractmethod
+    def delete(self, key: Key, file: str) -> bool:
+        """Delete the file; return whether it was there."""
+
+    @abc.abstractmethod
+    def prepare(self) -> None:
+        """Make the store ready at start: the folder or the bucket, if it is missing and may be made.
+
+        Raises:
+            StartupError: when it can't be used, in one line that says what to do.
+        """
+
+    def put_bytes(self, key: Key, file: str, content: bytes) -> None:
+        """Write ``content`` as the file."""
+        with self.open_write(key, file, binary=True) as stream:
+            stream.write(content)
+
+
+def next_attempt_name(names: set[str], file: str) -> str:
+    """Return the name that an earlier attempt's file moves to: ``log.1``, then ``log.2``..."""
+    number = 1
+    while f"{file}.{number}" in names:
+        number += 1
+    return f"{file}.{number}"
+
+
+def keep_earlier(storage: Storage, key: Key, file: str) -> None:
+    """Move the file, if it is there, beside itself as an earlier attempt's."""
+    if storage.exists(key, file):
+        names = {info.name for info in storage.list_files(key)}
+        storage.rename(key, file, next_attempt_name(names, file))

@@ -1,0 +1,33 @@
+"""Installs datanectar from ``code/``; the tools' settings are in ``pyproject.toml``."""
+
+from setuptools import find_namespace_packages, setup
+
+setup(
+    name="datanectar",
+    version="1.0.0",
+    description="Luigi task chains as a service: typed HTTP routes, results by key, live status.",
+    license="MIT",
+    python_requires=">=3.10",
+    package_dir={"": "code"},
+    packages=find_namespace_packages("code", include=["datanectar", "datanectar.*"]),
+    package_data={"datanectar": ["py.typed", "luigid.cfg", "**/*.html", "**/*.css", "**/*.js", "**/*.txt"]},
+    install_requires=[
+        "alembic>=1.13",
+        "boto3>=1.36",
+        "click>=8.1",
+        "flask>=3.0",
+        "gunicorn>=23",
+        "huey>=3.5",
+        "luigi>=3.8,<4",
+        "psutil>=5.9",
+        "requests>=2.31",
+        "rich>=13",
+        "sqlalchemy>=2.0.30",
+    ],
+    extras_require={
+        "postgres": ["psycopg[binary]>=3.2"],
+        "redis": ["redis>=5"],
+        "examples": ["matplotlib>=3.8", "scikit-learn>=1.4"],
+    },
+    entry_points={"console_scripts": ["datanectar = datanectar.cli:main"]},
+)
