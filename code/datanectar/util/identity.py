@@ -1,0 +1,78 @@
+"""Which chain a task class belongs to, and the key of a task instance; for any ``luigi.Task``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import luigi
+
+from datanectar import keys
+from datanectar.errors import KeyUndefined
+from datanectar.keys import NAME, Key
+
+
+def class_option(cls: type[luigi.Task], name: str, default: Any) -> Any:
+    """Return the class attribute ``name``, or ``default`` when it is missing or a parameter.
+
+    An author's ``version = luigi.Parameter()`` is a parameter of theirs, not our ``version``.
+    """
+    value = getattr(cls, name, default)
+    return default if isinstance(value, luigi.Parameter) else value
+
+
+def chain_of(cls: type[luigi.Task]) -> tuple[str, str]:
+    """Return type and chain module of a task class.
+
+    Raises:
+        KeyUndefined: when the class is not defined in ``chains/<type>/<name>_chain.py``.
+    """
+    parts = _module_name(cls).split(".")
+    if len(parts) == 3 and parts[0] == "chains" and all(NAME.match(part) for part in parts):
+        return parts[1], parts[2]
+    raise KeyUndefined(
+        f"{cls.__module__}.{cls.__qualname__} has no key: a task's class must be defined in "
+        "chains/<type>/<name>_chain.py."
+    )
+
+
+def _module_name(cls: type[luigi.Task]) -> str:
+    if cls.__module__ != "__main__":
+        return cls.__module__
+    file = getattr(sys.modules["__main__"], "__file__", None) or ""
+    return ".".join(Path(file).absolute().with_suffix("").parts[-3:])
+
+
+def text_params(task: luigi.Task) -> dict[str, str]:
+    """Return every parameter of the task as text, private ones too: enough to make it again.
+
+    Luigi's own ``to_str_params`` leaves private parameters out (task.py ``Task.to_str_params``).
+    """
+    by_name = dict(task.get_params())
+    return {name: by_name[name].serialize(value) for name, value in task.param_kwargs.items()}
+
+
+def public_params(task: luigi.Task) -> dict[str, str]:
+    """Return the parameters that may be shown: no hidden, no private ones."""
+    return dict(task.to_str_params(only_public=True))
+
+
+def digest_source(task: luigi.Task) -> str:
+    """Return the text whose md5 ends the task's key (see :func:`datanectar.keys.digest_source`)."""
+    cls = type(task)
+    return keys.digest_source(
+        task.to_str_params(only_significant=True),
+        frequency=class_option(cls, "frequency", "day"),
+        version=class_option(cls, "version", None),
+        run_time=keys.run_time(),
+    )
+
+
+def key_of(task: luigi.Task) -> Key:
+    """Return the key of the task.
+
+    Raises:
+        KeyUndefined: when it can't be computed in full.
+    """
+    return Key(*chain_of(type(task)), type(task).__name__, keys.digest(digest_source(task)))

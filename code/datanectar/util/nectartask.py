@@ -1,0 +1,61 @@
+"""The base class of tasks: a key, an output under it, and the options a chain's author may set."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import luigi
+
+from datanectar.keys import DEFAULT_OUTPUT, Key
+from datanectar.settings import current
+from datanectar.storage.select import default_name, storage_named
+from datanectar.util.identity import key_of
+from datanectar.util.target import NectarTarget
+
+
+class NectarTask(luigi.Task):
+    """A Luigi task whose result lies under its key, in the store that ``ENV`` picks.
+
+    On a laptop (``ENV`` unset or ``local``) that is ``local_targets/``, elsewhere the bucket
+    ``<ENV>.<PROJECT_BUCKET>``. The smallest whole example, ``code/chains/demo/greet_chain.py``::
+
+        import luigi
+        from datanectar import NectarTask
+
+        class GreetTask(NectarTask):
+            name = luigi.Parameter(default="world", description="whom to greet")
+
+            def run(self):
+                with self.output().open("w") as out:
+                    out.write(f"hello {self.name}\\n")
+    """
+
+    #: What a task without significant parameters is made anew for: ``day``, ``hour`` or ``once``.
+    frequency: ClassVar[str] = "day"
+    #: Part of the key when set: a changed method asks for new results.
+    version: ClassVar[str | None] = None
+    #: The result's file name.
+    output_name: ClassVar[str] = DEFAULT_OUTPUT
+    #: Whether the result is bytes rather than text.
+    output_binary: ClassVar[bool] = False
+    #: A cron line, ``"0 6 * * *"`` or ``"0 6 * * * Europe/Berlin"``, to run the defaults on time.
+    schedule: ClassVar[str | None] = None
+    #: Processes within one run, as ``luigi --workers``.
+    workers: ClassVar[int] = 1
+    #: Workers, on whatever hosts, that share one run's tasks.
+    width: ClassVar[int] = 1
+    #: Seconds that a whole run with this root may take; None: ``DATANECTAR_RUN_TIMEOUT``.
+    run_timeout: ClassVar[float | None] = None
+    #: The store by name; None: the one that ``ENV`` picks.
+    storage_name: ClassVar[str | None] = None
+
+    @property
+    def key(self) -> Key:
+        """The key under which the result, the log and the parameters lie."""
+        return key_of(self)
+
+    def output(self) -> NectarTarget:
+        """Return the target of this task's result."""
+        cls = type(self)
+        storage = storage_named(cls.storage_name or default_name(current()))
+        return NectarTarget(storage, self.key, cls.output_name, binary=cls.output_binary)

@@ -1,0 +1,84 @@
+"""The target that a Nectar task writes and its dependants read: one file under the task's key."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import luigi
+
+from datanectar.keys import Key
+from datanectar.storage.base import Storage
+from datanectar.storage.local import LocalStorage
+
+
+class NectarTarget(luigi.Target):
+    """One file under a key, in the store that holds it.
+
+    Args:
+        storage: the store.
+        key: the task's key.
+        file: the file's name.
+        binary: whether ``open("r")`` and ``open("w")`` deal in bytes.
+    """
+
+    def __init__(self, storage: Storage, key: Key, file: str, *, binary: bool = False) -> None:
+        self.storage = storage
+        self.key = key
+        self.file = file
+        self.binary = binary
+
+    def __str__(self) -> str:
+        return self.path
+
+    @property
+    def path(self) -> str:
+        """The local path, or ``s3://bucket/key/file``."""
+        if isinstance(self.storage, LocalStorage):
+            return str(self.storage.path(self.key, self.file))
+        return f"{self.storage.root}/{self.key.file(self.file)}"
+
+    def exists(self) -> bool:
+        """Tell whether the result is there; by one request at most."""
+        return self.storage.exists(self.key, self.file)
+
+    def open(self, mode: str = "r") -> IO[Any]:
+        """Open the result: ``r``/``w``, or ``rb``/``wb`` and ``rt``/``wt`` to name the kind.
+
+        What is written appears whole when the file is closed, and not at all when the ``with``
+        block is left by an exception.
+        """
+        kind, binary = mode[:1], self.binary
+        if mode[1:] in ("b", "t"):
+            binary = mode[1:] == "b"
+        elif mode[1:]:
+            raise ValueError(f"mode {mode!r}: a target opens as r, w, rb, wb, rt or wt")
+        if kind == "w":
+            return self.storage.open_write(self.key, self.file, binary=binary)
+        if kind == "r":
+            return self.storage.open_read(self.key, self.file, binary=binary)
+        raise ValueError(f"mode {mode!r}: a target is read or written as a whole")
+
+    @contextmanager
+    def temporary_path(self) -> Iterator[str]:
+        """Give a local path for a library that wants to write a file by itself.
+
+        What it wrote becomes the result when the block ends well::
+
+            with self.output().temporary_path() as path:
+                frame.to_parquet(path)
+        """
+        folder = Path(tempfile.mkdtemp(prefix="datanectar-"))
+        try:
+            yield str(folder / self.file)
+            self.storage.put_file(self.key, self.file, folder / self.file)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def remove(self) -> None:
+        """Delete the result, so that the next run makes it again."""
+        self.storage.delete(self.key, self.file)
