@@ -10,7 +10,9 @@ setup(
     python_requires=">=3.10",
     package_dir={"": "code"},
     packages=find_namespace_packages("code", include=["datanectar", "datanectar.*"]),
-    package_data={"datanectar": ["py.typed", "luigid.cfg", "**/*.html", "**/*.css", "**/*.js", "**/*.txt"]},
+    package_data={
+        "datanectar": ["py.typed", "luigid.cfg", "**/*.html", "**/*.css", "**/*.js", "**/*.txt"]
+    },
     install_requires=[
         "alembic>=1.13",
         "boto3>=1.36",

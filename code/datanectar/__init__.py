@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from datanectar.client import Client as Client
+    from datanectar.util.localtask import NectarLocalTask as NectarLocalTask
+    from datanectar.util.nectartask import NectarTask as NectarTask
+    from datanectar.util.s3task import NectarS3Task as NectarS3Task
 
 __all__ = ["Client", "NectarLocalTask", "NectarS3Task", "NectarTask"]
 
