@@ -95,6 +95,13 @@ class Settings:
     s3_public_endpoint: str = _setting("DATANECTAR_S3_PUBLIC_ENDPOINT", "", "the S3 endpoint for URLs handed to clients, when it differs from the one used inside")
     node: str = _setting("DATANECTAR_NODE", lambda s: socket.gethostname(), "this host's name among the workers")
 
+    def environ(self) -> dict[str, str]:
+        """Return the variables that make :func:`load` return these settings again."""
+        return {
+            field.metadata["variable"]: _spell(getattr(self, field.name))
+            for field in dataclasses.fields(self)
+        }
+
     @property
     def is_local(self) -> bool:
         """Whether ``NectarTask`` keeps its results on this disk."""
@@ -114,6 +121,10 @@ class Settings:
     def on_loopback(self) -> bool:
         """Whether only this machine can reach the app."""
         return self.host.startswith(_LOOPBACK)
+
+
+def _spell(value: Any) -> str:
+    return " ".join(value) if isinstance(value, tuple) else str(value)
 
 
 def _queue_beside(database_url: str, state: Path) -> str:

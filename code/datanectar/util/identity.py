@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import luigi
+from luigi.parameter import OptionalParameterMixin
 
 from datanectar import keys
 from datanectar.errors import KeyUndefined
@@ -45,12 +46,17 @@ def _module_name(cls: type[luigi.Task]) -> str:
 
 
 def text_params(task: luigi.Task) -> dict[str, str]:
-    """Return every parameter of the task as text, private ones too: enough to make it again.
+    """Return the task's parameters as text, private ones too: enough to make it again.
 
-    Luigi's own ``to_str_params`` leaves private parameters out (task.py ``Task.to_str_params``).
+    Luigi's own ``to_str_params`` leaves private parameters out (task.py ``Task.to_str_params``). A
+    None where the type has no text for it (``IntParameter(default=None)``) stays the default's.
     """
     by_name = dict(task.get_params())
-    return {name: by_name[name].serialize(value) for name, value in task.param_kwargs.items()}
+    return {
+        name: by_name[name].serialize(value)
+        for name, value in task.param_kwargs.items()
+        if value is not None or isinstance(by_name[name], OptionalParameterMixin)
+    }
 
 
 def public_params(task: luigi.Task) -> dict[str, str]:

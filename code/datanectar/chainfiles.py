@@ -1,0 +1,58 @@
+"""Which chain files a project has. Looks at names only and never imports one."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from datanectar.keys import NAME
+
+#: What the name of a chain file ends in.
+CHAIN_SUFFIX = "_chain.py"
+
+
+@dataclass(frozen=True, order=True)
+class ChainFile:
+    """A chain by its place. ``problem`` says why it can't be served, when its name can't."""
+
+    type: str
+    name: str
+    path: Path
+    problem: str | None = None
+
+
+def find_chains(chains: Path) -> list[ChainFile]:
+    """Return every ``<type>/<name>_chain.py`` below ``chains``, in order of type and name."""
+    found = []
+    for folder in _folders(chains):
+        with os.scandir(folder.path) as entries:
+            names = [entry.name for entry in entries if entry.name.endswith(CHAIN_SUFFIX)]
+        found += [_chain_file(folder.name, name, Path(folder.path) / name) for name in names]
+    return sorted(found)
+
+
+def chain_path(chains: Path, type: str, name: str) -> Path | None:
+    """Return the file of one chain, or None when there is none of that name."""
+    if not (NAME.match(type) and NAME.match(name) and name.endswith(CHAIN_SUFFIX[:-3])):
+        return None
+    path = chains / type / f"{name}.py"
+    return path if path.is_file() else None
+
+
+def _folders(chains: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(chains) as entries:
+            return [e for e in entries if e.is_dir() and not e.name.startswith((".", "__"))]
+    except FileNotFoundError:
+        return []
+
+
+def _chain_file(type: str, file: str, path: Path) -> ChainFile:
+    name = file[: -len(".py")]
+    bad = next((part for part in (type, name) if not NAME.match(part)), None)
+    problem = bad and (
+        f"{bad!r} can't be part of a route: use ASCII letters, digits and underscores, "
+        "and begin with a letter."
+    )
+    return ChainFile(type, name, path, problem)

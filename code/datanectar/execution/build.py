@@ -1,0 +1,216 @@
+"""Runs a root task and all it requires against luigid, and tells how that ended.
+
+How a run ended is decided by ``root.complete()`` and by what the worker told luigid, never by
+``luigi.build``'s own verdict, which is success also when another worker had the root
+(luigi/execution_summary.py ``_tasks_status``).
+"""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import sys
+import time
+import traceback
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import luigi
+import luigi.interface
+from luigi.worker import Worker
+
+from datanectar.api.api_chains import APIChainCollector
+from datanectar.errors import DatanectarError
+from datanectar.execution import log
+from datanectar.execution.rpc import RunScheduler
+from datanectar.keys import RUN_TIME_VARIABLE, parse_key
+from datanectar.records import DONE, FAILED, RUNNING, Outcome, RunJob
+from datanectar.settings import current
+from datanectar.util.identity import class_option, key_of
+
+Send = Callable[[Any], None]
+
+#: Seconds between builds while the root is in another worker's hands: first, and at most.
+_FIRST_WAIT, _LONGEST_WAIT = 0.05, 1.0
+
+
+def run(job: RunJob, send: Send) -> Outcome:
+    """Do the job in this process; reports go to ``send``, the end is returned."""
+    os.environ[RUN_TIME_VARIABLE] = job.run_time
+    spool = Path(job.spool)
+    log.begin_run_log(spool)
+    _configure_luigi()
+    try:
+        root = _make_root(job)
+        outcome = _build_until_ended(root, job, send)
+    except BaseException as problem:  # authors' code: SystemExit and KeyboardInterrupt too
+        traceback.print_exc()
+        outcome = _failure(job.key, _last_line(problem), traceback.format_exc())
+    if outcome.status == FAILED:
+        _keep_reason(job, spool)
+    return outcome
+
+
+def worker_id(run_id: str, member: int = 0) -> str:
+    """Return the id that a run's Luigi worker goes by.
+
+    A function of the run, so that a later attempt, or a canceller, can speak for a dead worker at
+    once (luigi/scheduler.py ``add_task``: who names ``worker_running`` is believed).
+    """
+    return f"run-{run_id}" if member == 0 else f"run-{run_id}-{member}"
+
+
+def _make_root(job: RunJob) -> luigi.Task:
+    cls = APIChainCollector().task_class(job.type, job.chain, job.task)
+    root = cls.from_str_params(job.params)
+    if str(key_of(root)) != job.key:
+        raise DatanectarError(
+            f"The chain has changed since this run was accepted: its key would now be "
+            f"{key_of(root)}. POST it again."
+        )
+    return root
+
+
+def _build_until_ended(root: luigi.Task, job: RunJob, send: Send) -> Outcome:
+    wait = 0.0
+    scheduler = RunScheduler(current().luigid_url, send, current().retry_delay)
+    while True:
+        try:
+            _build(root, job, scheduler)
+        finally:
+            _close_books(scheduler, worker_id(job.run_id, job.member))
+        if root.complete():
+            return Outcome(DONE)
+        failed = _first_failure(root, job, scheduler)
+        if failed is not None:
+            return failed
+        # Nothing failed, and the root is not there: another worker has it or what it needs, luigid
+        # was restarted and forgot the chain, or it holds a verdict of an earlier run against it.
+        scheduler.insist = True
+        time.sleep(wait)
+        wait = min(_LONGEST_WAIT, wait * 2 or _FIRST_WAIT)
+
+
+def _build(root: luigi.Task, job: RunJob, scheduler: RunScheduler) -> None:
+    luigi.build(
+        [root],
+        worker_scheduler_factory=_Factory(scheduler, worker_id(job.run_id, job.member)),
+        workers=max(1, int(class_option(type(root), "workers", 1))),
+        detailed_summary=True,
+    )
+
+
+class _Factory:
+    """Luigi's own seam for a scheduler and a worker (luigi/interface.py)."""
+
+    def __init__(self, scheduler: RunScheduler, worker: str) -> None:
+        self._scheduler = scheduler
+        self._worker = worker
+
+    def create_local_scheduler(self) -> RunScheduler:
+        return self._scheduler
+
+    def create_remote_scheduler(self, url: str) -> RunScheduler:
+        return self._scheduler
+
+    def create_worker(
+        self, scheduler: RunScheduler, worker_processes: int, assistant: bool = False
+    ) -> Worker:
+        return _RunWorker(
+            scheduler=scheduler,
+            worker_id=self._worker,
+            worker_processes=worker_processes,
+            keep_alive=True,
+            wait_interval=0.1,
+            wait_jitter=0.0,
+            ping_interval=5.0,
+            check_complete_on_run=True,
+            send_failure_email=False,
+            task_process_context="datanectar.execution.log.TaskLog",
+        )
+
+
+class _RunWorker(Worker):  # type: ignore[misc]
+    """Notices a task process that ends with code 0 and reports nothing, which Luigi waits for.
+
+    luigi/worker.py ``_purge_children`` takes an exit code of 0 as proof that the result is on its
+    way. It is given one more round to arrive.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._silent: set[str] = set()
+
+    def _purge_children(self) -> None:
+        super()._purge_children()
+        for task_id, process in self._running_tasks.items():
+            if process.use_multiprocessing and process.exitcode == 0:
+                if task_id in self._silent:
+                    text = "The task's process ended (exit code 0) without a result."
+                    self._task_result_queue.put((task_id, FAILED, text, [], []))
+                self._silent ^= {task_id}
+
+
+def _close_books(scheduler: RunScheduler, worker: str) -> None:
+    """Leave no task RUNNING at luigid when the worker was thrown out of its work."""
+    for task_id in [t for t, status in scheduler.statuses.items() if status == RUNNING]:
+        text = "The run ended while this task ran."
+        scheduler.add_task(worker=worker, task_id=task_id, status=FAILED, runnable=False, expl=text)
+
+
+def _first_failure(root: luigi.Task, job: RunJob, scheduler: RunScheduler) -> Outcome | None:
+    for task_id, text in scheduler.errors.items():
+        if scheduler.statuses.get(task_id) != DONE:
+            key = _key_or(scheduler.tasks.get(task_id), job.key)
+            return _failure(key, text.strip().splitlines()[-1], text)
+    missing = [scheduler.tasks[task_id] for task_id in scheduler.missing]
+    missing = [task for task in missing if not task.complete()]
+    if missing:
+        text = f"External data is missing: {', '.join(map(str, missing[:5]))}."
+        return _failure(_key_or(missing[0], job.key), text, None)
+    return None
+
+
+def _key_or(task: luigi.Task | None, otherwise: str) -> str:
+    try:
+        return str(key_of(task)) if task is not None else otherwise
+    except DatanectarError:
+        return otherwise
+
+
+def _failure(key: str, error: str, text: str | None) -> Outcome:
+    return Outcome(FAILED, error=error[:2000], traceback=text and text[-20_000:], failed_key=key)
+
+
+def _last_line(problem: BaseException) -> str:
+    if isinstance(problem, DatanectarError):
+        return problem.message
+    return traceback.format_exception_only(problem)[-1].strip()
+
+
+def _keep_reason(job: RunJob, spool: Path) -> None:
+    try:
+        cls = APIChainCollector().task_class(job.type, job.chain, job.task)
+        name = class_option(cls, "storage_name", None)
+    except DatanectarError:
+        name = None
+    storage = log.storage_named(name or log.default_name(current()))
+    log.keep_run_log(storage, parse_key(job.key), spool)
+
+
+def _configure_luigi() -> None:
+    # Named, because its default changes with Python's version; a chain's tasks need not pickle.
+    multiprocessing.set_start_method("fork", force=True)
+    warnings.filterwarnings("ignore", message=".*multi-threaded.*fork", category=DeprecationWarning)
+    config = luigi.configuration.get_config()
+    config.set("core", "no_configure_logging", "true")
+    config.set("core", "autoload_range", "false")
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logger = logging.getLogger("luigi-interface")
+    logger.handlers = [handler]
+    logger.propagate = False
+    logger.setLevel(logging.INFO)

@@ -1,0 +1,188 @@
+"""A task's log: whatever it and its subprocesses and C libraries write, taken at the descriptors.
+
+Nothing is pumped through Python: descriptors 1 and 2 are the log file itself while a task runs, so
+a log of any size costs no memory and survives the death of its writer. Local logs are written in
+place. Logs bound for S3 are spooled on this host and copied: at the task's end by the task's own
+process, meanwhile and after a violent end by :class:`~datanectar.records.ShipJob` children.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import luigi
+
+from datanectar.errors import DatanectarError, StorageError
+from datanectar.keys import LOG_FILE, PARAMS_FILE, Key
+from datanectar.records import Shipped, ShipJob
+from datanectar.settings import current
+from datanectar.storage.base import Storage, keep_earlier
+from datanectar.storage.local import LocalStorage
+from datanectar.storage.select import default_name, storage_named
+from datanectar.util.identity import class_option, key_of, public_params
+
+#: The environment variable that names the folder of the attempt that this process belongs to.
+SPOOL_VARIABLE = "DATANECTAR_SPOOL"
+#: What a run says outside its tasks: scheduling, imports, luigid's answers.
+RUN_LOG = "run.log"
+
+
+def discard_output() -> None:
+    """Send what an import prints nowhere: it belongs to no run."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    os.dup2(null, 2)
+    os.close(null)
+
+
+def begin_run_log(spool: Path) -> None:
+    """Make ``spool`` this run's folder and send all further output to its run log."""
+    spool.mkdir(parents=True, exist_ok=True)
+    os.environ[SPOOL_VARIABLE] = str(spool)
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(  # type: ignore[union-attr]
+            encoding="utf-8", errors="backslashreplace", line_buffering=True
+        )
+    _point_output_at(_append_to(spool / RUN_LOG))
+
+
+class TaskLog:
+    """Wraps the execution of one task: Luigi's ``[worker] task_process_context``.
+
+    See luigi/worker.py ``ContextManagedTaskProcess``: it is entered in the process that runs the
+    task, whichever that is. It never raises: a store that can't take a log must not fail a task.
+    """
+
+    def __init__(self, process: Any) -> None:
+        self.task: luigi.Task = process.task
+        self._stack = contextlib.ExitStack()
+
+    def __enter__(self) -> TaskLog:
+        try:
+            self._enter()
+        except Exception:
+            print(f"{self.task.task_id}: no log of its own:\n{traceback.format_exc()}")
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._stack.close()
+
+    def _enter(self) -> None:
+        storage = storage_of(self.task)
+        key = key_of(self.task)
+        file = _log_file(storage, key)
+        if _first_time(key):
+            keep_earlier(storage, key, LOG_FILE)
+        if not isinstance(storage, LocalStorage):
+            self._stack.callback(_ship_file, storage, key, file)
+        self._stack.enter_context(_output_to(file))
+        write_params(storage, key, self.task)
+
+
+def storage_of(task: luigi.Task) -> Storage:
+    """Return the store that keeps this task's log and parameters."""
+    name = class_option(type(task), "storage_name", None)
+    return storage_named(name or default_name(current()))
+
+
+def write_params(storage: Storage, key: Key, task: luigi.Task) -> None:
+    """Write ``params.txt``, the parameters that may be shown as JSON; say so when it can't be."""
+    text = json.dumps(public_params(task), sort_keys=True, indent=2)
+    try:
+        storage.put_bytes(key, PARAMS_FILE, f"{text}\n".encode())
+    except (StorageError, OSError) as problem:
+        print(f"{PARAMS_FILE} could not be written: {problem}")
+
+
+def keep_run_log(storage: Storage, key: Key, spool: Path) -> None:
+    """Make the run log the log of a root that never came to run, unless it has one by now."""
+    if _spooled(spool, key).with_suffix(".begun").exists():
+        return
+    sys.stdout.flush()
+    sys.stderr.flush()
+    with contextlib.suppress(DatanectarError, OSError):
+        keep_earlier(storage, key, LOG_FILE)
+        storage.put_file(key, LOG_FILE, spool / RUN_LOG)
+
+
+def ship(job: ShipJob) -> Shipped:
+    """Copy the spooled logs that have grown since they were last copied."""
+    spool = Path(job.spool)
+    grown = [file for file in sorted(spool.glob("*.*.*.*.log")) if _has_grown(file)]
+    for file in grown:
+        _ship_file(storage_named("s3"), Key(*file.name[: -len(".log")].split(".")), file)
+    return Shipped(len(grown))
+
+
+def _ship_file(storage: Storage, key: Key, file: Path) -> None:
+    size = file.stat().st_size
+    try:
+        storage.put_file(key, LOG_FILE, file)
+    except StorageError as problem:
+        print(f"the log of {key} could not be copied: {problem}")
+    else:
+        file.with_suffix(".shipped").write_text(str(size))
+
+
+def _has_grown(file: Path) -> bool:
+    try:
+        return file.stat().st_size != int(file.with_suffix(".shipped").read_text())
+    except FileNotFoundError:
+        return True
+
+
+def _log_file(storage: Storage, key: Key) -> Path:
+    if isinstance(storage, LocalStorage):
+        file = storage.path(key, LOG_FILE)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        return file
+    return _spooled(_spool(), key)
+
+
+def _spool() -> Path:
+    return Path(os.environ[SPOOL_VARIABLE])
+
+
+def _spooled(spool: Path, key: Key) -> Path:
+    return spool / f"{key.type}.{key.chain}.{key.task}.{key.md5}.log"
+
+
+def _first_time(key: Key) -> bool:
+    """Tell whether this attempt begins the log: a task that yields is entered several times."""
+    if SPOOL_VARIABLE not in os.environ:
+        return True
+    marker = _spooled(_spool(), key).with_suffix(".begun")
+    try:
+        os.close(os.open(marker, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+    except FileExistsError:
+        return False
+    return True
+
+
+def _append_to(file: Path) -> int:
+    return os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+
+
+def _point_output_at(descriptor: int) -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+    os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _output_to(file: Path) -> Iterator[None]:
+    before = os.dup(1)
+    _point_output_at(_append_to(file))
+    try:
+        yield
+    finally:
+        _point_output_at(before)

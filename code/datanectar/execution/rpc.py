@@ -1,0 +1,257 @@
+"""A run's line to luigid: Luigi's own scheduler client, made patient, light and talkative."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+import luigi
+from luigi.rpc import RemoteScheduler
+from luigi.task_register import load_task
+
+from datanectar.errors import KeyUndefined
+from datanectar.records import (
+    DISABLED,
+    DONE,
+    FAILED,
+    PENDING,
+    RUNNING,
+    SchedulerReport,
+    TaskReport,
+)
+from datanectar.util.identity import key_of
+
+#: luigid's status for a task whose scheduling raised (luigi/task_status.py).
+_UNKNOWN = "UNKNOWN"
+#: A status that luigid stores as PENDING, without the 10 s for which it disbelieves that a task it
+#: calls DONE is to run again (scheduler.py ``add_task``: ``stable_done_cooldown_secs``).
+_PENDING_AT_ONCE = "SUSPENDED"
+#: How many task ids fit into a report that must arrive in one piece (``PIPE_BUF``, 4096 bytes).
+_IDS_A_REPORT = 20
+_ERROR_CHARACTERS = 2000
+
+#: Between two tries to reach luigid, in seconds, and how often; a run waits for luigid for days.
+RETRY_WAIT = 1
+RETRY_ATTEMPTS = 1_000_000
+
+
+class Fetcher:
+    """Posts to luigid over one kept connection a process.
+
+    Luigi picks ``requests`` when it is installed, which costs twice as much a call; its fetchers
+    are given by ``RemoteScheduler._fetcher`` (luigi/rpc.py).
+    """
+
+    raises = (OSError, http.client.HTTPException)
+
+    def __init__(self, url: str, send: Callable[[Any], None]) -> None:
+        parts = urlsplit(url)
+        self._address = (parts.hostname or "127.0.0.1", parts.port or 80)
+        self._send = send
+        self._reachable = True
+        self._connections: dict[tuple[int, int], http.client.HTTPConnection] = {}
+
+    def fetch(self, full_url: str, body: dict[str, str], timeout: float) -> str:
+        """Return luigid's answer.
+
+        Raises:
+            OSError: when luigid can't be reached, or answers anything but 200.
+        """
+        try:
+            text = self._post(urlsplit(full_url).path, urlencode(body), timeout)
+        except self.raises:
+            self._say_reachable(False)
+            raise
+        self._say_reachable(True)
+        return text
+
+    def close(self) -> None:
+        """Close the connections."""
+        for connection in self._connections.values():
+            connection.close()
+        self._connections.clear()
+
+    def _post(self, path: str, body: str, timeout: float) -> str:
+        # By process and thread: task processes and the pinging thread use this fetcher as well.
+        me = (os.getpid(), threading.get_ident())
+        kept = self._connections.pop(me, None)
+        connection = kept or http.client.HTTPConnection(*self._address, timeout=timeout)
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        try:
+            connection.request("POST", path, body, headers)
+            response = connection.getresponse()
+            text = response.read().decode()
+        except self.raises:
+            connection.close()
+            if kept is None:
+                raise
+            return self._post(path, body, timeout)  # luigid may have closed the kept one
+        if response.status != 200:
+            connection.close()
+            raise OSError(f"luigid answers {response.status} to {path}: {text[:200]}")
+        self._connections[me] = connection
+        return text
+
+    def _say_reachable(self, reachable: bool) -> None:
+        if reachable != self._reachable:
+            self._reachable = reachable
+            self._send(SchedulerReport(reachable))
+
+
+class RunScheduler(RemoteScheduler):  # type: ignore[misc]
+    """Tells luigid what Luigi's worker says, and the run's parent the same.
+
+    Everything that luigid learns of a run it learns from the run's own worker: status and graph
+    are known here first, and need not be asked back from luigid.
+
+    Args:
+        url: luigid's address.
+        send: takes reports for the parent.
+        retry_delay: seconds until a failed task with ``retry_count`` above 1 is tried again.
+    """
+
+    def __init__(self, url: str, send: Callable[[Any], None], retry_delay: float) -> None:
+        super().__init__(url)
+        self._fetcher = Fetcher(url, send)
+        self._rpc_retry_wait = RETRY_WAIT
+        self._rpc_retry_attempts = RETRY_ATTEMPTS
+        self._rpc_log_retries = False
+        self._send = send
+        self._retry_delay = retry_delay
+        #: Whether this build follows one that ended without its root: old verdicts are overruled.
+        self.insist = False
+        #: By task id: what luigid was told last, why a task failed, which external data is missing.
+        self.statuses: dict[str, str] = {}
+        self.errors: dict[str, str] = {}
+        self.missing: set[str] = set()
+        self.tasks: dict[str, luigi.Task] = {}
+        self._announced: dict[str, str] = {}
+        self._additions: dict[str, dict[str, Any]] = {}
+        self._failures: dict[str, int] = {}
+        self._retries: dict[str, float] = {}
+
+    def add_task(self, **call: Any) -> Any:
+        """Tell luigid of a task's status (luigi/scheduler.py ``add_task``), and the parent."""
+        task_id, status = call["task_id"], call.get("status", PENDING)
+        policy = call.get("retry_policy_dict")
+        if policy is not None and policy.get("retry_count") is None:
+            # luigid's own default is to try 999999999 times, a quarter of an hour apart.
+            policy["retry_count"] = 1
+        self._note_task(task_id, call)
+        if status == PENDING:
+            self._additions.setdefault(task_id, call)
+            if call.get("runnable") is False:  # worker.py ``_add``: an ExternalTask without output
+                self.missing.add(task_id)
+            if self.insist and self.statuses.get(task_id) != RUNNING:
+                super().re_enable_task(task_id=task_id)
+                call = {**call, "status": _PENDING_AT_ONCE}
+        if status == FAILED:
+            self._note_failure(task_id, call)
+        if status == _UNKNOWN:
+            self.errors[task_id] = self._announced.get(str(self.tasks.get(task_id)), status)
+        if status == DONE:
+            self.missing.discard(task_id)
+        if "tracking_url" in call and status == RUNNING:
+            self._send(TaskReport(task_id, tracking_url=call["tracking_url"]))
+        else:
+            self._report(task_id, status, call)
+        return super().add_task(**call)
+
+    def get_work(self, **call: Any) -> Any:
+        """Ask luigid for a task to run, and end the wait when there is nothing to wait for."""
+        self._retry_what_is_due(call["worker"])
+        answer = super().get_work(**call)
+        task_id = answer.get("task_id")
+        if task_id is not None:
+            self.statuses[task_id] = RUNNING
+            self._send(TaskReport(task_id, status=RUNNING, started=time.time()))
+        elif not call.get("current_tasks") and not self._may_wait(answer):
+            answer["n_pending_tasks"] = 0  # Luigi's worker then ends, keep_alive or not
+        return answer
+
+    def announce_scheduling_failure(self, **call: Any) -> Any:
+        """Keep why a task could not be scheduled: its ``complete()`` or ``requires()`` raised."""
+        self._announced[call["task_name"]] = _explanation(call.get("expl"))
+        return super().announce_scheduling_failure(**call)
+
+    def set_task_status_message(self, task_id: str, status_message: str) -> Any:
+        """Pass on the message that a task sets on itself."""
+        self._send(TaskReport(task_id, message=str(status_message)[:500]))
+        return super().set_task_status_message(task_id=task_id, status_message=status_message)
+
+    def set_task_progress_percentage(self, task_id: str, progress_percentage: int) -> Any:
+        """Pass on the progress that a task sets on itself."""
+        self._send(TaskReport(task_id, progress=int(progress_percentage)))
+        return super().set_task_progress_percentage(
+            task_id=task_id, progress_percentage=progress_percentage
+        )
+
+    def _report(self, task_id: str, status: str, call: dict[str, Any]) -> None:
+        first = task_id not in self.statuses
+        self.statuses[task_id] = status
+        requires = [*(call.get("deps") or ()), *(call.get("new_deps") or ())]
+        for start in range(0, max(1, len(requires)), _IDS_A_REPORT):
+            self._send(
+                TaskReport(
+                    task_id,
+                    key=self._key_text(task_id) if first and start == 0 else None,
+                    family=call.get("family") if first else None,
+                    status=FAILED if status in (_UNKNOWN, DISABLED) else status,
+                    requires=requires[start : start + _IDS_A_REPORT] or None,
+                    finished=time.time() if status in (DONE, FAILED) else None,
+                    error=self.errors.get(task_id, "")[-_ERROR_CHARACTERS:] or None,
+                )
+            )
+
+    def _note_task(self, task_id: str, call: dict[str, Any]) -> None:
+        if task_id not in self.tasks and call.get("module"):
+            with contextlib.suppress(Exception):  # an author's parameter; the run goes on without
+                self.tasks[task_id] = load_task(call["module"], call["family"], call["params"])
+
+    def _key_text(self, task_id: str) -> str | None:
+        try:
+            return str(key_of(self.tasks[task_id]))
+        except (KeyError, KeyUndefined):
+            return None
+
+    def _note_failure(self, task_id: str, call: dict[str, Any]) -> None:
+        self.errors[task_id] = _explanation(call.get("expl"))
+        self._failures[task_id] = self._failures.get(task_id, 0) + 1
+        allowed = (call.get("retry_policy_dict") or {}).get("retry_count", 1)
+        if self._failures[task_id] < allowed and task_id in self._additions:
+            self._retries[task_id] = time.monotonic() + self._retry_delay
+
+    def _retry_what_is_due(self, worker: str) -> None:
+        """Put failed tasks back on time; luigid itself would do so at its next prune, a minute on."""
+        for task_id in [t for t, due in self._retries.items() if due <= time.monotonic()]:
+            del self._retries[task_id]
+            super().add_task(**{**self._additions[task_id], "worker": worker})
+            self._report(task_id, PENDING, {})
+
+    def _may_wait(self, answer: dict[str, Any]) -> bool:
+        """Tell whether more work can come: from another worker, a retry, or a freed resource."""
+        return bool(self._retries or answer.get("running_tasks") or self._waits_for_resources())
+
+    def _waits_for_resources(self) -> bool:
+        return any(
+            self.statuses.get(task_id) == PENDING
+            and call.get("resources")
+            and all(self.statuses.get(dep) == DONE for dep in call.get("deps") or ())
+            for task_id, call in self._additions.items()
+        )
+
+
+def _explanation(expl: Any) -> str:
+    """Return the text of a failure; Luigi sends it as JSON (worker.py ``_handle_next_task``)."""
+    try:
+        text = json.loads(expl)
+    except (TypeError, ValueError):
+        text = expl
+    return str(text or "it failed and gave no reason")
