@@ -1,0 +1,320 @@
+"""The workers' side of the run store: who holds a run, until when, and what it may write.
+
+A worker that takes a run holds a lease on it and renews it by heartbeats. Every write names the
+run, the attempt and the owner, and changes nothing unless all three still hold (fencing): a
+worker that was given up for dead and comes back can't touch what another one has taken over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, func, literal, select, update
+
+from datanectar.records import (
+    CANCELLED,
+    ENDED,
+    FAILED,
+    PENDING,
+    RUNNING,
+    Outcome,
+    Run,
+    TaskReport,
+)
+from datanectar.runs.database import Part
+from datanectar.runs.tables import (
+    RUN_COLUMNS,
+    TASK_COLUMNS,
+    WORKER_COLUMNS,
+    WorkerRow,
+    as_json,
+    has_status,
+    runs,
+    storable,
+    tasks,
+    to_run,
+    to_worker,
+    workers,
+)
+
+_NO_CHILD: dict[str, Any] = {"lease_until": None, "child_pid": None, "child_started": None}
+_REPORTED = [column.name for column in TASK_COLUMNS if column.name not in ("run_id", "task_id")]
+
+
+@dataclass(frozen=True)
+class Held:
+    """What an owner still holds, and which of those runs somebody wants cancelled."""
+
+    run_ids: frozenset[str]
+    cancelled: frozenset[str]
+
+
+class Leases(Part):
+    """Taking runs, keeping them, writing what becomes of them, and giving them back."""
+
+    def claim(self, run_id: str, owner: str, lease_seconds: float) -> Run | None:
+        """Take a PENDING run: it is RUNNING now, in a new attempt, held by ``owner``.
+
+        Args:
+            owner: the worker's id.
+            lease_seconds: how long it is held without a heartbeat.
+
+        Returns:
+            The run, or None when it is not PENDING: taken, ended, or unknown.
+        """
+        now = self._db.now()
+        taken = {
+            "status": RUNNING,
+            "attempt": runs.c.attempt + 1,
+            "owner": owner,
+            "lease_until": now + lease_seconds,
+            "started": func.coalesce(runs.c.started, now),
+            "scheduler_reachable": True,
+            **dict.fromkeys(("error", "traceback", "failed_key", "child_pid", "child_started")),
+        }
+        with self._db.write() as connection:
+            pending = and_(runs.c.id == run_id, runs.c.status == PENDING)
+            if not connection.execute(update(runs).where(pending).values(taken)).rowcount:
+                return None
+            found = connection.execute(select(*RUN_COLUMNS).where(runs.c.id == run_id))
+            return to_run(found.mappings().one())
+
+    def set_child(
+        self, run_id: str, attempt: int, owner: str, pid: int, pid_started: float
+    ) -> bool:
+        """Note the process that works on the run: its pid, and when it was started (Unix stamp).
+
+        Returns:
+            False when the run is not this attempt's and owner's any more, as for every write here.
+        """
+        child = {"child_pid": pid, "child_started": pid_started}
+        return self._write_held(run_id, attempt, owner, child)
+
+    def set_scheduler_reachable(
+        self, run_id: str, attempt: int, owner: str, reachable: bool
+    ) -> bool:
+        """Note whether the run's child reaches luigid. Returns False when no longer held."""
+        return self._write_held(run_id, attempt, owner, {"scheduler_reachable": reachable})
+
+    def record(self, run_id: str, attempt: int, owner: str, reports: Sequence[TaskReport]) -> bool:
+        """Write what ``reports`` say about the run's tasks; what they leave None stays as it was.
+
+        Returns:
+            False, and writes nothing, when the run is no longer held.
+        """
+        with self._db.write() as connection:
+            fence = _held(run_id, attempt, owner)
+            locked = select(runs.c.id).where(fence).with_for_update()
+            if connection.execute(locked).first() is None:
+                return False
+            self._write_reports(connection, run_id, reports)
+            return True
+
+    def finish(
+        self,
+        run_id: str,
+        attempt: int,
+        owner: str,
+        outcome: Outcome,
+        reports: Sequence[TaskReport] = (),
+    ) -> bool:
+        """End the run as ``outcome`` says, with the last reports, in one transaction.
+
+        Tasks that are still RUNNING end too: CANCELLED if the run was, else FAILED.
+
+        Returns:
+            False, and writes nothing, when the run is no longer held.
+
+        Raises:
+            ValueError: when the outcome's status is not one that a run can end with.
+        """
+        if outcome.status not in ENDED:
+            raise ValueError(f"A run can't end as {outcome.status!r}, only as one of {ENDED}.")
+        ended = {
+            "status": outcome.status,
+            "finished": self._db.now(),
+            "error": storable(outcome.error),
+            "traceback": storable(outcome.traceback),
+            "failed_key": storable(outcome.failed_key),
+            **_NO_CHILD,
+        }
+        with self._db.write() as connection:
+            fence = _held(run_id, attempt, owner)
+            if not connection.execute(update(runs).where(fence).values(ended)).rowcount:
+                return False
+            self._write_reports(connection, run_id, reports)
+            self._stop_tasks(connection, run_id, outcome.status)
+            return True
+
+    def release(self, run_id: str, attempt: int, owner: str, reason: str) -> bool:
+        """Give the run back unfinished: PENDING again, or CANCELLED if somebody asked for that.
+
+        Returns:
+            False when it is no longer held.
+        """
+        with self._db.write() as connection:
+            fence = _held(run_id, attempt, owner)
+            return self._let_go(connection, fence, reason, max_attempts=None) is not None
+
+    def take_back(
+        self, run: Run, reason: str, max_attempts: int, *, if_expired: bool = False
+    ) -> str | None:
+        """Take the run from an owner that was lost.
+
+        Args:
+            run: as :meth:`expired` or :meth:`held_by` gave it; a later attempt is left alone.
+            reason: why, for the run's error.
+            max_attempts: how many attempts a run has.
+            if_expired: leave the run alone if its owner has sent a heartbeat in the meantime.
+
+        Returns:
+            The new status: CANCELLED if that was asked for, FAILED after the last attempt, else
+            PENDING. None when somebody else was faster.
+        """
+        fence = _held(run.id, run.attempt, run.owner)
+        if if_expired:
+            fence = and_(fence, runs.c.lease_until < self._db.now())
+        with self._db.write() as connection:
+            return self._let_go(connection, fence, reason, max_attempts)
+
+    def heartbeat(self, owner: str, lease_seconds: float) -> Held:
+        """Renew the leases of all runs that ``owner`` holds, and say which those are."""
+        mine = and_(has_status(RUNNING), runs.c.owner == owner)
+        lease = {"lease_until": self._db.now() + lease_seconds}
+        with self._db.write() as connection:
+            connection.execute(update(runs).where(mine).values(lease))
+            rows = connection.execute(select(runs.c.id, runs.c.cancel_requested).where(mine)).all()
+        return Held(
+            run_ids=frozenset(row.id for row in rows),
+            cancelled=frozenset(row.id for row in rows if row.cancel_requested),
+        )
+
+    def request_cancel(self, run_id: str) -> Run | None:
+        """Cancel a run: at once if it waits; if it runs, its owner learns by the next heartbeat.
+
+        Returns:
+            The run as it is then (one that has ended is unchanged), or None if there is none.
+        """
+        one = runs.c.id == run_id
+        with self._db.write() as connection:
+            status = connection.execute(select(runs.c.status).where(one).with_for_update()).scalar()
+            if status == PENDING:
+                error = "Cancelled while it waited."
+                ended = {"status": CANCELLED, "finished": self._db.now(), "error": error}
+                connection.execute(update(runs).where(one).values(ended))
+            elif status == RUNNING:
+                connection.execute(update(runs).where(one).values(cancel_requested=True))
+            row = connection.execute(select(*RUN_COLUMNS).where(one)).mappings().first()
+            return to_run(row) if row else None
+
+    def expired(self, now: float | None = None) -> list[Run]:
+        """Return the RUNNING runs whose lease ended before ``now`` (Unix stamp; the database's)."""
+        moment = self._db.now() if now is None else literal(now)
+        return self._running(runs.c.lease_until < moment)
+
+    def held_by(self, owner: str) -> list[Run]:
+        """Return the RUNNING runs of ``owner``, whatever their leases say."""
+        return self._running(runs.c.owner == owner)
+
+    def beat_worker(self, id: str, node: str, pid: int, pid_started: float, slots: int) -> None:
+        """Note that a worker is alive now. Times are Unix stamps; ``slots``: runs at a time."""
+        row = {"node": node, "pid": pid, "pid_started": pid_started, "slots": slots}
+        beat = self._db.insert(workers).values(id=id, heartbeat=self._db.now(), **row)
+        renewed = {name: beat.excluded[name] for name in (*row, "heartbeat")}
+        with self._db.write() as connection:
+            connection.execute(beat.on_conflict_do_update(index_elements=["id"], set_=renewed))
+
+    def forget_worker(self, id: str) -> None:
+        """Note that a worker has gone in good order."""
+        with self._db.write() as connection:
+            connection.execute(workers.delete().where(workers.c.id == id))
+
+    def workers(self) -> list[WorkerRow]:
+        """Return every worker that has not said goodbye, by id; see each one's heartbeat."""
+        with self._db.read() as connection:
+            rows = connection.execute(select(*WORKER_COLUMNS).order_by(workers.c.id)).mappings()
+            return [to_worker(row) for row in rows]
+
+    def _running(self, condition: ColumnElement[bool]) -> list[Run]:
+        wanted = select(*RUN_COLUMNS).where(has_status(RUNNING), condition).order_by(runs.c.id)
+        with self._db.read() as connection:
+            return [to_run(row) for row in connection.execute(wanted).mappings()]
+
+    def _write_held(self, run_id: str, attempt: int, owner: str, values: dict[str, Any]) -> bool:
+        fence = _held(run_id, attempt, owner)
+        with self._db.write() as connection:
+            return connection.execute(update(runs).where(fence).values(values)).rowcount == 1
+
+    def _let_go(
+        self,
+        connection: Connection,
+        fence: ColumnElement[bool],
+        reason: str,
+        max_attempts: int | None,
+    ) -> str | None:
+        wanted = select(runs.c.id, runs.c.attempt, runs.c.cancel_requested).where(fence)
+        row = connection.execute(wanted.with_for_update()).one_or_none()
+        if row is None:
+            return None
+        if row.cancel_requested:
+            status = CANCELLED
+        elif max_attempts is not None and row.attempt >= max_attempts:
+            status = FAILED
+        else:
+            status = PENDING
+        values: dict[str, Any] = {"status": status, "error": storable(reason), **_NO_CHILD}
+        if status == PENDING:
+            values |= {"owner": None, "queued": self._db.now()}
+        else:
+            values |= {"finished": self._db.now()}
+        connection.execute(update(runs).where(runs.c.id == row.id).values(values))
+        self._stop_tasks(connection, row.id, status)
+        return status
+
+    def _write_reports(
+        self, connection: Connection, run_id: str, reports: Sequence[TaskReport]
+    ) -> None:
+        if not reports:
+            return
+        insert = self._db.insert(tasks)
+        kept = {name: func.coalesce(insert.excluded[name], tasks.c[name]) for name in _REPORTED}
+        upsert = insert.on_conflict_do_update(index_elements=["run_id", "task_id"], set_=kept)
+        connection.execute(upsert, [_task_row(run_id, report) for report in reports])
+
+    def _stop_tasks(self, connection: Connection, run_id: str, run_status: str) -> None:
+        """Let no task be RUNNING in a run that is not: it waits again, or has ended as well."""
+        if run_status == PENDING:
+            values: dict[str, Any] = {"status": PENDING, "started": None}
+        else:
+            status = CANCELLED if run_status == CANCELLED else FAILED
+            values = {"status": status, "finished": self._db.now()}
+        running = and_(tasks.c.run_id == run_id, tasks.c.status == RUNNING)
+        connection.execute(update(tasks).where(running).values(values))
+
+
+def _held(run_id: str, attempt: int, owner: str | None) -> ColumnElement[bool]:
+    return and_(
+        runs.c.id == run_id,
+        runs.c.attempt == attempt,
+        runs.c.owner == owner,
+        runs.c.status == RUNNING,
+    )
+
+
+def _task_row(run_id: str, report: TaskReport) -> dict[str, Any]:
+    return {
+        "run_id": run_id,
+        "task_id": storable(report.task_id),
+        "key": storable(report.key),
+        "family": storable(report.family),
+        "status": report.status,
+        "requires": None if report.requires is None else as_json(report.requires),
+        "started": report.started,
+        "finished": report.finished,
+        "error": storable(report.error),
+        "progress": report.progress,
+        "message": storable(report.message),
+        "tracking_url": storable(report.tracking_url),
+    }

@@ -1,0 +1,98 @@
+"""Making the store ready at start: its folder, its tables, and who may change them when."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import Connection, func, inspect, select, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from datanectar.errors import StartupError, Unavailable
+from datanectar.runs.database import Database
+from datanectar.runs.tables import HEAD
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+#: Names our lock among the advisory locks of a PostgreSQL database. Any constant does.
+_ADVISORY_LOCK = 0x6E65637461
+
+
+def prepare(database: Database) -> None:
+    """Bring the store to this version's schema. Any number of processes may do so at once.
+
+    Raises:
+        StartupError: when the store can't be reached, or a newer version wrote it.
+    """
+    try:
+        with _one_process_at_a_time(database.file):
+            if database.file is not None:
+                _use_wal(database)
+            with database.read() as connection:
+                revision = stored_revision(connection)
+            if revision != HEAD:
+                with database.write() as connection:
+                    _migrate(connection, database)
+    except Unavailable as problem:
+        raise StartupError(database.unreachable(problem.__cause__ or problem)) from problem
+    except (SQLAlchemyError, OSError) as problem:
+        raise StartupError(database.unreachable(problem)) from problem
+
+
+def stored_revision(connection: Connection) -> str | None:
+    """Return the revision of the schema that is there, or None for an empty database."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+
+@contextmanager
+def _one_process_at_a_time(file: Path | None) -> Iterator[None]:
+    # On PostgreSQL the advisory lock in _migrate does this, for all hosts.
+    if file is None:
+        yield
+        return
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.with_name(file.name + ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _use_wal(database: Database) -> None:
+    # Outside any transaction, as SQLite wants it; the mode is kept in the file.
+    connection = database.engine.raw_connection()
+    try:
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        (mode,) = cursor.fetchone() or (None,)
+    finally:
+        connection.close()
+    if mode != "wal":
+        raise StartupError(
+            f"The run store {database.name} is where SQLite can't use WAL mode (a network drive?). "
+            "Set DATANECTAR_STATE to a folder on a local disk, or use PostgreSQL."
+        )
+
+
+def _migrate(connection: Connection, database: Database) -> None:
+    if not database.is_sqlite:
+        connection.execute(select(func.pg_advisory_xact_lock(_ADVISORY_LOCK)))
+    revision = stored_revision(connection)
+    if revision == HEAD:  # another process was faster
+        return
+    # Imported here only: neither a child nor a store that is up to date has to pay for it.
+    from alembic import command
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    if revision is not None and revision not in known:
+        raise StartupError(
+            f"The run store {database.name} was written by a newer datanectar (its schema is "
+            f"{revision!r}, this version knows up to {HEAD!r}): install that version, or let "
+            "DATANECTAR_DATABASE_URL name another store."
+        )
+    command.upgrade(config, "head")

@@ -1,0 +1,208 @@
+"""The run store: every accepted run, written before its request is answered.
+
+The parts are in modules of their own: what workers do in :mod:`datanectar.runs.leases`, lists
+and forgetting in :mod:`datanectar.runs.history`, schedules in :mod:`datanectar.runs.schedules`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, func, select, text
+
+from datanectar.errors import TooManyRuns
+from datanectar.records import ACTIVE, DONE, PENDING, RUNNING, NewRun, Run, TaskRow
+from datanectar.runs import migrate
+from datanectar.runs.database import Database
+from datanectar.runs.history import History, RunFilters
+from datanectar.runs.ids import RUN_ID, made_at, new_id
+from datanectar.runs.leases import Held, Leases
+from datanectar.runs.schedules import Schedules
+from datanectar.runs.tables import (
+    ACTIVE_CONDITION,
+    RUN_COLUMNS,
+    TASK_COLUMNS,
+    WorkerRow,
+    as_json,
+    has_status,
+    runs,
+    tasks,
+    to_run,
+    to_task,
+)
+
+__all__ = ["Held", "RunFilters", "RunStore", "WorkerRow"]
+
+#: Seconds after which a client that was refused may ask again.
+_RETRY_AFTER = 10
+
+
+class RunStore(Leases, History, Schedules):
+    """The runs in a SQLite file or a PostgreSQL database.
+
+    Safe to share between threads and to keep across a fork: connections are opened at the first
+    use in each process. Any method may raise :class:`~datanectar.errors.Unavailable`.
+
+    Args:
+        url: ``sqlite:///<path>`` or ``postgresql://...``, as in ``Settings.database_url``.
+
+    Raises:
+        StartupError: when the URL is neither, or PostgreSQL's driver is not installed.
+    """
+
+    def __init__(self, url: str) -> None:
+        super().__init__(Database(url))
+
+    def prepare(self) -> None:
+        """Make the store ready at start: its folder and its tables, in this version's shape.
+
+        Safe in several processes at once; quick when there is nothing to do.
+
+        Raises:
+            StartupError: when it can't be reached, or a newer version wrote it.
+        """
+        migrate.prepare(self._db)
+
+    def close(self) -> None:
+        """Close this process's connections; the next use opens new ones."""
+        self._db.close()
+
+    def accept(self, new: NewRun, *, max_queued: int) -> tuple[Run, bool]:
+        """Store a new run as PENDING, unless one with its key is still to end.
+
+        Args:
+            max_queued: how many runs may wait.
+
+        Returns:
+            The run, and whether it is new; the run that was there otherwise.
+
+        Raises:
+            TooManyRuns: when ``max_queued`` runs wait already.
+        """
+        key = new.resolution.key
+        with self._db.write() as connection:
+            # More than once round only on PostgreSQL, when another process inserts the same key
+            # after our look and its run has even ended before the next one.
+            while True:
+                if present := _first_run(connection, _active(key)):
+                    return present, False
+                _refuse_if_full(connection, max_queued)
+                run = _pending(new)
+                if self._insert(connection, run):
+                    return run, True
+
+    def get(self, run_id: str) -> Run | None:
+        """Return the run, or None if there is none of that id."""
+        return self._one_run(runs.c.id == run_id) if RUN_ID.match(run_id) else None
+
+    def latest(self, key: str) -> Run | None:
+        """Return the key's active run, else its newest, else None."""
+        newest = _newest_id(runs.c.key == key)
+        active = _active_id(key)
+        return self._one_run(runs.c.id == func.coalesce(active, newest))
+
+    def latest_done(self, key: str) -> Run | None:
+        """Return the key's newest run that is DONE, or None."""
+        return self._one_run(runs.c.id == _newest_id(runs.c.key == key, has_status(DONE)))
+
+    def task_by_key(self, key: str) -> TaskRow | None:
+        """Return the task with that key as the newest run that has it knows it, or None."""
+        wanted = (
+            select(*TASK_COLUMNS)
+            .where(tasks.c.key == key)
+            .order_by(tasks.c.run_id.desc(), tasks.c.task_id)
+            .limit(1)
+        )
+        with self._db.read() as connection:
+            row = connection.execute(wanted).mappings().first()
+            return to_task(row) if row else None
+
+    def waiting(self, limit: int, older_than_seconds: float = 0) -> list[str]:
+        """Return ids of PENDING runs, those first that have waited longest.
+
+        Args:
+            limit: how many at most.
+            older_than_seconds: only those that have waited longer than this.
+        """
+        wanted = select(runs.c.id).where(has_status(PENDING))
+        if older_than_seconds > 0:
+            wanted = wanted.where(runs.c.queued < self._db.now() - older_than_seconds)
+        with self._db.read() as connection:
+            ordered = wanted.order_by(runs.c.queued, runs.c.id).limit(limit)
+            return list(connection.execute(ordered).scalars())
+
+    def active_counts(self) -> dict[str, int]:
+        """Return how many runs are PENDING and how many RUNNING."""
+        with self._db.read() as connection:
+            return {status: _count(connection, status) for status in (PENDING, RUNNING)}
+
+    def _insert(self, connection: Connection, run: Run) -> bool:
+        row = dataclasses.asdict(run)
+        row |= {name: as_json(row[name]) for name in ("params", "public_params")}
+        insert = self._db.insert(runs).values(**row, queued=self._db.now())
+        once = insert.on_conflict_do_nothing(
+            index_elements=["key"], index_where=text(ACTIVE_CONDITION)
+        )
+        return connection.execute(once).rowcount == 1
+
+    def _one_run(self, condition: ColumnElement[bool]) -> Run | None:
+        with self._db.read() as connection:
+            return _first_run(connection, select(*RUN_COLUMNS).where(condition))
+
+
+def _pending(new: NewRun) -> Run:
+    run_id = new_id()
+    resolution = new.resolution
+    return Run(
+        id=run_id,
+        key=resolution.key,
+        type=new.type,
+        chain=new.chain,
+        task=new.task,
+        task_id=resolution.task_id,
+        params=resolution.params,
+        public_params=resolution.public_params,
+        run_time=resolution.run_time,
+        storage=resolution.storage,
+        output=resolution.output,
+        status=PENDING,
+        attempt=0,
+        created=made_at(run_id),
+        trigger=new.trigger,
+        width=resolution.width,
+        run_timeout=resolution.run_timeout,
+    )
+
+
+def _refuse_if_full(connection: Connection, max_queued: int) -> None:
+    if _count(connection, PENDING) >= max_queued:
+        raise TooManyRuns(
+            f"{max_queued} runs are waiting, as many as DATANECTAR_MAX_QUEUED allows: try again "
+            "later, or ask whoever runs this service for more workers.",
+            headers={"Retry-After": str(_RETRY_AFTER)},
+        )
+
+
+def _count(connection: Connection, status: str) -> int:
+    counted = select(func.count()).select_from(runs).where(has_status(status))
+    return connection.execute(counted).scalar_one()
+
+
+def _first_run(connection: Connection, wanted: Select[Any]) -> Run | None:
+    row = connection.execute(wanted).mappings().first()
+    return to_run(row) if row else None
+
+
+def _active(key: str) -> Select[Any]:
+    return select(*RUN_COLUMNS).where(runs.c.key == key, has_status(*ACTIVE))
+
+
+def _active_id(key: str) -> ColumnElement[str]:
+    wanted = select(runs.c.id).where(runs.c.key == key, has_status(*ACTIVE))
+    return wanted.correlate(None).scalar_subquery()
+
+
+def _newest_id(*conditions: ColumnElement[bool]) -> ColumnElement[str]:
+    wanted = select(runs.c.id).where(*conditions).order_by(runs.c.id.desc()).limit(1)
+    return wanted.correlate(None).scalar_subquery()
