@@ -1,0 +1,242 @@
+"""The store on this host's disk: ``<root>/chains/<type>/<chain>/<Task>/<md5>/<file>``."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from datanectar.errors import NotFound, StartupError, StorageError
+from datanectar.keys import FILE_NAME, Key, parse_key
+from datanectar.storage.base import FileInfo, Storage
+from datanectar.storage.draft import Draft, writer
+
+_CHUNK = 1024 * 1024
+
+_REMEDIES = {
+    errno.ENOSPC: "Free some space there, or let DATANECTAR_LOCAL_TARGETS name a larger disk.",
+    errno.EDQUOT: "The disk quota is used up: free some space there.",
+    errno.EFBIG: "A limit on the size of files is in force there.",
+    errno.EACCES: "Let the account that runs datanectar use this folder.",
+    errno.EPERM: "Let the account that runs datanectar use this folder.",
+    errno.EROFS: "Let DATANECTAR_LOCAL_TARGETS name a folder that can be written to.",
+}
+
+
+class LocalStorage(Storage):
+    """Results as plain files.
+
+    A file is written under a hidden name in its own folder and moved to its name when it is whole.
+    What a killed writer leaves is hidden, and goes when the same file is next written.
+
+    Args:
+        root: the folder that holds ``chains/``; made when first written to.
+    """
+
+    name = "local"
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def path(self, key: Key, file: str) -> Path:
+        """Return where the file is, or would be.
+
+        Raises:
+            BadRequest: when key or name could lead out of the store.
+        """
+        # By its spelling, not resolved: folders in here may be links to larger disks.
+        return self.root / parse_key(str(key)).file(file)
+
+    def exists(self, key: Key, file: str) -> bool:
+        """Tell whether the file is there."""
+        return self.info(key, file) is not None
+
+    def info(self, key: Key, file: str) -> FileInfo | None:
+        """Return size and time of the file, or None when it is not there."""
+        path = self.path(key, file)
+        with _told("look for", path):
+            try:
+                stat = path.stat()
+            except (FileNotFoundError, NotADirectoryError):
+                return None
+        return FileInfo(file, stat.st_size, stat.st_mtime)
+
+    def list_files(self, key: Key) -> list[FileInfo]:
+        """Return the files under the key, by name."""
+        names = [name for name in _names_in(self.path(key, "_").parent) if FILE_NAME.match(name)]
+        found = (self.info(key, name) for name in sorted(names))
+        return [info for info in found if info is not None]
+
+    def list_family(self, key: Key, file: str) -> set[str]:
+        """Return the md5 of every key of this key's task whose ``file`` is there."""
+        family = self.path(key, file).parent.parent
+        return {md5 for md5 in _names_in(family) if (family / md5 / file).is_file()}
+
+    def open_write(self, key: Key, file: str, *, binary: bool = False) -> IO[Any]:
+        """Return a file object whose content appears under the key when it is closed.
+
+        Raises:
+            StorageError: when the disk is full or the folder can't be written to.
+        """
+        return writer(_LocalDraft(self.path(key, file)), binary=binary)
+
+    def open_read(self, key: Key, file: str, *, binary: bool = False) -> IO[Any]:
+        """Return a file object that streams the content.
+
+        Raises:
+            NotFound: when the file is not there.
+        """
+        path = self.path(key, file)
+        with _told("read", path), _found(key, file):
+            return path.open("rb") if binary else path.open("r", encoding="utf-8", newline="")
+
+    def read_chunks(self, key: Key, file: str, start: int = 0) -> Iterator[bytes]:
+        """Yield the content from byte ``start`` on, in pieces of at most 1 MiB."""
+        stream = self.open_read(key, file, binary=True)
+        stream.seek(start)
+        return _pieces(stream)
+
+    def put_file(self, key: Key, file: str, source: Path) -> None:
+        """Copy the local file ``source`` into the store."""
+        with source.open("rb") as stream, self.open_write(key, file, binary=True) as target:
+            shutil.copyfileobj(stream, target, _CHUNK)
+
+    def rename(self, key: Key, old: str, new: str) -> None:
+        """Give a file of the key another name, in place of a file that may have it already."""
+        path = self.path(key, old)
+        with _told("rename", path), _found(key, old):
+            path.replace(self.path(key, new))
+
+    def delete(self, key: Key, file: str) -> bool:
+        """Delete the file; return whether it was there."""
+        path = self.path(key, file)
+        with _told("delete", path):
+            try:
+                path.unlink()
+            except (FileNotFoundError, NotADirectoryError):
+                return False
+        return True
+
+    def prepare(self) -> None:
+        """Make the folder, and see that it can be written to.
+
+        Raises:
+            StartupError: when it can't.
+        """
+        try:
+            with _told("use", self.root):
+                self.root.mkdir(parents=True, exist_ok=True)
+                tempfile.TemporaryFile(dir=self.root).close()
+        except StorageError as problem:
+            raise StartupError(problem.message) from problem
+
+
+class _LocalDraft(Draft):
+    """A hidden file beside its target."""
+
+    def __init__(self, target: Path) -> None:
+        super().__init__()
+        self._target = target
+        with _told("write", target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _sweep(target)
+            self._descriptor, self._hidden = _create_hidden(target)
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        return os.lseek(self._descriptor, offset, whence)
+
+    def tell(self) -> int:
+        return self.seek(0, os.SEEK_CUR)
+
+    def _take(self, data: memoryview) -> int:
+        with _told("write", self._target):
+            return os.write(self._descriptor, data)
+
+    def _publish(self) -> None:
+        with _told("write", self._target):
+            os.fsync(self._descriptor)  # or a power cut could leave the name without the content
+            self._hidden.replace(self._target)
+        os.close(self._descriptor)
+
+    def _withdraw(self) -> None:
+        os.close(self._descriptor)
+        self._hidden.unlink(missing_ok=True)
+
+
+def _create_hidden(target: Path) -> tuple[int, Path]:
+    """Create a file that :func:`_sweep` leaves alone while this process lives.
+
+    The lock on it says so: the kernel drops it with the process, however that ends.
+    """
+    while True:
+        hidden = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        descriptor = os.open(hidden, flags, 0o666)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            swept = os.fstat(descriptor).st_nlink == 0
+        except BlockingIOError:
+            swept = True  # or about to be: a sweep came before the lock
+        except OSError:
+            swept = False  # no locks on this file system, so no sweeps either
+        if not swept:
+            return descriptor, hidden
+        os.close(descriptor)
+
+
+def _sweep(target: Path) -> None:
+    """Remove the hidden files of writers of ``target`` that died."""
+    for hidden in target.parent.glob(f".{target.name}.*"):
+        with contextlib.suppress(OSError):  # its writer lives, or another sweep was quicker
+            descriptor = os.open(hidden, os.O_WRONLY | os.O_CLOEXEC)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                hidden.unlink()
+            finally:
+                os.close(descriptor)
+
+
+def _names_in(folder: Path) -> list[str]:
+    with _told("list", folder):
+        try:
+            return [entry.name for entry in os.scandir(folder)]
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
+
+def _pieces(stream: IO[bytes]) -> Iterator[bytes]:
+    with stream:
+        while piece := stream.read(_CHUNK):
+            yield piece
+
+
+@contextlib.contextmanager
+def _found(key: Key, file: str) -> Iterator[None]:
+    try:
+        yield
+    except (FileNotFoundError, NotADirectoryError) as problem:
+        raise NotFound(f"There is no file {file!r} under {key}.") from problem
+
+
+@contextlib.contextmanager
+def _told(action: str, path: Path) -> Iterator[None]:
+    """Turn the system's errors into sentences."""
+    try:
+        yield
+    except OSError as problem:
+        remedy = _REMEDIES.get(problem.errno or 0, "")
+        sentence = f"Can't {action} {path}: {problem.strerror or problem}. {remedy}".strip()
+        raise StorageError(sentence) from problem

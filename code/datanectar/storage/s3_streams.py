@@ -1,0 +1,188 @@
+"""Content on its way to S3 and back, in pieces: memory does not grow with it."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import io
+import os
+from typing import Any
+
+from datanectar.errors import NotFound, StorageError
+from datanectar.storage.draft import Draft
+from datanectar.storage.s3_client import Clients, error_code
+
+#: Bytes of one part. S3 takes 10,000 of them, which makes 160 GB; some servers want equal ones.
+PART_SIZE = 16 * 1024 * 1024
+
+#: How often in a row a broken connection is taken up again.
+_RESUMES = 5
+_CHUNK = 1024 * 1024
+
+
+class Upload(Draft):
+    """A file on its way: one PUT when it fits into a part, a multipart upload otherwise.
+
+    S3 shows nothing of it before the last request, and all of it after. A killed process can leave
+    the parts of a multipart upload behind; no listing shows them, a lifecycle rule removes them.
+    """
+
+    def __init__(self, clients: Clients, name: str, content_type: str) -> None:
+        super().__init__()
+        self._clients = clients
+        self._where = {"Bucket": clients.bucket, "Key": name}
+        self._content_type = content_type
+        self._part = bytearray()
+        self._upload_id: str | None = None
+        self._etags: list[str] = []
+
+    def _take(self, data: memoryview) -> int:
+        if len(self._part) == PART_SIZE:
+            self._send_part()
+        taken = data[: PART_SIZE - len(self._part)]
+        self._part += taken
+        return len(taken)
+
+    def _publish(self) -> None:
+        if self._upload_id is None:
+            with self._clients.asking(f"PutObject {self._where['Key']}") as client:
+                client.put_object(**self._where, Body=self._part, ContentType=self._content_type)
+            return
+        self._send_part()
+        parts = [{"PartNumber": n, "ETag": etag} for n, etag in enumerate(self._etags, start=1)]
+        with self._clients.asking(f"CompleteMultipartUpload {self._where['Key']}") as client:
+            client.complete_multipart_upload(
+                **self._where, UploadId=self._upload_id, MultipartUpload={"Parts": parts}
+            )
+
+    def _withdraw(self) -> None:
+        if self._upload_id is not None:
+            with self._clients.asking(f"AbortMultipartUpload {self._where['Key']}") as client:
+                client.abort_multipart_upload(**self._where, UploadId=self._upload_id)
+
+    def _send_part(self) -> None:
+        with self._clients.asking(f"UploadPart {self._where['Key']}") as client:
+            if self._upload_id is None:
+                begun = client.create_multipart_upload(
+                    **self._where, ContentType=self._content_type
+                )
+                self._upload_id = begun["UploadId"]
+            answer = client.upload_part(
+                **self._where,
+                UploadId=self._upload_id,
+                PartNumber=len(self._etags) + 1,
+                Body=self._part,
+            )
+        self._etags.append(answer["ETag"])
+        self._part = bytearray()
+
+
+class Download(io.RawIOBase):
+    """A file on its way back. A broken connection is taken up where it broke; seeking is free.
+
+    Args:
+        clients: where to ask.
+        name: the object's name.
+        start: the byte to begin with.
+
+    Raises:
+        NotFound: when there is no such object.
+    """
+
+    def __init__(self, clients: Clients, name: str, start: int = 0) -> None:
+        super().__init__()
+        self._clients = clients
+        self._name = name
+        self._position = start
+        self._size = 0
+        self._etag: str | None = None
+        self._body: Any = None
+        self._connect()
+
+    def readable(self) -> bool:
+        """Tell that this is for reading."""
+        return True
+
+    def seekable(self) -> bool:
+        """Tell that this can seek; what is read next is asked for from there."""
+        return True
+
+    def tell(self) -> int:
+        """Return the byte that is read next."""
+        return self._position
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        """Go to a byte, as every file does. Asks for nothing until something is read."""
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
+        if base + offset < 0:
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        if base + offset != self._position:
+            self._disconnect()
+        self._position = base + offset
+        return self._position
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill the front of ``buffer``; return the number of bytes, 0 at the end."""
+        wanted = len(buffer)
+        if not wanted or self._position >= self._size:
+            return 0
+        data = self._read(wanted)
+        buffer[: len(data)] = data
+        self._position += len(data)
+        return len(data)
+
+    def readall(self) -> bytes:
+        """Return the rest."""
+        return b"".join(iter(lambda: self.read(_CHUNK) or b"", b""))
+
+    def close(self) -> None:
+        """Give the connection up."""
+        if not self.closed:
+            self._disconnect()
+        super().close()
+
+    def _read(self, wanted: int) -> bytes:
+        from botocore.exceptions import BotoCoreError
+        from urllib3.exceptions import HTTPError
+
+        cause: Exception | None = None
+        for _ in range(_RESUMES):
+            if self._body is None:
+                self._connect()
+            try:
+                data: bytes = self._body.read(wanted)
+            except (BotoCoreError, HTTPError, OSError) as problem:
+                cause, data = problem, b""
+            if data:
+                return data
+            self._disconnect()
+        raise StorageError(
+            f"The connection broke {_RESUMES} times at byte {self._position} of {self._name} "
+            f"in bucket {self._clients.bucket}."
+        ) from cause
+
+    def _connect(self) -> None:
+        params = {"Bucket": self._clients.bucket, "Key": self._name}
+        if self._position:
+            params["Range"] = f"bytes={self._position}-"
+        if self._etag:
+            params["IfMatch"] = self._etag  # a resumed read must not mix two results
+        with self._clients.asking(f"GetObject {self._name}") as client:
+            try:
+                answer = client.get_object(**params)
+            except client.exceptions.ClientError as problem:
+                if error_code(problem) in ("NoSuchKey", "404"):
+                    where = f"{self._name} in bucket {self._clients.bucket}"
+                    raise NotFound(f"There is no {where}.") from problem
+                if error_code(problem) not in ("InvalidRange", "416"):
+                    raise
+                self._size = max(self._size, self._position)  # the end, or behind it
+                return
+        self._body, self._etag = answer["Body"], answer.get("ETag")
+        self._size = self._position + answer["ContentLength"]
+
+    def _disconnect(self) -> None:
+        if self._body is not None:
+            with contextlib.suppress(OSError):
+                self._body.close()
+        self._body = None

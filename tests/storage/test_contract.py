@@ -1,0 +1,291 @@
+"""What every store promises, asked of each: the disk, moto, rclone."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from datanectar.errors import BadRequest, NotFound, StorageError
+from datanectar.keys import Key
+from datanectar.settings import Settings
+from datanectar.storage.base import Storage, keep_earlier
+from datanectar.storage.local import LocalStorage
+from datanectar.storage.s3 import S3Storage
+
+KEY = Key("testchains", "hello_chain", "Hello", "0" * 32)
+MIB = 1024 * 1024
+
+
+def sibling(number: int, task: str = "Hello") -> Key:
+    return Key("testchains", "hello_chain", task, f"{number:032x}")
+
+
+@pytest.fixture(params=["local", "moto", "rclone"])
+def storage(
+    request: pytest.FixtureRequest, tmp_path: Path, s3_settings: Callable[..., Settings]
+) -> Storage:
+    made: Storage
+    if request.param == "local":
+        made = LocalStorage(tmp_path / "local_targets")
+    else:
+        made = S3Storage(s3_settings(request.getfixturevalue(f"{request.param}_s3")))
+    made.prepare()
+    return made
+
+
+def test_prepare_may_be_called_again(storage: Storage) -> None:
+    storage.put_bytes(KEY, "out.txt", b"kept")
+    storage.prepare()
+    assert storage.exists(KEY, "out.txt")
+
+
+def test_what_was_never_written_is_not_there(storage: Storage) -> None:
+    assert storage.exists(KEY, "out.txt") is False
+    assert storage.info(KEY, "out.txt") is None
+    assert storage.list_files(KEY) == []
+    assert storage.list_family(KEY, "out.txt") == set()
+    assert storage.delete(KEY, "out.txt") is False
+
+
+def test_reading_what_is_not_there_raises_not_found_at_the_call(storage: Storage) -> None:
+    with pytest.raises(NotFound):
+        storage.open_read(KEY, "out.txt")
+    with pytest.raises(NotFound):
+        storage.read_chunks(KEY, "out.txt")
+    with pytest.raises(NotFound):
+        storage.rename(KEY, "log", "log.1")
+
+
+def test_text_comes_back_as_written_newlines_and_all(storage: Storage) -> None:
+    text = "Grüße\nzweite\r\ndritte\rvierte 🍯"
+    with storage.open_write(KEY, "out.txt") as stream:
+        stream.write(text)
+    with storage.open_read(KEY, "out.txt") as stream:
+        assert stream.read() == text
+    with storage.open_read(KEY, "out.txt", binary=True) as stream:
+        assert stream.read() == text.encode()
+
+
+def test_text_is_read_line_by_line(storage: Storage) -> None:
+    with storage.open_write(KEY, "out.txt") as stream:
+        stream.writelines(f"line {n}\n" for n in range(20_000))
+    with storage.open_read(KEY, "out.txt") as stream:
+        assert sum(1 for _ in stream) == 20_000
+
+
+@pytest.mark.parametrize("size", [0, 1, 16 * MIB, 16 * MIB + 1, 40 * MIB])
+def test_bytes_come_back_as_written_whatever_their_number(storage: Storage, size: int) -> None:
+    content = os.urandom(MIB) * (size // MIB) + b"x" * (size % MIB)
+    with storage.open_write(KEY, "out.bin", binary=True) as stream:
+        for start in range(0, size, 3_000_000):
+            stream.write(content[start : start + 3_000_000])
+    info = storage.info(KEY, "out.bin")
+    assert info is not None
+    assert (info.name, info.size) == ("out.bin", size)
+    assert abs(info.modified - time.time()) < 60
+    with storage.open_read(KEY, "out.bin", binary=True) as stream:
+        assert hashlib.sha256(stream.read()).digest() == hashlib.sha256(content).digest()
+
+
+def test_one_write_of_many_parts_is_taken_whole(storage: Storage) -> None:
+    content = os.urandom(35 * MIB)
+    storage.put_bytes(KEY, "out.bin", content)
+    assert b"".join(storage.read_chunks(KEY, "out.bin")) == content
+
+
+def test_nothing_is_seen_before_the_file_is_closed(storage: Storage) -> None:
+    stream = storage.open_write(KEY, "out.txt")
+    stream.write("half" * MIB)
+    stream.flush()
+    assert not storage.exists(KEY, "out.txt")
+    assert storage.list_files(KEY) == []
+    stream.close()
+    assert storage.exists(KEY, "out.txt")
+
+
+@pytest.mark.parametrize("size", [10, 20 * MIB])
+@pytest.mark.parametrize("binary", [False, True])
+def test_a_with_block_left_by_an_exception_publishes_nothing(
+    storage: Storage, size: int, binary: bool
+) -> None:
+    with pytest.raises(ZeroDivisionError), storage.open_write(KEY, "out", binary=binary) as stream:
+        stream.write(b"x" * size if binary else "x" * size)
+        raise ZeroDivisionError
+    assert stream.closed
+    assert storage.list_files(KEY) == []
+
+
+@pytest.mark.parametrize("binary", [False, True])
+def test_a_file_that_is_forgotten_unclosed_publishes_nothing(
+    storage: Storage, binary: bool
+) -> None:
+    stream = storage.open_write(KEY, "out", binary=binary)
+    stream.write(b"half" if binary else "half")
+    del stream
+    assert storage.list_files(KEY) == []
+
+
+def test_an_aborted_rewrite_leaves_the_earlier_result(storage: Storage) -> None:
+    storage.put_bytes(KEY, "out.txt", b"first")
+    with pytest.raises(ZeroDivisionError), storage.open_write(KEY, "out.txt") as stream:
+        stream.write("second")
+        raise ZeroDivisionError
+    assert b"".join(storage.read_chunks(KEY, "out.txt")) == b"first"
+
+
+def test_a_rewrite_replaces_the_content(storage: Storage) -> None:
+    storage.put_bytes(KEY, "out.txt", b"first and longer")
+    storage.put_bytes(KEY, "out.txt", b"second")
+    assert b"".join(storage.read_chunks(KEY, "out.txt")) == b"second"
+
+
+def test_closing_twice_is_closing_once(storage: Storage) -> None:
+    stream = storage.open_write(KEY, "out.txt")
+    stream.write("once")
+    stream.close()
+    stream.close()
+    assert b"".join(storage.read_chunks(KEY, "out.txt")) == b"once"
+
+
+def test_a_writer_tells_its_position(storage: Storage) -> None:
+    with storage.open_write(KEY, "out.bin", binary=True) as stream:
+        stream.write(b"12345")
+        assert stream.tell() == 5
+
+
+def test_a_reader_seeks(storage: Storage) -> None:
+    storage.put_bytes(KEY, "out.bin", bytes(range(256)) * 4096)
+    with storage.open_read(KEY, "out.bin", binary=True) as stream:
+        stream.seek(-3, os.SEEK_END)
+        assert stream.read() == b"\xfd\xfe\xff"
+        stream.seek(256 * 1000 + 7)
+        assert stream.read(2) == b"\x07\x08"
+        with pytest.raises(OSError):
+            stream.seek(-10_000_000, os.SEEK_END)
+
+
+def test_chunks_begin_where_asked_and_are_of_at_most_one_mib(storage: Storage) -> None:
+    content = os.urandom(3 * MIB)
+    storage.put_bytes(KEY, "log", content)
+    pieces = list(storage.read_chunks(KEY, "log", MIB + 5))
+    assert b"".join(pieces) == content[MIB + 5 :]
+    assert max(map(len, pieces)) <= MIB
+
+
+@pytest.mark.parametrize("start", [4, 5, 1000])
+def test_chunks_from_the_end_or_behind_it_are_none(storage: Storage, start: int) -> None:
+    storage.put_bytes(KEY, "log", b"1234")
+    assert list(storage.read_chunks(KEY, "log", start)) == []
+
+
+def test_files_of_a_key_are_listed_by_name(storage: Storage) -> None:
+    for name in ("params.txt", "log", "out.txt", "log.1"):
+        storage.put_bytes(KEY, name, name.encode())
+    storage.put_bytes(sibling(1), "other.txt", b"")
+    infos = storage.list_files(KEY)
+    assert [info.name for info in infos] == ["log", "log.1", "out.txt", "params.txt"]
+    assert [info.size for info in infos] == [3, 5, 7, 10]
+
+
+def test_a_family_lists_the_keys_that_have_the_file(storage: Storage) -> None:
+    for number in range(25):
+        storage.put_bytes(sibling(number), "out.txt" if number % 2 else "log", b"x")
+    storage.put_bytes(sibling(3), "out.txt.1", b"x")
+    storage.put_bytes(sibling(99, task="HelloAgain"), "out.txt", b"x")
+    expected = {f"{number:032x}" for number in range(25) if number % 2}
+    assert storage.list_family(KEY, "out.txt") == expected
+
+
+def test_a_local_file_is_put(storage: Storage, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.write_bytes(os.urandom(17 * MIB))
+    storage.put_file(KEY, "log", source)
+    assert b"".join(storage.read_chunks(KEY, "log")) == source.read_bytes()
+
+
+def test_a_renamed_file_has_its_new_name_only(storage: Storage) -> None:
+    storage.put_bytes(KEY, "log", b"attempt 1")
+    storage.rename(KEY, "log", "log.1")
+    assert [info.name for info in storage.list_files(KEY)] == ["log.1"]
+    assert b"".join(storage.read_chunks(KEY, "log.1")) == b"attempt 1"
+
+
+def test_earlier_attempts_are_kept_beside_the_latest(storage: Storage) -> None:
+    for attempt in (b"1", b"2", b"3"):
+        keep_earlier(storage, KEY, "log")
+        storage.put_bytes(KEY, "log", attempt)
+    names = ("log.1", "log.2", "log")
+    assert [b"".join(storage.read_chunks(KEY, n)) for n in names] == [b"1", b"2", b"3"]
+
+
+def test_a_deleted_file_is_gone_and_its_neighbours_stay(storage: Storage) -> None:
+    storage.put_bytes(KEY, "out.txt", b"x")
+    storage.put_bytes(KEY, "log", b"x")
+    assert storage.delete(KEY, "out.txt") is True
+    assert [info.name for info in storage.list_files(KEY)] == ["log"]
+
+
+@pytest.mark.parametrize("name", ["../out.txt", "a/b", ".hidden", "", "x" * 200])
+def test_a_name_that_could_lead_elsewhere_is_refused(storage: Storage, name: str) -> None:
+    with pytest.raises(BadRequest):
+        storage.exists(KEY, name)
+    with pytest.raises(BadRequest):
+        storage.open_write(KEY, name)
+
+
+@pytest.mark.parametrize(
+    "key", [Key("..", "..", "..", "0" * 32), Key("a", "b/../..", "C", "0" * 32), Key("a", "b", "C", "..")]
+)  # fmt: skip
+def test_a_key_that_could_lead_elsewhere_is_refused(storage: Storage, key: Key) -> None:
+    for ask in (storage.list_files, lambda k: storage.open_write(k, "out.txt")):
+        with pytest.raises(BadRequest):
+            ask(key)
+    with pytest.raises(BadRequest):
+        storage.list_family(key, "out.txt")
+
+
+def test_many_threads_may_share_a_store(storage: Storage) -> None:
+    def work(number: int) -> None:
+        storage.put_bytes(sibling(number), "out.txt", str(number).encode())
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert storage.list_family(KEY, "out.txt") == {f"{number:032x}" for number in range(8)}
+
+
+def test_a_forked_process_uses_the_store_and_leaves_its_parents_files_alone(
+    storage: Storage,
+) -> None:
+    storage.put_bytes(KEY, "log", b"the parent has a client by now")
+    with storage.open_write(KEY, "out.txt") as half:
+        half.write("half")
+        pid = os.fork()
+        if pid == 0:
+            status = 1
+            try:
+                storage.put_bytes(sibling(1), "out.txt", b"child")
+                with pytest.raises(StorageError, match="the process that opened it"):
+                    half.close()
+                if b"".join(storage.read_chunks(KEY, "log")).startswith(b"the parent"):
+                    status = 0
+            finally:
+                os._exit(status)
+        assert os.waitpid(pid, 0)[1] == 0
+        assert storage.list_family(KEY, "out.txt") == {sibling(1).md5}
+        half.write(" and whole")
+    assert b"".join(storage.read_chunks(KEY, "out.txt")) == b"half and whole"
+
+
+def test_text_that_utf8_cannot_hold_is_an_error_and_publishes_nothing(storage: Storage) -> None:
+    with pytest.raises(UnicodeEncodeError), storage.open_write(KEY, "out.txt") as stream:
+        stream.write("\ud800")
+    assert storage.list_files(KEY) == []
