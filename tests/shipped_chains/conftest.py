@@ -52,17 +52,23 @@ class Project:
     folder: Path
 
     def build(self, module: str, task: str, *, without: str = "", **params: str) -> Built:
+        script = [str(BUILD_TASK), module, task, json.dumps(params)]
+        ended = self.python(*script, MISSING=without)
+        *printed, last = ended.stdout.splitlines()
+        return Built(**json.loads(last), log="\n".join([*printed, ended.stderr]))
+
+    def python(self, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+        """Run Python in the project's code folder, on a fixed day."""
+        path = [str(self.folder / "code"), *filter(None, [os.environ.get("PYTHONPATH")])]
         environ = {
             **os.environ,
-            "PYTHONPATH": os.pathsep.join(
-                filter(None, [str(self.folder / "code"), os.environ.get("PYTHONPATH")])
-            ),
+            "PYTHONPATH": os.pathsep.join(path),
             "DATANECTAR_PROJECT": str(self.folder),
             "DATANECTAR_RUN_TIME": "2016-06-03T12:00:00",
-            "MISSING": without,
+            **more,
         }
         ended = subprocess.run(
-            [sys.executable, str(BUILD_TASK), module, task, json.dumps(params)],
+            [sys.executable, *arguments],
             cwd=self.folder / "code",
             env=environ,
             capture_output=True,
@@ -70,8 +76,7 @@ class Project:
             timeout=60,
         )
         assert ended.returncode == 0, ended.stderr
-        *printed, last = ended.stdout.splitlines()
-        return Built(**json.loads(last), log="\n".join([*printed, ended.stderr]))
+        return ended
 
     def results(self) -> set[str]:
         """Return the results that are there, relative to ``local_targets``."""

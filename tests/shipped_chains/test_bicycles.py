@@ -160,7 +160,8 @@ def test_a_day_that_the_file_does_not_know_fails_by_name_and_leaves_nothing(
     failed = project.build(ETL, "AggregateDayTask", day="2016-07-01")
     assert not failed.complete
     assert failed.errors == [
-        "ParseDayTask: counts.csv.gz has no line of 2016-07-01. It is about spring 2016."
+        "ParseDayTask: counts.csv.gz has no line of 2016-07-01. It begins with"
+        " '2016-04-01T00:00,bridge,5' and ends with '2016-06-30T23:00,university,18'."
     ]
     assert project.results() == set()
 

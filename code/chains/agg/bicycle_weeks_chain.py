@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import csv
 import datetime
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import luigi
 from luigi.date_interval import Custom, DateInterval, Month, Week
@@ -68,9 +68,9 @@ def change(before: int, now: int) -> str:
 
 def weeks_in(period: DateInterval) -> list[Week]:
     """Return the ISO weeks that lie within the period as a whole."""
-    mondays = [day for day in period.dates() if day.weekday() == 0]
-    sundays = {day + datetime.timedelta(days=6) for day in mondays} & set(period.dates())
-    return [Week.from_date(sunday) for sunday in sorted(sundays)]
+    days, to_sunday = period.dates(), datetime.timedelta(days=6)
+    mondays = [day for day in days if day.weekday() == 0 and day + to_sunday in days]
+    return [Week.from_date(monday) for monday in mondays]
 
 
 class EveryWeekTask(luigi.WrapperTask):
@@ -93,7 +93,7 @@ class BusiestWeekTask(NectarTask):
         """Need every week's ranking."""
         return {week: RankingTask(period=week) for week in weeks_in(self.period)}
 
-    def run(self) -> Iterator[luigi.Task]:
+    def run(self) -> Generator[luigi.Task, luigi.Target, None]:
         """Write a few lines of text.
 
         Which report is needed shows only while this runs. ``yield`` asks for it: when it is not

@@ -32,6 +32,12 @@ COUNTS = Path(__file__).parent / "data" / "counts.csv.gz"
 COUNTERS = ["bridge", "riverside", "station", "university"]
 #: More than this don't fit through in an hour; a counter with a loose wire says 65535.
 MOST_PER_HOUR = 3000
+#: What a report can be about, and how a plot's axis says it.
+METRICS = {
+    "total": "bicycles in the day",
+    "peak": "bicycles in the busiest hour",
+    "hours": "hours that counted",
+}
 NEEDS_MATPLOTLIB = "This task needs matplotlib: pip install 'datanectar[examples]'"
 
 
@@ -56,26 +62,30 @@ class ParseDayTask(NectarTask):
     def run(self) -> None:
         """Write a JSON object with ``line`` (its number) and ``fields`` for each line."""
         with gzip.open(self.input().path, "rt", encoding="utf-8") as raw:
-            lines = list(lines_of(self.day, raw))
+            _header, *everything = raw.read().splitlines()
+        lines = list(lines_of(self.day, everything))
         if not lines:
-            raise ValueError(f"{COUNTS.name} has no line of {self.day}. It is about spring 2016.")
+            raise ValueError(
+                f"{COUNTS.name} has no line of {self.day}. "
+                f"It begins with {everything[0]!r} and ends with {everything[-1]!r}."
+            )
         with self.output().open("w") as out:
             for number, text in lines:
                 out.write(json.dumps({"line": number, "fields": text.split(",")}) + "\n")
         print(f"{len(lines)} lines of {self.day}")
 
 
-def lines_of(day: datetime.date, raw: Iterable[str]) -> Iterator[tuple[int, str]]:
-    """Yield number and text of the lines that were logged on ``day``.
+def lines_of(day: datetime.date, lines: Iterable[str]) -> Iterator[tuple[int, str]]:
+    """Yield the lines that were logged on ``day``, with their numbers; the header is line 1.
 
     The file is in order of time, so a line whose date can't be read is of the day of the one above.
     """
     current = None
-    for number, line in enumerate(raw, start=1):
+    for number, line in enumerate(lines, start=2):
         with suppress(ValueError):
             current = datetime.date.fromisoformat(line[:10])
         if current == day:
-            yield number, line.rstrip("\n")
+            yield number, line
 
 
 @requires(ParseDayTask)
@@ -159,7 +169,7 @@ class ReportTask(NectarTask):
         "that is not part of it any more (2016-05-01-2016-05-15)",
     )
     metric = luigi.ChoiceParameter(
-        choices=["total", "peak", "hours"],
+        choices=list(METRICS),
         default="total",
         description="bicycles in the day, bicycles in its busiest hour, or hours that counted.",
     )
@@ -207,7 +217,8 @@ class PlotTask(NectarTask):
         for counter in COUNTERS:
             values = [float(row[counter] or "nan") for row in rows]
             axes.plot(days, values, marker=".", label=counter)
-        axes.set(title=f"Bicycles, {self.period}", ylabel=f"{self.metric} per day", ylim=(0, None))
+        axes.set_title(str(self.period), loc="right")
+        axes.set(ylabel=METRICS[self.metric], ylim=(0, None))
         axes.grid(alpha=0.3)
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=len(COUNTERS), frameon=False)
         figure.autofmt_xdate()
