@@ -129,6 +129,19 @@ class Database:
         """Return an INSERT for this database that knows ``ON CONFLICT``."""
         return sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
 
+    def insert_once(
+        self, connection: Connection, row: sqlite.Insert | postgresql.Insert, **conflict: Any
+    ) -> bool:
+        """Insert one row unless it is there; return whether it is new.
+
+        Args:
+            conflict: which index decides, as ``on_conflict_do_nothing`` takes it.
+        """
+        statement = row.on_conflict_do_nothing(**conflict)
+        # Of an INSERT, SQLAlchemy keeps the count only when asked to.
+        options = {"preserve_rowcount": True}
+        return connection.execute(statement, execution_options=options).rowcount == 1
+
     def contains(self, column: ColumnElement[str], part: str) -> ColumnElement[bool]:
         """Return the condition that ``part`` occurs in ``column``, letter by letter.
 

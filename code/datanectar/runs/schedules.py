@@ -20,7 +20,7 @@ class Schedules(Part):
         """
         fire = self._db.insert(schedule_fires).values(schedule=schedule, fire_time=fire_time)
         with self._db.write() as connection:
-            return connection.execute(fire.on_conflict_do_nothing()).rowcount == 1
+            return self._db.insert_once(connection, fire)
 
     def last_fire(self, schedule: str) -> float | None:
         """Return when the schedule was last due and claimed (Unix stamp), or None if never."""

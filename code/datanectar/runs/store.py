@@ -140,11 +140,12 @@ class RunStore(Leases, History, Schedules):
     def _insert(self, connection: Connection, run: Run) -> bool:
         row = dataclasses.asdict(run)
         row |= {name: as_json(row[name]) for name in ("params", "public_params")}
-        insert = self._db.insert(runs).values(**row, queued=self._db.now())
-        once = insert.on_conflict_do_nothing(
-            index_elements=["key"], index_where=text(ACTIVE_CONDITION)
+        return self._db.insert_once(
+            connection,
+            self._db.insert(runs).values(**row, queued=self._db.now()),
+            index_elements=["key"],
+            index_where=text(ACTIVE_CONDITION),
         )
-        return connection.execute(once).rowcount == 1
 
     def _one_run(self, condition: ColumnElement[bool]) -> Run | None:
         with self._db.read() as connection:

@@ -85,7 +85,8 @@ def _index_where(condition: str, name: str, *columns: Column[Any], unique: bool 
 _index_where(ACTIVE_CONDITION, "uq_runs_active_key", runs.c.key, unique=True)
 _index_where("status = 'PENDING'", "ix_runs_pending", runs.c.queued)
 _index_where("status = 'RUNNING'", "ix_runs_running", runs.c.owner)
-_index_where("status = 'DONE'", "ix_runs_done", runs.c.key, runs.c.id)
+# The status is among the columns only to let SQLite see that this one beats ix_runs_key.
+_index_where("status = 'DONE'", "ix_runs_done", runs.c.key, runs.c.status, runs.c.id)
 # The filters of the history: each walks its runs newest first without sorting them.
 for _column in (runs.c.key, runs.c.type, runs.c.chain, runs.c.task, runs.c.status):
     Index(f"ix_runs_{_column.name}", _column, runs.c.id)

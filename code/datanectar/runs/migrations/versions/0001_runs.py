@@ -90,7 +90,7 @@ def _make_runs() -> None:
     _make_partial("uq_runs_active_key", ["key"], "status IN ('PENDING', 'RUNNING')", unique=True)
     _make_partial("ix_runs_pending", ["queued"], "status = 'PENDING'")
     _make_partial("ix_runs_running", ["owner"], "status = 'RUNNING'")
-    _make_partial("ix_runs_done", ["key", "id"], "status = 'DONE'")
+    _make_partial("ix_runs_done", ["key", "status", "id"], "status = 'DONE'")
     for column in ("key", "type", "chain", "task", "status"):
         op.create_index(f"ix_runs_{column}", "runs", [column, "id"])
 
