@@ -55,6 +55,7 @@ def build(module: str, name: str, params: dict[str, str]) -> dict[str, Any]:
     return {
         "complete": task.complete(),
         "path": getattr(task.output(), "path", None),
+        "target": task.key.file(task.output_name) if hasattr(task, "key") else None,
         "started": started,
         "errors": errors,
         "missing_external": missing,

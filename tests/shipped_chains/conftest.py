@@ -27,6 +27,7 @@ class Built:
 
     complete: bool
     path: str | None
+    target: str | None
     started: list[str]
     errors: list[str]
     missing_external: bool
