@@ -10,9 +10,13 @@ import pytest
 from datanectar.keys import digest
 from datanectar.records import NewRun, Resolution
 from datanectar.runs.store import RunStore
+from datanectar.runs.tables import metadata
+from tests.servers.postgres import new_database
+
+DATABASES = ["sqlite", "postgres"]
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture(params=DATABASES)
 def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of an empty database, one test run for each kind."""
     if request.param == "sqlite":
@@ -20,12 +24,26 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return str(request.getfixturevalue("postgres_database"))
 
 
-@pytest.fixture
-def store(store_url: str) -> Iterator[RunStore]:
-    store = RunStore(store_url)
+@pytest.fixture(params=DATABASES)
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RunStore]:
+    """A prepared store with nothing in it, one test run for each kind."""
+    if request.param == "sqlite":
+        store = RunStore(f"sqlite:///{tmp_path / 'state' / 'runs.db'}")
+    else:
+        store = RunStore(request.getfixturevalue("shared_postgres"))
     store.prepare()
+    with store._db.write() as connection:
+        for table in metadata.sorted_tables:
+            connection.execute(table.delete())
     yield store
     store.close()
+
+
+@pytest.fixture(scope="session")
+def shared_postgres(postgres_url: str) -> Iterator[str]:
+    """The URL of one database for all tests that leave its tables as they are."""
+    with new_database(postgres_url) as url:
+        yield url
 
 
 def key_of(word: str, task: str = "HelloTask") -> str:

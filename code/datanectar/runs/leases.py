@@ -54,12 +54,22 @@ class Held:
 class Leases(Part):
     """Taking runs, keeping them, writing what becomes of them, and giving them back."""
 
-    def claim(self, run_id: str, owner: str, lease_seconds: float) -> Run | None:
+    def claim(
+        self,
+        run_id: str,
+        owner: str,
+        lease_seconds: float,
+        child_pid: int | None = None,
+        child_started: float | None = None,
+    ) -> Run | None:
         """Take a PENDING run: it is RUNNING now, in a new attempt, held by ``owner``.
 
         Args:
             owner: the worker's id.
             lease_seconds: how long it is held without a heartbeat.
+            child_pid: the process that is to do it, so that what a dead worker leaves of it can
+                be told from other processes and ended.
+            child_started: when that process was started, a Unix stamp.
 
         Returns:
             The run, or None when it is not PENDING: taken, ended, or unknown.
@@ -72,7 +82,9 @@ class Leases(Part):
             "lease_until": now + lease_seconds,
             "started": func.coalesce(runs.c.started, now),
             "scheduler_reachable": True,
-            **dict.fromkeys(("error", "traceback", "failed_key", "child_pid", "child_started")),
+            "child_pid": child_pid,
+            "child_started": child_started,
+            **dict.fromkeys(("error", "traceback", "failed_key")),
         }
         with self._db.write() as connection:
             pending = and_(runs.c.id == run_id, runs.c.status == PENDING)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import fcntl
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from sqlalchemy import Connection, func, inspect, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from datanectar.errors import StartupError, Unavailable
-from datanectar.runs.database import Database
+from datanectar.runs.database import BUSY_SECONDS, Database
 from datanectar.runs.tables import HEAD
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -28,7 +29,7 @@ def prepare(database: Database) -> None:
     try:
         with _one_process_at_a_time(database.file):
             if database.file is not None:
-                _use_wal(database)
+                _use_wal(database.file)
             with database.read() as connection:
                 revision = stored_revision(connection)
             if revision != HEAD:
@@ -36,7 +37,7 @@ def prepare(database: Database) -> None:
                     _migrate(connection, database)
     except Unavailable as problem:
         raise StartupError(database.unreachable(problem.__cause__ or problem)) from problem
-    except (SQLAlchemyError, OSError) as problem:
+    except (SQLAlchemyError, sqlite3.Error, OSError) as problem:
         raise StartupError(database.unreachable(problem)) from problem
 
 
@@ -59,18 +60,13 @@ def _one_process_at_a_time(file: Path | None) -> Iterator[None]:
         yield
 
 
-def _use_wal(database: Database) -> None:
+def _use_wal(file: Path) -> None:
     # Outside any transaction, as SQLite wants it; the mode is kept in the file.
-    connection = database.engine.raw_connection()
-    try:
-        cursor = connection.cursor()
-        cursor.execute("PRAGMA journal_mode=WAL")
-        (mode,) = cursor.fetchone() or (None,)
-    finally:
-        connection.close()
+    with closing(sqlite3.connect(file, timeout=BUSY_SECONDS)) as connection:
+        (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
     if mode != "wal":
         raise StartupError(
-            f"The run store {database.name} is where SQLite can't use WAL mode (a network drive?). "
+            f"The run store {file} is where SQLite can't use WAL mode (a network drive?). "
             "Set DATANECTAR_STATE to a folder on a local disk, or use PostgreSQL."
         )
 

@@ -1,0 +1,193 @@
+"""Making the store ready: once, whoever comes first, and never over a newer version's."""
+
+from __future__ import annotations
+
+import importlib.util
+import multiprocessing
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import inspect, text
+
+from datanectar.errors import StartupError
+from datanectar.runs import migrate
+from datanectar.runs.store import RunStore
+from datanectar.runs.tables import HEAD, metadata
+from tests.runs.conftest import key_of, new_run
+
+
+@pytest.fixture
+def store(store_url: str) -> Iterator[RunStore]:
+    """A prepared store of the test's own, whose tables it may change."""
+    store = RunStore(store_url)
+    store.prepare()
+    yield store
+    store.close()
+
+
+def alembic_config(connection: object = None) -> Config:
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", str(migrate.MIGRATIONS))
+    return config
+
+
+def revision_of(store: RunStore) -> str | None:
+    with store._db.read() as connection:
+        return migrate.stored_revision(connection)
+
+
+def index_conditions(store: RunStore) -> dict[str, str]:
+    """The partial indexes' conditions, which Alembic's comparison leaves out."""
+    sql = (
+        "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql LIKE '% WHERE %'"
+        if store._db.is_sqlite
+        else "SELECT indexname, indexdef FROM pg_indexes WHERE indexdef LIKE '% WHERE %'"
+    )
+    with store._db.read() as connection:
+        return {name: " ".join(made.split()) for name, made in connection.execute(text(sql))}
+
+
+def test_the_migrations_make_what_the_tables_say(store: RunStore) -> None:
+    with store._db.read() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) == []
+    migrated = index_conditions(store)
+
+    with store._db.write() as connection:
+        metadata.drop_all(connection)
+        metadata.create_all(connection)
+
+    assert len(migrated) == 4
+    assert index_conditions(store) == migrated
+
+
+def test_the_revision_in_the_code_is_the_newest_migration() -> None:
+    assert ScriptDirectory.from_config(alembic_config()).get_current_head() == HEAD
+
+
+def test_preparing_again_changes_nothing(store: RunStore) -> None:
+    run, _ = store.accept(new_run(), max_queued=10)
+
+    store.prepare()
+
+    assert revision_of(store) == HEAD
+    assert store.get(run.id) == run
+
+
+def test_a_store_that_was_taken_down_to_nothing_is_made_again(store: RunStore) -> None:
+    with store._db.write() as connection:
+        command.downgrade(alembic_config(connection), "base")
+    with store._db.read() as connection:
+        assert inspect(connection).get_table_names() == ["alembic_version"]
+
+    store.prepare()
+
+    assert store.accept(new_run(), max_queued=10)[1]
+
+
+def test_a_migration_that_fails_leaves_nothing_behind(store_url: str) -> None:
+    store = RunStore(store_url)
+    if store._db.file is not None:
+        store._db.file.parent.mkdir()
+    with store._db.write() as connection:
+        connection.execute(text("CREATE TABLE tasks (in_the_way INTEGER)"))
+
+    with pytest.raises(StartupError, match="tasks"):
+        store.prepare()
+
+    with store._db.read() as connection:
+        assert inspect(connection).get_table_names() == ["tasks"]
+    store.close()
+
+
+def test_a_newer_versions_store_is_left_alone(store: RunStore) -> None:
+    with store._db.write() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+
+    with pytest.raises(StartupError, match=r"newer datanectar.*'9999'") as refusal:
+        store.prepare()
+
+    assert "\n" not in refusal.value.message
+    assert revision_of(store) == "9999"
+
+
+def prepare_and_accept(url: str, start: multiprocessing.synchronize.Barrier) -> None:
+    start.wait()
+    store = RunStore(url)
+    store.prepare()
+    store.accept(new_run(), max_queued=10)
+
+
+def test_four_processes_may_prepare_at_once(store_url: str) -> None:
+    spawn = multiprocessing.get_context("spawn")
+    start = spawn.Barrier(4)
+    children = [spawn.Process(target=prepare_and_accept, args=(store_url, start)) for _ in range(4)]
+    for child in children:
+        child.start()
+    for child in children:
+        child.join()
+
+    assert [child.exitcode for child in children] == [0] * 4
+    store = RunStore(store_url)
+    assert store.latest(key_of("a")) is not None
+    assert store.active_counts()["PENDING"] == 1
+    store.close()
+
+
+def test_a_store_that_is_up_to_date_is_opened_without_alembic(store: RunStore) -> None:
+    url = store._db._url.render_as_string(hide_password=False)
+    program = (
+        "import sys; from datanectar.runs.store import RunStore; store = RunStore(sys.argv[1]);"
+        "store.prepare(); store.active_counts(); sys.exit('alembic' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", program, url]).returncode == 0
+
+
+def test_a_sqlite_store_is_in_wal_mode_and_outlives_a_power_cut(tmp_path: Path) -> None:
+    store = RunStore(f"sqlite:///{tmp_path}/new/folder/runs.db")
+    store.prepare()
+    with store._db.write() as connection:
+        pragmas = {
+            name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+            for name in ("journal_mode", "synchronous", "busy_timeout")
+        }
+    store.close()
+    assert pragmas == {"journal_mode": "wal", "synchronous": 2, "busy_timeout": 30_000}
+
+
+def test_a_folder_that_cant_be_made_is_told_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StartupError, match="can't be reached") as refusal:
+        RunStore(f"sqlite:///{tmp_path}/file/runs.db").prepare()
+    assert "\n" not in refusal.value.message
+    assert str(tmp_path) in refusal.value.message
+
+
+def test_a_file_that_is_no_database_is_told_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "runs.db").write_text("something else, and quite a bit of it" * 100)
+    with pytest.raises(StartupError, match="not a database") as refusal:
+        RunStore(f"sqlite:///{tmp_path}/runs.db").prepare()
+    assert "\n" not in refusal.value.message
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("psycopg") is None, reason="the driver for PostgreSQL is an extra"
+)
+def test_a_server_that_is_away_is_told_in_one_line_without_the_password() -> None:
+    with socket.socket() as taken:  # bound, but nobody listens
+        taken.bind(("127.0.0.1", 0))
+        url = f"postgresql://ada:geheim@127.0.0.1:{taken.getsockname()[1]}/runs"
+        with pytest.raises(StartupError, match=r"can't be reached.*refused") as refusal:
+            RunStore(url).prepare()
+    assert "\n" not in refusal.value.message
+    assert "geheim" not in refusal.value.message
+    assert refusal.value.message.count("can't be reached") == 1
