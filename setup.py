@@ -23,6 +23,7 @@ setup(
         "luigi>=3.8,<4",
         "psutil>=5.9",
         "requests>=2.31",
+        "prometheus-client>=0.20",
         "rich>=13",
         "sqlalchemy>=2.0.30",
     ],

@@ -40,6 +40,15 @@ def chain_path(chains: Path, type: str, name: str) -> Path | None:
     return path if path.is_file() else None
 
 
+def file_stamp(path: str | Path) -> tuple[int, int]:
+    """Return a file's modification time (ns) and size (bytes); zeros when it is gone."""
+    try:
+        status = Path(path).stat()
+    except OSError:
+        return (0, 0)
+    return (status.st_mtime_ns, status.st_size)
+
+
 def _folders(chains: Path) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(chains) as entries:

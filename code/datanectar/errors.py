@@ -115,3 +115,9 @@ def by_name(name: str) -> type[DatanectarError]:
     """
     classes = {cls.__name__: cls for cls in DatanectarError.__subclasses__()}
     return classes.get(name, DatanectarError)
+
+
+def by_status(status: int) -> type[DatanectarError]:
+    """Return an error class that means the HTTP status, or the root when there is none."""
+    classes = {cls.status: cls for cls in reversed(DatanectarError.__subclasses__())}
+    return classes.get(status, DatanectarError)

@@ -33,6 +33,7 @@ def command(settings: Settings) -> list[str]:
     return [
         sys.executable,
         "-c",
+        "from datanectar.lifeline import die_with_parent; die_with_parent();"
         "from luigi.cmdline import luigid; luigid()",
         "--address",
         parts.hostname or "127.0.0.1",

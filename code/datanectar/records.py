@@ -134,10 +134,9 @@ class RunJob:
 
 @dataclass(frozen=True)
 class ShipJob:
-    """Copy the spooled logs of an attempt to the store; ``final`` when nothing will be added."""
+    """Copy the spooled logs of an attempt that have grown since they were last copied to S3."""
 
     spool: str
-    final: bool
 
 
 @dataclass(frozen=True)

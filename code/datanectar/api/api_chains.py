@@ -15,7 +15,7 @@ from typing import Any
 import luigi
 from luigi.parameter import OptionalParameterMixin, ParameterVisibility
 
-from datanectar.chainfiles import chain_path, find_chains
+from datanectar.chainfiles import chain_path, file_stamp, find_chains
 from datanectar.errors import ChainError, NotFound
 from datanectar.keys import NAME
 from datanectar.records import Chain, Parameter, Task
@@ -129,15 +129,6 @@ class APIChainCollector:
         return [(file, *file_stamp(file)) for file in inside]
 
 
-def file_stamp(path: str | Path) -> tuple[int, int]:
-    """Return a file's modification time (ns) and size (bytes); zeros when it is gone."""
-    try:
-        status = os.stat(path)
-    except OSError:
-        return (0, 0)
-    return (status.st_mtime_ns, status.st_size)
-
-
 def import_problem(problem: BaseException, path: Path) -> str:
     """Return one line: the error, and the last line of the chain's own that led to it."""
     if isinstance(problem, SystemExit):
@@ -177,12 +168,18 @@ def describe_parameter(cls: type[luigi.Task], name: str, item: luigi.Parameter) 
         type=type(item).__name__,
         required=required,
         default=default,
-        description=item.description or None,
+        description=_description(item),
         choices=choices_of(item),
         significant=item.significant,
         private=not shown,
         optional=isinstance(item, OptionalParameterMixin),
     )
+
+
+def _description(item: luigi.Parameter) -> str | None:
+    """Return the author's words, without the list of choices that Luigi adds in random order."""
+    words = (item.description or "").partition("Choices: {")[0].strip()
+    return words or None
 
 
 def choices_of(item: luigi.Parameter) -> list[str] | None:

@@ -29,6 +29,7 @@ from datanectar.execution.rpc import RunScheduler
 from datanectar.keys import RUN_TIME_VARIABLE, parse_key
 from datanectar.records import DONE, FAILED, RUNNING, Outcome, RunJob
 from datanectar.settings import current
+from datanectar.storage.select import default_name, storage_named
 from datanectar.util.identity import class_option, key_of
 
 Send = Callable[[Any], None]
@@ -133,7 +134,7 @@ class _Factory:
         )
 
 
-class _RunWorker(Worker):  # type: ignore[misc]
+class _RunWorker(Worker):
     """Notices a task process that ends with code 0 and reports nothing, which Luigi waits for.
 
     luigi/worker.py ``_purge_children`` takes an exit code of 0 as proof that the result is on its
@@ -197,7 +198,7 @@ def _keep_reason(job: RunJob, spool: Path) -> None:
         name = class_option(cls, "storage_name", None)
     except DatanectarError:
         name = None
-    storage = log.storage_named(name or log.default_name(current()))
+    storage = storage_named(name or default_name(current()))
     log.keep_run_log(storage, parse_key(job.key), spool)
 
 

@@ -47,6 +47,8 @@ class Child:
 
     def __init__(self, zygote: _ZygoteClient, pid: int, job: int, reports: int) -> None:
         self.pid = pid
+        #: When it was forked, a Unix stamp; with the pid it names the process for good.
+        self.started = time.time()
         self._zygote = zygote
         self._job = job
         self._reports = reports
@@ -100,6 +102,11 @@ class Child:
         """Return how the child ended, in words: ``exit code 3``, ``killed by SIGSEGV``."""
         self._ended.wait(timeout)
         return describe_end(self._status)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the zygote has told of the child's end."""
+        return self._ended.is_set()
 
     @property
     def was_killed(self) -> bool:
@@ -322,7 +329,7 @@ class Children:
             Unavailable: when no child can be had.
         """
         for _ in range(self._ahead + 2):
-            child = self._next()
+            child = self.reserve()
             try:
                 child.send(job)
             except BrokenPipeError:
@@ -358,13 +365,27 @@ class Children:
             f"{subject}: its import took longer than {timeout:g} s (DATANECTAR_IMPORT_TIMEOUT)."
         )
 
-    def _next(self) -> Child:
-        try:
-            child = self._ready.popleft()
-        except IndexError:
-            child = self._running_zygote().fork()
+    def reserve(self) -> Child:
+        """Return a living child without a job: send it one, or give it back.
+
+        Raises:
+            Unavailable: when no child can be had.
+        """
+        child = None
+        while child is None:
+            try:
+                child = self._ready.popleft()
+            except IndexError:
+                return self._running_zygote().fork()
+            if child.has_ended:
+                child.close()
+                child = None
         self._wanted.release()
         return child
+
+    def give_back(self, child: Child) -> None:
+        """Keep a reserved child for later."""
+        self._ready.append(child)
 
     def _running_zygote(self) -> _ZygoteClient:
         with self._lock:

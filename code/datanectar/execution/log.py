@@ -20,8 +20,9 @@ from typing import Any
 import luigi
 
 from datanectar.errors import DatanectarError, StorageError
+from datanectar.execution.spool import RUN_LOG, spooled_log, unshipped
 from datanectar.keys import LOG_FILE, PARAMS_FILE, Key
-from datanectar.records import Shipped, ShipJob
+from datanectar.records import ShipJob, Shipped
 from datanectar.settings import current
 from datanectar.storage.base import Storage, keep_earlier
 from datanectar.storage.local import LocalStorage
@@ -30,8 +31,6 @@ from datanectar.util.identity import class_option, key_of, public_params
 
 #: The environment variable that names the folder of the attempt that this process belongs to.
 SPOOL_VARIABLE = "DATANECTAR_SPOOL"
-#: What a run says outside its tasks: scheduling, imports, luigid's answers.
-RUN_LOG = "run.log"
 
 
 def discard_output() -> None:
@@ -103,7 +102,7 @@ def write_params(storage: Storage, key: Key, task: luigi.Task) -> None:
 
 def keep_run_log(storage: Storage, key: Key, spool: Path) -> None:
     """Make the run log the log of a root that never came to run, unless it has one by now."""
-    if _spooled(spool, key).with_suffix(".begun").exists():
+    if spooled_log(spool, key).with_suffix(".begun").exists():
         return
     sys.stdout.flush()
     sys.stderr.flush()
@@ -115,7 +114,7 @@ def keep_run_log(storage: Storage, key: Key, spool: Path) -> None:
 def ship(job: ShipJob) -> Shipped:
     """Copy the spooled logs that have grown since they were last copied."""
     spool = Path(job.spool)
-    grown = [file for file in sorted(spool.glob("*.*.*.*.log")) if _has_grown(file)]
+    grown = unshipped(spool)
     for file in grown:
         _ship_file(storage_named("s3"), Key(*file.name[: -len(".log")].split(".")), file)
     return Shipped(len(grown))
@@ -131,34 +130,23 @@ def _ship_file(storage: Storage, key: Key, file: Path) -> None:
         file.with_suffix(".shipped").write_text(str(size))
 
 
-def _has_grown(file: Path) -> bool:
-    try:
-        return file.stat().st_size != int(file.with_suffix(".shipped").read_text())
-    except FileNotFoundError:
-        return True
-
-
 def _log_file(storage: Storage, key: Key) -> Path:
     if isinstance(storage, LocalStorage):
         file = storage.path(key, LOG_FILE)
         file.parent.mkdir(parents=True, exist_ok=True)
         return file
-    return _spooled(_spool(), key)
+    return spooled_log(_spool(), key)
 
 
 def _spool() -> Path:
     return Path(os.environ[SPOOL_VARIABLE])
 
 
-def _spooled(spool: Path, key: Key) -> Path:
-    return spool / f"{key.type}.{key.chain}.{key.task}.{key.md5}.log"
-
-
 def _first_time(key: Key) -> bool:
     """Tell whether this attempt begins the log: a task that yields is entered several times."""
     if SPOOL_VARIABLE not in os.environ:
         return True
-    marker = _spooled(_spool(), key).with_suffix(".begun")
+    marker = spooled_log(_spool(), key).with_suffix(".begun")
     try:
         os.close(os.open(marker, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
     except FileExistsError:

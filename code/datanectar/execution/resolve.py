@@ -142,7 +142,9 @@ def _whereabouts(task: luigi.Task) -> tuple[str, str | None, bool | None]:
             return storage, cls.output_name, None
         return storage, cls.output_name, _complete(task)
     target = _single_output(task)
-    output = target.file if isinstance(target, NectarTarget) and target.key == key_of(task) else None
+    output = (
+        target.file if isinstance(target, NectarTarget) and target.key == key_of(task) else None
+    )
     return storage, output, _complete(task)
 
 

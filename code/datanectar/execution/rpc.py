@@ -105,7 +105,7 @@ class Fetcher:
             self._send(SchedulerReport(reachable))
 
 
-class RunScheduler(RemoteScheduler):  # type: ignore[misc]
+class RunScheduler(RemoteScheduler):
     """Tells luigid what Luigi's worker says, and the run's parent the same.
 
     Everything that luigid learns of a run it learns from the run's own worker: status and graph

@@ -19,7 +19,6 @@ with the wait status follow.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import gc
 import importlib
 import os
@@ -28,6 +27,9 @@ import signal
 import socket
 import struct
 import sys
+from pathlib import Path
+
+from datanectar.lifeline import adopt_orphans, die_with_parent
 
 MESSAGE = struct.Struct("!ci")
 STATUS = struct.Struct("!i")
@@ -35,9 +37,6 @@ FORK, KILL, STARTED, EXITED, READY = b"F", b"K", b"S", b"X", b"R"
 
 #: What every child needs; imported here once.
 PRELOAD = ("luigi", "datanectar.execution.child")
-
-_PR_SET_PDEATHSIG = 1
-_PR_SET_CHILD_SUBREAPER = 36
 
 
 def main() -> None:
@@ -48,7 +47,7 @@ def main() -> None:
             importlib.import_module(name)
     except BaseException as problem:  # a preload is an author's choice: anything may happen in it
         sys.exit(f"DATANECTAR_PRELOAD: {name} can't be imported: {problem!r}")
-    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    adopt_orphans()
     gc.collect()
     gc.freeze()  # keeps the collector from touching, and so copying, pages that children share
     control.sendall(MESSAGE.pack(READY, os.getpid()))
@@ -96,29 +95,26 @@ class _Zygote:
         return True
 
     def _fork(self, job: int, reports: int) -> None:
-        parent = os.getpid()
         pid = os.fork()
         if pid == 0:
-            self._become_child(parent, job, reports)
+            self._become_child(job, reports)
         os.close(job)
         os.close(reports)
         self.live.add(pid)
         self.control.sendall(MESSAGE.pack(STARTED, pid))
 
-    def _become_child(self, parent: int, job: int, reports: int) -> None:
+    def _become_child(self, job: int, reports: int) -> None:
         code = 1
         try:
             os.setsid()
-            _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-            if os.getppid() != parent:
-                os._exit(1)
+            die_with_parent(signal.SIGKILL)
             signal.set_wakeup_fd(-1)
             for number in (signal.SIGCHLD, signal.SIGTERM):
                 signal.signal(number, signal.SIG_DFL)
             signal.signal(signal.SIGINT, signal.default_int_handler)
             for sock in (self.control, self.wake_read, self.wake_write):
                 sock.close()
-            from datanectar.execution import child  # noqa: PLC0415 (imported by main already)
+            from datanectar.execution import child
 
             code = child.main(job, reports)
         finally:
@@ -165,15 +161,15 @@ def _ended_children() -> list[int]:
 
 
 def _ended_by_polling() -> list[int]:
-    import psutil  # noqa: PLC0415
+    import psutil
 
     return [p.pid for p in psutil.Process().children() if p.status() == psutil.STATUS_ZOMBIE]
 
 
 def _children_of_this_process() -> list[int]:
     try:
-        with open(f"/proc/self/task/{os.getpid()}/children") as listing:
-            return [int(pid) for pid in listing.read().split()]
+        listing = Path(f"/proc/self/task/{os.getpid()}/children").read_text()
+        return [int(pid) for pid in listing.split()]
     except OSError:  # no Linux, or a kernel without CONFIG_PROC_CHILDREN
         return []
 
@@ -182,14 +178,6 @@ def _kill_group(pid: int) -> None:
     for kill in (os.killpg, os.kill):  # the group, and the child in case it is not yet its leader
         with contextlib.suppress(OSError):
             kill(pid, signal.SIGKILL)
-
-
-def _prctl(option: int, value: int) -> None:
-    if sys.platform == "linux":
-        _LIBC.prctl(option, value, 0, 0, 0)
-
-
-_LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 if __name__ == "__main__":

@@ -40,6 +40,10 @@ class Storage(abc.ABC):
     name: str
 
     @abc.abstractmethod
+    def address(self, key: Key, file: str) -> str:
+        """Return where the file is, as people and libraries name it: a path or an ``s3://`` URL."""
+
+    @abc.abstractmethod
     def exists(self, key: Key, file: str) -> bool:
         """Tell whether the file is there. One request at most; "not allowed" is an error."""
 

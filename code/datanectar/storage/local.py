@@ -54,6 +54,10 @@ class LocalStorage(Storage):
         # By its spelling, not resolved: folders in here may be links to larger disks.
         return self.root / parse_key(str(key)).file(file)
 
+    def address(self, key: Key, file: str) -> str:
+        """Return the file's path."""
+        return str(self.path(key, file))
+
     def exists(self, key: Key, file: str) -> bool:
         """Tell whether the file is there."""
         return self.info(key, file) is not None

@@ -43,6 +43,10 @@ class S3Storage(Storage):
         self.bucket = settings.bucket
         self._clients = Clients(settings.bucket, settings.s3_public_endpoint)
 
+    def address(self, key: Key, file: str) -> str:
+        """Return the object's ``s3://`` URL."""
+        return f"s3://{self.bucket}/{_object_name(key, file)}"
+
     def exists(self, key: Key, file: str) -> bool:
         """Tell whether the file is there, by one HEAD."""
         return self.info(key, file) is not None

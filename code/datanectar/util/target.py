@@ -13,7 +13,6 @@ import luigi
 
 from datanectar.keys import Key
 from datanectar.storage.base import Storage
-from datanectar.storage.local import LocalStorage
 
 
 class NectarTarget(luigi.Target):
@@ -38,9 +37,7 @@ class NectarTarget(luigi.Target):
     @property
     def path(self) -> str:
         """The local path, or ``s3://bucket/key/file``."""
-        if isinstance(self.storage, LocalStorage):
-            return str(self.storage.path(self.key, self.file))
-        return f"{self.storage.root}/{self.key.file(self.file)}"
+        return self.storage.address(self.key, self.file)
 
     def exists(self) -> bool:
         """Tell whether the result is there; by one request at most."""

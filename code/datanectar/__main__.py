@@ -1,0 +1,6 @@
+"""``python -m datanectar``: the command line."""
+
+from datanectar.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,152 @@
+"""Who may ask for what: hosts, origins, content types and tokens, checked before every request.
+
+Loopback is no wall: a page in the user's browser can send requests to it, and by DNS rebinding
+under a name of its own. So the ``Host`` must be ours, and a change must not come from a foreign
+page.
+"""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+from urllib.parse import urlsplit
+
+from flask import Flask, request
+
+from datanectar.errors import Forbidden, StartupError, Unauthorized, UnsupportedMediaType
+from datanectar.settings import Settings
+
+#: Each scope includes those before it.
+SCOPES = ("read", "run", "admin")
+
+_OPEN_PATHS = ("/healthz", "/readyz")
+_SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+_BODY_TYPES = ("application/json", "application/x-www-form-urlencoded", "multipart/form-data")
+
+
+class Tokens:
+    """The tokens of ``DATANECTAR_TOKENS`` with their scopes.
+
+    Args:
+        entries: ``<token>`` or ``<token>:<scope>`` each.
+
+    Raises:
+        StartupError: when a scope is unknown or a token is too short to be a secret.
+    """
+
+    def __init__(self, entries: tuple[str, ...]) -> None:
+        self._scopes: list[tuple[bytes, str]] = []
+        for number, entry in enumerate(entries, 1):
+            token, _, scope = entry.partition(":")
+            if scope not in ("", *SCOPES):
+                raise StartupError(
+                    f"DATANECTAR_TOKENS: entry {number} has the scope {scope!r}; "
+                    f"there are {', '.join(SCOPES)}."
+                )
+            if len(token) < 16:
+                raise StartupError(
+                    f"DATANECTAR_TOKENS: entry {number} is shorter than 16 characters; "
+                    "make one with: openssl rand -hex 24"
+                )
+            self._scopes.append((token.encode(), scope or "admin"))
+
+    def __bool__(self) -> bool:
+        return bool(self._scopes)
+
+    def scope(self, token: str) -> str | None:
+        """Return the token's scope. Takes equally long whichever token matches, or none."""
+        found = None
+        for known, scope in self._scopes:
+            if hmac.compare_digest(known, token.encode()):
+                found = scope
+        return found
+
+
+def check_address(settings: Settings) -> None:
+    """Refuse to start where others could reach the app without a token.
+
+    Raises:
+        StartupError: naming the two ways out.
+    """
+    if not settings.on_loopback and not settings.tokens:
+        raise StartupError(
+            f"DATANECTAR_HOST={settings.host} can be reached from outside this machine: set "
+            "DATANECTAR_TOKENS (openssl rand -hex 24), or listen on 127.0.0.1."
+        )
+
+
+def guard(app: Flask, settings: Settings) -> None:
+    """Have every request of the app checked."""
+    tokens = Tokens(settings.tokens)
+    names = {"localhost", settings.host, settings.node.lower(), *settings.allowed_hosts}
+
+    @app.before_request
+    def check() -> None:
+        _check_host(names)
+        if request.method not in _SAFE_METHODS:
+            _check_origin()
+            _check_body_type()
+        if tokens and request.path not in _OPEN_PATHS:
+            _check_token(tokens)
+
+
+def _check_host(names: set[str]) -> None:
+    name = urlsplit(f"//{request.host}").hostname or ""
+    if name in names or _is_address(name):  # an address can't be rebound to another machine
+        return
+    raise Forbidden(
+        f"This app is not served under the name {name[:100]!r}. "
+        "If it is meant to be, add it to DATANECTAR_ALLOWED_HOSTS."
+    )
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _check_origin() -> None:
+    origin = request.headers.get("Origin")
+    foreign = origin is not None and urlsplit(origin).netloc != request.host
+    if foreign or request.headers.get("Sec-Fetch-Site") in ("cross-site", "same-site"):
+        raise Forbidden("A page of another site asked for this change; only this app's own may.")
+
+
+def _check_body_type() -> None:
+    given = request.mimetype
+    if given and given not in _BODY_TYPES:
+        raise UnsupportedMediaType(
+            f"The body is {given[:100]}; parameters come in the query string, as a form "
+            "(application/x-www-form-urlencoded) or as a JSON object (application/json)."
+        )
+
+
+def _check_token(tokens: Tokens) -> None:
+    scope = tokens.scope(_given_token())
+    if scope is None:
+        raise Unauthorized(
+            "This app wants a token: send Authorization: Bearer <token>.",
+            headers={"WWW-Authenticate": 'Basic realm="datanectar", charset="UTF-8"'},
+        )
+    needed = _needed_scope()
+    if SCOPES.index(scope) < SCOPES.index(needed):
+        raise Forbidden(f"This token may {scope}; this request needs one that may {needed}.")
+
+
+def _given_token() -> str:
+    """Return the bearer token, or the password of basic authentication, which browsers can ask for."""
+    given = request.authorization
+    if given is None:
+        return ""
+    return (given.token if given.type == "bearer" else given.password) or ""
+
+
+def _needed_scope() -> str:
+    if request.method in _SAFE_METHODS:
+        return "read"
+    if request.method == "DELETE" and request.path.startswith("/api/targets/"):
+        return "admin"
+    return "run"

@@ -1,0 +1,44 @@
+"""URLs that answers carry."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from flask import request
+
+from datanectar.keys import Key
+from datanectar.storage.base import Link
+from datanectar.storage.local import LocalStorage
+from datanectar.storage.select import storage_named
+
+#: Seconds that the URL of a result in a POST's answer is good for, and in a status.
+POST_LINK_LIFE = 60
+STATUS_LINK_LIFE = 600
+
+
+def url(path: str) -> str:
+    """Return the address of a path of this app, as the client reached it."""
+    return request.host_url.rstrip("/") + path
+
+
+def status_url(key: str, file: str | None) -> str:
+    """Return the address of a key's status."""
+    return url(f"/api/chainstatus?chain={key}/{file or 'out.txt'}")
+
+
+def log_url(key: str, file: str | None = None) -> str:
+    """Return the address of a key's log."""
+    return url(f"/api/chainlog?chain={key}/{file or 'out.txt'}")
+
+
+def target_url(key: Key | str, file: str) -> str:
+    """Return the address under which this app gives out a file of a key."""
+    return url(f"/api/targets/{key}/{quote(file)}")
+
+
+def result_link(storage: str, key: Key, file: str, life: int) -> Link:
+    """Return the URL of a result: this app's own in local mode, a presigned one for S3."""
+    store = storage_named(storage)
+    if isinstance(store, LocalStorage):
+        return Link(target_url(key, file), life)
+    return store.link(key, file, expires_in=life)  # type: ignore[attr-defined,no-any-return]

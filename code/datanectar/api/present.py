@@ -1,0 +1,102 @@
+"""Records as the API shows them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from datanectar.api import links
+from datanectar.api.answer import moment
+from datanectar.execution.service import Status
+from datanectar.keys import PARAMS_FILE
+from datanectar.records import DONE, Run, TaskRow
+
+
+def run_data(run: Run) -> dict[str, Any]:
+    """Return a run as the API shows it."""
+    return {
+        "id": run.id,
+        "key": run.key,
+        "type": run.type,
+        "chain": run.chain,
+        "task": run.task,
+        "parameters": run.public_params,
+        "job_status": run.status,
+        "cancel_requested": run.cancel_requested,
+        "trigger": run.trigger,
+        "attempts": run.attempt,
+        "created": moment(run.created),
+        "started": moment(run.started),
+        "finished": moment(run.finished),
+        "worker": run.owner,
+        "error": run.error,
+        "traceback": run.traceback,
+        "failed_key": run.failed_key,
+        "status_url": links.status_url(run.key, run.output),
+        "log_url": links.log_url(run.key, run.output),
+    }
+
+
+def status_data(status: Status) -> dict[str, Any]:
+    """Return a status as ``chainstatus`` shows it."""
+    run, task = status.run, status.task
+    link = None
+    if status.job_status == DONE and status.file:
+        link = links.result_link(status.storage, status.key, status.file, links.STATUS_LINK_LIFE)
+    of_root = run is not None and run.key == str(status.key)
+    timed = run if of_root else task
+    error = (run.error if run and of_root else None) or (task.error if task else None)
+    failed_key = run.failed_key if run else None
+    return {
+        "key": str(status.key),
+        "job_status": status.job_status,
+        "resource_url": link.url if link else None,
+        "expires_in": link.expires_in if link else None,
+        "error": _last_line(error) or status.note,
+        "traceback": run.traceback if run and of_root else error,
+        "failed_key": failed_key,
+        "failed_log_url": links.log_url(failed_key) if failed_key else None,
+        "log_url": links.log_url(str(status.key), status.file),
+        "params_url": links.target_url(status.key, PARAMS_FILE),
+        "run_id": run.id if run else None,
+        "attempts": run.attempt if run else 0,
+        "created": moment(run.created) if run else None,
+        "started": moment(timed.started) if timed else None,
+        "finished": moment(timed.finished) if timed else None,
+        "progress": task.progress if task else None,
+        "status_message": task.message if task else None,
+        "tracking_url": task.tracking_url if task else None,
+        "scheduler": status.scheduler,
+    }
+
+
+def _last_line(text: str | None) -> str | None:
+    return text.strip().splitlines()[-1] if text and text.strip() else None
+
+
+def graph_data(tasks: list[TaskRow]) -> dict[str, Any]:
+    """Return a run's tasks as nodes and their requirements as edges."""
+    known = {task.task_id for task in tasks}
+    return {
+        "nodes": [
+            {
+                "id": task.task_id,
+                "key": task.key,
+                "family": task.family,
+                "status": task.status,
+                "started": moment(task.started),
+                "finished": moment(task.finished),
+                "error": _last_line(task.error),
+                "progress": task.progress,
+                "status_message": task.message,
+                "tracking_url": task.tracking_url,
+                "log_url": links.log_url(task.key) if task.key else None,
+            }
+            for task in tasks
+        ],
+        "edges": [
+            {"from": needed, "to": task.task_id}
+            for task in tasks
+            for needed in task.requires
+            if needed in known
+        ],
+    }

@@ -1,0 +1,82 @@
+"""``/api/runs``: the history, one run, and cancelling it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from flask import Blueprint, Response, request
+
+from datanectar.api.answer import answer
+from datanectar.api.present import graph_data, run_data
+from datanectar.errors import BadRequest
+from datanectar.execution.service import Service
+from datanectar.records import CANCELLED, DONE, FAILED, PENDING, RUNNING
+from datanectar.runs.store import RunFilters
+
+_STATUSES = (PENDING, RUNNING, DONE, FAILED, CANCELLED)
+_TEXTS = ("type", "chain", "task", "key")
+_DEFAULT_LIMIT, _LARGEST_LIMIT = 50, 500
+
+
+def blueprint(service: Service) -> Blueprint:
+    """Return the routes below ``/api/runs``."""
+    routes = Blueprint("runs", __name__, url_prefix="/api/runs")
+
+    @routes.get("")
+    def history() -> Response:
+        filters, cursor, limit = asked_history()
+        runs, following = service.store.list_runs(filters, cursor=cursor, limit=limit)
+        return answer({"runs": [run_data(run) for run in runs], "next_cursor": following})
+
+    @routes.get("/<run_id>")
+    def one(run_id: str) -> Response:
+        run = service.run(run_id)
+        return answer({**run_data(run), "graph": graph_data(service.tasks(run))})
+
+    @routes.delete("/<run_id>")
+    def cancel(run_id: str) -> Response:
+        return answer(run_data(service.cancel(run_id)))
+
+    return routes
+
+
+def asked_history() -> tuple[RunFilters, str | None, int]:
+    """Return the filters, the cursor and the page size that the query string spells.
+
+    ``type``, ``chain``, ``task``, ``key``, ``status``, ``since``, ``until`` (ISO 8601), ``param``
+    (``name=value``, may be repeated), ``cursor`` and ``limit``.
+
+    Raises:
+        BadRequest: naming each that can't be read.
+    """
+    known = {*_TEXTS, "status", "since", "until", "param", "cursor", "limit"}
+    problems = {name: "unknown" for name in request.args if name not in known}
+    values: dict[str, Any] = {name: request.args[name] for name in _TEXTS if name in request.args}
+    status = request.args.get("status")
+    if status is not None and status.upper() not in _STATUSES:
+        problems["status"] = f"one of {', '.join(_STATUSES)}"
+    for name in ("since", "until"):
+        try:
+            values[name] = _stamp(request.args.get(name))
+        except ValueError:
+            problems[name] = "an ISO 8601 time, such as 2026-06-03T12:00:00Z"
+    limit = request.args.get("limit", str(_DEFAULT_LIMIT))
+    if not (limit.isdecimal() and 1 <= int(limit) <= _LARGEST_LIMIT):
+        problems["limit"] = f"a number from 1 to {_LARGEST_LIMIT}"
+    pairs = [text.partition("=") for text in request.args.getlist("param")]
+    if not all(separator for _, separator, _ in pairs):
+        problems["param"] = "name=value"
+    if problems:
+        words = "; ".join(f"{name}: {why}" for name, why in problems.items())
+        raise BadRequest(f"The history can't be asked like that: {words}.", fields=problems)
+    params = {name: value for name, _, value in pairs}
+    filters = RunFilters(**values, status=status and status.upper(), param=params)
+    return filters, request.args.get("cursor"), int(limit)
+
+
+def _stamp(text: str | None) -> float | None:
+    if text is None:
+        return None
+    time = datetime.fromisoformat(text.replace("Z", "+00:00").replace(" ", "+"))
+    return time.timestamp()

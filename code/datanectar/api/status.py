@@ -1,0 +1,178 @@
+"""``/api/chainstatus``, ``/api/chainlog`` and ``/api/chaingraph``: one key, from its POST on."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from flask import Blueprint, Response, request
+
+from datanectar.api.answer import answer
+from datanectar.api.present import graph_data, status_data
+from datanectar.errors import BadRequest, DatanectarError, NotFound, Unavailable
+from datanectar.execution.service import Service, Status
+from datanectar.keys import DEFAULT_OUTPUT, LOG_FILE, Key, parse_target
+from datanectar.records import ACTIVE
+from datanectar.storage.base import Storage
+from datanectar.storage.local import LocalStorage
+
+#: Seconds between two looks at a log that is followed, and between signs of life to a proxy.
+_FOLLOW_STEP = 0.2
+_HEARTBEAT = 15.0
+#: The most that one event carries, in bytes.
+_PIECE = 64 * 1024
+
+
+def blueprint(service: Service) -> Blueprint:
+    """Return the three routes."""
+    routes = Blueprint("status", __name__, url_prefix="/api")
+    # A follower keeps a thread; half of them stay free for everybody else.
+    followers = threading.Semaphore(max(1, service.settings.web_threads // 2))
+
+    @routes.get("/chainstatus")
+    def chainstatus() -> Response:
+        key, file = asked_key()
+        return answer(status_data(service.status(key, file)))
+
+    @routes.get("/chainlog")
+    def chainlog() -> Response:
+        key, file = asked_key()
+        status = service.status(key, file)
+        if request.accept_mimetypes.best == "text/event-stream":
+            return _follow(service, status, followers)
+        return _whole_log(service, status)
+
+    @routes.get("/chaingraph")
+    def chaingraph() -> Response:
+        key, file = asked_key()
+        run = service.status(key, file).run
+        return answer(graph_data(service.tasks(run)) if run else {"nodes": [], "edges": []})
+
+    return routes
+
+
+def asked_key() -> tuple[Key, str]:
+    """Return the key and file that the ``chain`` argument spells.
+
+    Raises:
+        BadRequest: when it is missing or malformed.
+    """
+    text = request.args.get("chain")
+    if not text:
+        raise BadRequest(
+            "Say which: ?chain=chains/<type>/<chain>/<Task>/<md5>/out.txt",
+            fields={"chain": "required"},
+        )
+    key, file = parse_target(text)
+    return key, file or DEFAULT_OUTPUT
+
+
+# --- logs ----------------------------------------------------------------------------------
+
+
+class _LogSource:
+    """Where a key's log is now: on this host while it is written, else in its store."""
+
+    def __init__(self, service: Service, key: Key, name: str = LOG_FILE) -> None:
+        self._service = service
+        self._key = key
+        self._name = name
+        self._storage: Storage = service.storage_of(key)
+
+    def size(self) -> int | None:
+        path = self._path()
+        if path is not None:
+            with contextlib.suppress(FileNotFoundError):
+                return path.stat().st_size
+            return None
+        info = self._storage.info(self._key, self._name)
+        return info.size if info else None
+
+    def read(self, start: int) -> Iterator[bytes]:
+        path = self._path()
+        if path is None:
+            yield from self._storage.read_chunks(self._key, self._name, start)
+            return
+        with path.open("rb") as stream:
+            stream.seek(start)
+            while piece := stream.read(_PIECE):
+                yield piece
+
+    def _path(self) -> Path | None:
+        if self._name == LOG_FILE:
+            live = self._service.live_log(self._key)
+            if live is not None:
+                return Path(live)
+        if isinstance(self._storage, LocalStorage):
+            return self._storage.path(self._key, self._name)
+        return None
+
+
+def _whole_log(service: Service, status: Status) -> Response:
+    attempt = request.args.get("attempt", "")
+    if attempt and not (attempt.isdecimal() and len(attempt) < 6):
+        raise BadRequest(
+            "attempt is the number of an earlier log: 1, 2...", fields={"attempt": "a number"}
+        )
+    name = f"{LOG_FILE}.{int(attempt)}" if attempt else LOG_FILE
+    source = _LogSource(service, status.key, name)
+    if source.size() is None:
+        if status.job_status in ACTIVE and not attempt:
+            return Response("", mimetype="text/plain")  # asked for, and nothing written yet
+        raise NotFound(f"{status.key} has no {name}.")
+    return Response(source.read(0), mimetype="text/plain", headers={"X-Accel-Buffering": "no"})
+
+
+def _follow(service: Service, status: Status, followers: threading.Semaphore) -> Response:
+    if not followers.acquire(blocking=False):
+        raise Unavailable(
+            "Too many logs are being followed; try again, or read without following.",
+            headers={"Retry-After": "5"},
+        )
+    headers = {"X-Accel-Buffering": "no", "Cache-Control": "no-store"}
+    response = Response(
+        _events(service, status, _last_seen()), mimetype="text/event-stream", headers=headers
+    )
+    response.call_on_close(followers.release)
+    return response
+
+
+def _last_seen() -> int:
+    text = request.headers.get("Last-Event-ID", "0")
+    return int(text) if text.isdecimal() and len(text) < 16 else 0
+
+
+def _events(service: Service, status: Status, offset: int) -> Iterator[bytes]:
+    """Yield a log as server-sent events; an event's id is the byte after it, to go on from."""
+    quiet_since = time.monotonic()
+    while True:
+        status = service.status(status.key, status.file)
+        ended = status.job_status not in ACTIVE  # asked before reading: nothing is missed
+        source = _LogSource(service, status.key)
+        size = source.size() or 0
+        if size < offset:  # a new attempt began a new log
+            offset = 0
+            yield b"event: restart\ndata:\n\n"
+        if size > offset:
+            with contextlib.suppress(DatanectarError, OSError):
+                for piece in source.read(offset):
+                    offset += len(piece)
+                    yield _event(piece, offset)
+            quiet_since = time.monotonic()
+        if ended:
+            yield f"event: end\ndata: {status.job_status}\n\n".encode()
+            return
+        if time.monotonic() - quiet_since > _HEARTBEAT:
+            quiet_since = time.monotonic()
+            yield b": still here\n\n"
+        time.sleep(_FOLLOW_STEP)
+
+
+def _event(piece: bytes, offset: int) -> bytes:
+    # JSON keeps carriage returns, line ends and broken characters apart from the protocol's own.
+    from flask import json
+
+    return f"id: {offset}\ndata: {json.dumps(piece.decode(errors='replace'))}\n\n".encode()

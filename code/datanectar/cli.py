@@ -1,0 +1,198 @@
+"""The command line: starts the parts, and talks to a running app."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import click
+
+from datanectar import settings as settings_module
+from datanectar.errors import DatanectarError, StartupError
+from datanectar.settings import Settings
+
+#: Exit codes: what was asked for failed; the command could not be carried out at all.
+EXIT_FAILED, EXIT_CANNOT = 1, 2
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; an error of ours is one line, not a traceback."""
+    try:
+        cli.main(args=list(arguments) if arguments is not None else None, standalone_mode=False)
+    except DatanectarError as problem:
+        click.echo(f"datanectar: {problem.message}", err=True)
+        sys.exit(EXIT_CANNOT)
+    except click.ClickException as problem:
+        problem.show()
+        sys.exit(EXIT_CANNOT)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(130)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def cli() -> None:
+    """Luigi task chains as a service."""
+
+
+@cli.command()
+@click.option("--luigid/--no-luigid", "with_luigid", default=True, help="Start luigid too.")
+def up(with_luigid: bool) -> None:
+    """Start luigid, the web and a worker, all under one Ctrl-C."""
+    from datanectar.supervisor import Supervisor
+
+    settings = _prepared()
+    Supervisor(settings, click.echo, with_luigid=with_luigid).run()
+
+
+@cli.command()
+def web() -> None:
+    """Serve the HTTP API and the pages."""
+    settings = _prepared()
+    _die_with_supervisor()
+    from datanectar.web import serve
+
+    serve(settings)
+
+
+@cli.command()
+def worker() -> None:
+    """Take runs from the queue and have them done."""
+    settings = _prepared()
+    _die_with_supervisor()
+    from datanectar.execution.children import Children
+    from datanectar.execution.queue import RunQueue
+    from datanectar.execution.worker import Worker
+    from datanectar.luigid import Luigid
+    from datanectar.runs.store import RunStore
+
+    _log_to_stderr()
+    Worker(
+        settings,
+        store=RunStore(settings.database_url),
+        queue=RunQueue(settings.queue_url),
+        children=Children(settings, ahead=settings.workers),
+        luigid=Luigid(settings.luigid_url),
+    ).run()
+
+
+@cli.command()
+@click.option("--url", default="http://localhost:5000", envvar="DATANECTAR_URL", show_default=True)
+@click.option("--token", envvar="DATANECTAR_TOKEN", help="An API token.")
+def chains(url: str, token: str | None) -> None:
+    """List the chains that a running app serves."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from datanectar.client import Client
+
+    table = Table("task", "parameters", "what it does")
+    for chain in Client(url, token).chains():
+        place = f"{chain['type']}/{chain['name']}"
+        if chain["error"]:
+            table.add_row(place, "", f"[red]{chain['error']}[/red]")
+        for task in chain["tasks"]:
+            parameters = " ".join(_parameter(item) for item in task["parameters"])
+            table.add_row(f"{place}/{task['name']}", parameters, task["doc"].partition("\n")[0])
+    Console().print(table)
+
+
+@cli.command()
+@click.argument("path", metavar="TYPE/CHAIN/TASK")
+@click.argument("parameters", nargs=-1, metavar="[NAME=VALUE]...")
+@click.option("--url", default="http://localhost:5000", envvar="DATANECTAR_URL", show_default=True)
+@click.option("--token", envvar="DATANECTAR_TOKEN", help="An API token.")
+def run(path: str, parameters: tuple[str, ...], url: str, token: str | None) -> None:
+    """Run a task on a running app, follow its log, and end as it ends (exit code 0 or 1)."""
+    from datanectar.client import Client
+
+    client = Client(url, token)
+    key = client.post(path, **dict(_pair(text) for text in parameters))["key"]
+    for piece in client.follow(key):
+        click.echo(piece, nl=False)
+    status = client.status(key)
+    click.echo(
+        f"{status['job_status']} {status['resource_url'] or status['error'] or ''}", err=True
+    )
+    sys.exit(0 if status["job_status"] == "DONE" else EXIT_FAILED)
+
+
+@cli.command()
+def settings() -> None:
+    """List every setting with its default and what it is for."""
+    for variable, default, help in settings_module.rows():
+        click.echo(f"{variable}\n    {help}\n    default: {default or 'none'}")
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, separator, value = text.partition("=")
+    if not separator:
+        raise click.UsageError(f"{text!r}: parameters read name=value.")
+    return name, value
+
+
+def _parameter(item: dict[str, Any]) -> str:
+    if item["required"]:
+        return f"{item['name']}=?"
+    return f"{item['name']}={item['default']}"
+
+
+def _prepared() -> Settings:
+    """Return the settings, once the folders, the run store and the result store are ready."""
+    settings = settings_module.load()
+    if not settings.chains.is_dir():
+        raise StartupError(
+            f"There is no folder {settings.chains}: start in a project that has code/chains, or "
+            "name it with DATANECTAR_PROJECT or DATANECTAR_CHAINS."
+        )
+    try:
+        settings.state.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise StartupError(
+            f"{settings.state} can't be made ({problem.strerror}): DATANECTAR_STATE names another place."
+        ) from problem
+    _in_a_child(lambda: _prepare_stores(settings))
+    return settings
+
+
+def _prepare_stores(settings: Settings) -> None:
+    from datanectar.runs.store import RunStore
+    from datanectar.storage.select import default_name, storage_named
+
+    RunStore(settings.database_url).prepare()
+    storage_named(default_name(settings)).prepare()
+
+
+def _in_a_child(work: Callable[[], None]) -> None:
+    """Do ``work`` in a fork, so that neither its memory nor its connections stay with us."""
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            work()
+            code = 0
+        except DatanectarError as problem:
+            click.echo(f"datanectar: {problem.message}", err=True)
+        except Exception:
+            logging.getLogger(__name__).exception("preparing the stores")
+        finally:
+            sys.stderr.flush()
+            os._exit(code)
+    if os.waitpid(pid, 0)[1] != 0:
+        sys.exit(EXIT_CANNOT)
+
+
+def _die_with_supervisor() -> None:
+    from datanectar.lifeline import die_with_parent
+
+    if os.environ.get("DATANECTAR_SUPERVISED"):
+        die_with_parent()
+
+
+def _log_to_stderr() -> None:
+    logging.basicConfig(
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO
+    )
+    logging.getLogger("huey").setLevel(logging.ERROR)

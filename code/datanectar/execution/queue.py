@@ -1,0 +1,126 @@
+"""The queue: Huey, over SQLite, PostgreSQL or Redis, by URL.
+
+A message is a hint, "this run waits", and no more. Whether a run waits, who runs it and how often
+it was begun stands in the run store alone: a message that is lost is sent again from there, and one
+that comes twice finds nothing to do.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from huey import Huey, PostgresHuey, RedisHuey
+from huey.storage import SqliteStorage
+
+from datanectar.errors import StartupError, Unavailable
+
+#: Seconds after which an idle worker thread looks for work though nothing woke it.
+_LONGEST_SLEEP = 1.0
+
+RUN_MESSAGE = "run"
+
+
+class _WokenSqliteStorage(SqliteStorage):
+    """Huey's SQLite storage, with a pipe beside the file that wakes who waits for a message.
+
+    Huey polls SQLite (consumer.py ``Worker.sleep``): often costs an idle machine, seldom costs
+    every run. PostgreSQL and Redis wake their readers by themselves.
+    """
+
+    blocking = True
+
+    def __init__(self, name: str, filename: str, **options: Any) -> None:
+        self._pipe_path = f"{filename}.wake"
+        super().__init__(name, filename=filename, **options)
+        with contextlib.suppress(FileExistsError):
+            os.mkfifo(self._pipe_path, 0o600)
+        # Both ends: reading never meets an end of file, writing never blocks or fails.
+        self._pipe = os.open(self._pipe_path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+
+    def enqueue(self, data: bytes, priority: float | None = None) -> None:
+        super().enqueue(data, priority)
+        with contextlib.suppress(BlockingIOError):
+            os.write(self._pipe, b"x")
+
+    def dequeue(self) -> Any:
+        data = super().dequeue()
+        if data is not None:
+            return data
+        readable, _, _ = select.select([self._pipe], [], [], _LONGEST_SLEEP)
+        with contextlib.suppress(BlockingIOError):
+            if readable:
+                os.read(self._pipe, 1)
+        return super().dequeue()
+
+
+class RunQueue:
+    """Sends and takes messages about runs.
+
+    Args:
+        url: ``sqlite:///file``, ``postgresql://...`` or ``redis://...``.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.huey = _make_huey(url)
+        self._handlers: dict[str, Callable[..., None]] = {}
+        self._deliver = self.huey.task(name="deliver")(self._handle)
+
+    def send(self, kind: str, *arguments: Any) -> None:
+        """Put a message at the end of the queue.
+
+        Raises:
+            Unavailable: when the queue can't be reached.
+        """
+        try:
+            self._deliver(kind, *arguments)
+        except Exception as problem:  # each backend has its own driver's errors
+            raise Unavailable(
+                f"The queue ({self.url.split(':')[0]}) can't be reached: {problem}"
+            ) from problem
+
+    def size(self) -> int:
+        """Return how many messages wait."""
+        return int(self.huey.pending_count())
+
+    def on(self, kind: str, handler: Callable[..., None]) -> None:
+        """Have messages of this kind handled by ``handler(*arguments)``, in a consumer's thread."""
+        self._handlers[kind] = handler
+
+    def _handle(self, kind: str, *arguments: Any) -> None:
+        self._handlers[kind](*arguments)
+
+
+def _make_huey(url: str) -> Huey:
+    scheme = url.split(":", 1)[0].split("+", 1)[0]
+    options: dict[str, Any] = {"results": False, "store_none": False, "utc": True}
+    try:
+        if scheme == "sqlite":
+            path = Path(url.split("///", 1)[1])
+            path.parent.mkdir(parents=True, exist_ok=True)
+            return Huey(
+                "datanectar",
+                storage_class=_WokenSqliteStorage,
+                filename=str(path),
+                strict_fifo=True,
+                timeout=30,
+                **options,
+            )
+        if scheme in ("postgresql", "postgres"):
+            return PostgresHuey("datanectar", dsn=url, **options)
+        if scheme in ("redis", "rediss", "unix"):
+            return RedisHuey("datanectar", url=url, **options)
+    except (OSError, sqlite3.Error) as problem:
+        raise StartupError(f"The queue at {url} can't be opened: {problem}") from problem
+    except Exception as problem:  # a driver that is missing, a server that is away
+        raise StartupError(
+            f"The queue ({scheme}) can't be opened: {problem}. Is the server up, and the extra "
+            f"installed (pip install 'datanectar[{'redis' if 'redis' in scheme else 'postgres'}]')?"
+        ) from problem
+    raise StartupError(f"DATANECTAR_QUEUE_URL: {scheme!r} is none of sqlite, postgresql and redis.")

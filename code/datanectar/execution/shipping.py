@@ -1,0 +1,64 @@
+"""Brings spooled logs to S3 while a run goes on, and what is left of them when it has ended."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from pathlib import Path
+
+from datanectar.errors import DatanectarError
+from datanectar.execution.children import Children
+from datanectar.execution.spool import unshipped
+from datanectar.records import ShipJob
+
+log = logging.getLogger(__name__)
+
+#: Seconds that one round of copying may take.
+_LIMIT = 600.0
+#: S3 can't append: each round copies a log whole. So that copying does not become the work, the
+#: pause before a round is at least so many times as long as the last one took.
+_PAUSE_FACTOR = 10
+
+
+class LogShipper:
+    """Ships the logs of one attempt, by children: neither boto3 nor logs enter the worker.
+
+    Args:
+        children: do the copying.
+        spool: the attempt's folder.
+        interval: seconds between two rounds.
+    """
+
+    def __init__(self, children: Children, spool: Path, interval: float) -> None:
+        self._children = children
+        self._spool = spool
+        self._interval = interval
+        self._due = time.monotonic() + interval
+        self._round: threading.Thread | None = None
+
+    def tick(self) -> None:
+        """Begin a round if one is due and there is something to copy; returns at once."""
+        if time.monotonic() < self._due or (self._round and self._round.is_alive()):
+            return
+        self._due = time.monotonic() + self._interval
+        if unshipped(self._spool):
+            self._round = threading.Thread(target=self._ship, name="shipping", daemon=True)
+            self._round.start()
+
+    def finish(self) -> None:
+        """Copy what has not been copied; the attempt is over and adds nothing more."""
+        if self._round:
+            self._round.join()
+        if unshipped(self._spool):
+            self._ship()
+
+    def _ship(self) -> None:
+        began = time.monotonic()
+        try:
+            job = ShipJob(str(self._spool))
+            self._children.ask(job, timeout=_LIMIT, subject="copying logs")
+        except DatanectarError as problem:
+            log.warning("%s: logs could not be copied: %s", self._spool.name, problem.message)
+        now = time.monotonic()
+        self._due = now + max(self._interval, _PAUSE_FACTOR * (now - began))

@@ -1,0 +1,32 @@
+"""The folder of one attempt on its host: how files in it are named. Both sides agree here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from datanectar.keys import Key
+
+#: What a run says outside its tasks: scheduling, imports, luigid's answers.
+RUN_LOG = "run.log"
+
+
+def spool_folder(state: Path, run_id: str, attempt: int) -> Path:
+    """Return the folder of one attempt."""
+    return state / "spool" / f"{run_id}-{attempt}"
+
+
+def spooled_log(spool: Path, key: Key) -> Path:
+    """Return where an attempt spools the log of a task bound for S3."""
+    return spool / f"{key.type}.{key.chain}.{key.task}.{key.md5}.log"
+
+
+def unshipped(spool: Path) -> list[Path]:
+    """Return the spooled logs that have grown since they were last copied."""
+    return [file for file in sorted(spool.glob("*.*.*.*.log")) if _has_grown(file)]
+
+
+def _has_grown(file: Path) -> bool:
+    try:
+        return file.stat().st_size != int(file.with_suffix(".shipped").read_text())
+    except FileNotFoundError:
+        return True

@@ -1,0 +1,275 @@
+"""One attempt at one run, as its worker watches over it from the first report to the books' end."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import logging
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+from datanectar.errors import DatanectarError
+from datanectar.execution.children import Child, Children
+from datanectar.execution.shipping import LogShipper
+from datanectar.execution.spool import spool_folder, spooled_log
+from datanectar.keys import LOG_FILE, parse_key
+from datanectar.luigid import Luigid
+from datanectar.records import (
+    CANCELLED,
+    FAILED,
+    RUNNING,
+    Outcome,
+    Refusal,
+    Run,
+    RunJob,
+    SchedulerReport,
+    TaskReport,
+)
+from datanectar.runs.store import RunStore
+from datanectar.settings import Settings
+
+log = logging.getLogger(__name__)
+
+#: Seconds between looks at the clock and at orders while a child says nothing.
+_SLICE = 0.25
+
+
+class Graph:
+    """What the reports of a run add up to, by task; remembers which tasks changed since last asked."""
+
+    def __init__(self) -> None:
+        self._tasks: dict[str, TaskReport] = {}
+        self._changed: set[str] = set()
+
+    def add(self, report: TaskReport) -> None:
+        """Lay a report over what is known; required tasks add up, other news replaces."""
+        known = self._tasks.get(report.task_id)
+        if known is not None:
+            news = {k: v for k, v in dataclasses.asdict(report).items() if v is not None}
+            if report.requires:
+                news["requires"] = list(dict.fromkeys([*(known.requires or ()), *report.requires]))
+            report = dataclasses.replace(known, **news)
+        self._tasks[report.task_id] = report
+        self._changed.add(report.task_id)
+
+    def take_changed(self) -> list[TaskReport]:
+        """Return the tasks that changed since the last call."""
+        changed, self._changed = self._changed, set()
+        return [self._tasks[task_id] for task_id in changed]
+
+    def put_back(self, reports: list[TaskReport]) -> None:
+        """Count these as changed again: they could not be stored."""
+        self._changed.update(report.task_id for report in reports)
+
+    def running(self) -> list[TaskReport]:
+        """Return the tasks that run now."""
+        return [task for task in self._tasks.values() if task.status == RUNNING]
+
+
+class Supervision:
+    """Watches one attempt. Orders may come from another thread; the rest is one thread's.
+
+    Args:
+        run: the run as just claimed.
+        owner: the worker's id; with ``run.attempt`` the fence of every write.
+        children, store, luigid, settings: the worker's own.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        owner: str,
+        *,
+        children: Children,
+        store: RunStore,
+        luigid: Luigid,
+        settings: Settings,
+    ) -> None:
+        self.run = run
+        self._fence = (run.id, run.attempt, owner)
+        self._children = children
+        self._store = store
+        self._luigid = luigid
+        self._settings = settings
+        self._graph = Graph()
+        self._order: str | None = None
+        self._spool = spool_folder(settings.state, run.id, run.attempt)
+        self._worker_id = f"run-{run.id}"
+        limit = run.run_timeout if run.run_timeout is not None else settings.run_timeout
+        self._limit = limit or None
+        self._oom_kills = _oom_kills()
+        self._shipper = LogShipper(children, self._spool, settings.log_ship_interval)
+
+    def cancel(self) -> None:
+        """Order: stop, the run was cancelled."""
+        self._order = "cancel"
+
+    def abandon(self) -> None:
+        """Order: stop and write nothing, the run is another worker's by now."""
+        self._order = "abandon"
+
+    def hand_back(self) -> None:
+        """Order: stop and put the run back on the queue, this worker is leaving."""
+        self._order = self._order or "hand back"
+
+    def watch(self, child: Child) -> bool:
+        """See the attempt through; return whether the run has to be queued again."""
+        try:
+            child.send(self._job())
+            outcome = self._follow(child)
+        except BrokenPipeError:
+            outcome = None
+        try:
+            return self._settle(child, outcome)
+        finally:
+            child.close()
+            self._shipper.finish()
+            shutil.rmtree(self._spool, ignore_errors=True)
+
+    def _job(self) -> RunJob:
+        run = self.run
+        return RunJob(
+            run_id=run.id,
+            attempt=run.attempt,
+            type=run.type,
+            chain=run.chain,
+            task=run.task,
+            params=run.params,
+            run_time=run.run_time,
+            key=run.key,
+            spool=str(self._spool),
+        )
+
+    def _follow(self, child: Child) -> Outcome | None:
+        """Return the child's own account of its end, or None when it could not give one."""
+        began = time.monotonic()
+        with contextlib.suppress(EOFError):
+            while True:
+                for record in child.reports(_SLICE):
+                    if isinstance(record, Outcome):
+                        return record
+                    if isinstance(record, Refusal):
+                        return Outcome(FAILED, record.message, failed_key=self.run.key)
+                    self._note(record)
+                self._store_changes()
+                if self._limit and time.monotonic() - began > self._limit:
+                    self._order = self._order or "time limit"
+                if self._order:
+                    child.kill()
+                    return None
+                self._shipper.tick()
+        return None
+
+    def _note(self, record: Any) -> None:
+        if isinstance(record, TaskReport):
+            self._graph.add(record)
+        elif isinstance(record, SchedulerReport):
+            with contextlib.suppress(DatanectarError):
+                self._store.set_scheduler_reachable(*self._fence, record.reachable)
+
+    def _store_changes(self) -> None:
+        changed = self._graph.take_changed()
+        if not changed:
+            return
+        try:
+            held = self._store.record(*self._fence, changed)
+        except DatanectarError as problem:
+            log.warning("run %s: %s", self.run.id, problem.message)
+            self._graph.put_back(changed)
+        else:
+            if not held:
+                self._order = "abandon"
+
+    def _settle(self, child: Child, outcome: Outcome | None) -> bool:
+        if outcome is not None:
+            self._finish(outcome)
+            return False
+        end = child.wait_end()
+        if self._order == "abandon":
+            return False
+        if self._order == "hand back":
+            return self._give_up("its worker was stopped")
+        reason = self._reason(child, end)
+        self._write_into_logs(reason)
+        if (
+            self._order is None
+            and child.was_killed
+            and self.run.attempt < self._settings.max_attempts
+        ):
+            return self._give_up(reason)
+        self._close_books(reason)
+        status = CANCELLED if self._order == "cancel" else FAILED
+        if status == FAILED and self._order is None and child.was_killed:
+            reason = f"{reason}, in each of {self.run.attempt} attempts"
+        self._finish(Outcome(status, reason, failed_key=self._failed_key()))
+        return False
+
+    def _reason(self, child: Child, end: str) -> str:
+        if self._order == "cancel":
+            return "cancelled"
+        if self._order == "time limit":
+            return f"time limit of {self._limit:g} s"
+        if end == "killed by SIGKILL" and _oom_kills() > self._oom_kills:
+            return "killed: out of memory"
+        if child.was_killed:
+            return f"the run's process was {end}"
+        return f"the run's process ended itself ({end}) before the run was over"
+
+    def _give_up(self, reason: str) -> bool:
+        self._close_books(reason)
+        return self._persist(lambda: self._store.release(*self._fence, reason))
+
+    def _finish(self, outcome: Outcome) -> None:
+        changed = self._graph.take_changed()
+        self._persist(lambda: self._store.finish(*self._fence, outcome, changed))
+
+    def _persist(self, write: Any) -> bool:
+        """Write the end of the attempt, trying until the lease is over for sure.
+
+        When even then the store can't be reached, the run is taken back by whoever reaches it.
+        """
+        deadline = time.monotonic() + self._settings.heartbeat_timeout
+        while True:
+            try:
+                return bool(write())
+            except DatanectarError as problem:
+                log.warning("run %s: %s", self.run.id, problem.message)
+                if time.monotonic() > deadline:
+                    return False
+                time.sleep(0.5)
+
+    def _close_books(self, reason: str) -> None:
+        """Have luigid show no task RUNNING that is dead."""
+        task_ids = [task.task_id for task in self._graph.running()]
+        with contextlib.suppress(OSError):
+            self._luigid.fail_tasks(self._worker_id, task_ids, reason)
+
+    def _failed_key(self) -> str:
+        keys = [task.key for task in self._graph.running() if task.key]
+        return keys[0] if keys else self.run.key
+
+    def _write_into_logs(self, reason: str) -> None:
+        for file in self._open_logs():
+            with contextlib.suppress(OSError), file.open("a") as stream:
+                stream.write(f"\n{reason}\n")
+
+    def _open_logs(self) -> list[Path]:
+        files = []
+        for task in self._graph.running():
+            if task.key:
+                key = parse_key(task.key)
+                spooled = spooled_log(self._spool, key)
+                local = self._settings.local_targets / key.file(LOG_FILE)
+                files += [file for file in (spooled, local) if file.exists()][:1]
+        return files
+
+
+def _oom_kills() -> int:
+    """Return how often this kernel's out-of-memory killer has struck; 0 where it doesn't say."""
+    with contextlib.suppress(OSError, ValueError), Path("/proc/vmstat").open() as lines:
+        for line in lines:
+            if line.startswith("oom_kill "):
+                return int(line.split()[1])
+    return 0

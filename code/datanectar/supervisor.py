@@ -1,0 +1,209 @@
+"""``datanectar up``: luigid, the web and a worker under one Ctrl-C."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from datanectar import luigid
+from datanectar.errors import StartupError
+from datanectar.luigid import Luigid
+from datanectar.settings import Settings
+
+#: Seconds that a part may take to answer after it was started.
+_START_LIMIT = 60.0
+#: A part that lives shorter than this, in seconds, counts as failing to start.
+_SHORT_LIFE = 5.0
+#: So many short lives in a row, and there is no use in another.
+_SHORT_LIVES = 3
+#: Seconds that a part gets to stop, beyond the workers' grace.
+_STOP_LIMIT = 15.0
+
+
+@dataclass
+class Part:
+    """One process under the supervisor."""
+
+    name: str
+    command: list[str]
+    environ: dict[str, str] = field(default_factory=dict)
+    process: subprocess.Popen[bytes] | None = None
+    begun: float = 0.0
+    short_lives: int = 0
+
+    def start(self) -> None:
+        """Start the process, in a session of its own: Ctrl-C reaches the supervisor alone."""
+        environ = {**os.environ, **self.environ, "DATANECTAR_SUPERVISED": "1"}
+        self.begun = time.monotonic()
+        self.process = subprocess.Popen(self.command, env=environ, start_new_session=True)
+
+    def has_died(self) -> bool:
+        """Tell whether the process has ended by itself."""
+        return self.process is not None and self.process.poll() is not None
+
+
+class Supervisor:
+    """Starts the parts in order, restarts what dies, stops them in reverse.
+
+    Args:
+        settings: the settings in force.
+        say: prints a line to the user.
+        with_luigid: whether luigid is one of the parts; a luigid that runs already is used.
+    """
+
+    def __init__(
+        self, settings: Settings, say: Callable[[str], None], *, with_luigid: bool
+    ) -> None:
+        self._settings = settings
+        self._say = say
+        self._with_luigid = with_luigid
+        self._parts: list[Part] = []
+        self._stopping = False
+
+    def run(self) -> None:
+        """Run until SIGINT or SIGTERM.
+
+        Raises:
+            StartupError: when a port is taken, or a part can't be started.
+        """
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._stop)
+        try:
+            self._start()
+            self._watch()
+        except _Stopped:
+            pass
+        finally:
+            self._end()
+
+    def _stop(self, *_: object) -> None:
+        if not self._stopping:
+            self._stopping = True
+            raise _Stopped
+
+    def _start(self) -> None:
+        self._check_port(self._settings.host, self._settings.port, "DATANECTAR_PORT")
+        if self._with_luigid:
+            self._start_luigid()
+        environ = self._settings.environ()
+        module = [sys.executable, "-m", "datanectar"]
+        self._begin(Part("web", [*module, "web"], environ))
+        self._begin(Part("worker", [*module, "worker"], environ))
+        self._await("web", lambda: _answers(f"{self.url}/healthz"))
+
+    @property
+    def url(self) -> str:
+        """The app's address on this machine."""
+        host = "127.0.0.1" if self._settings.host in ("0.0.0.0", "::") else self._settings.host  # noqa: S104
+        name = f"[{host}]" if ":" in host else host
+        return f"http://{'localhost' if host == '127.0.0.1' else name}:{self._settings.port}"
+
+    def _start_luigid(self) -> None:
+        scheduler = Luigid(self._settings.luigid_url)
+        if scheduler.is_up():
+            self._say(f"luigid runs already at {scheduler.url}; using it.")
+            return
+        parts = urlsplit(self._settings.luigid_url)
+        self._check_port(parts.hostname or "127.0.0.1", parts.port or 8082, "DATANECTAR_LUIGID_URL")
+        environ = {"LUIGI_CONFIG_PATH": str(luigid.CONFIGURATION)}
+        log = self._settings.state / "luigid.log"
+        command = luigid.command(self._settings)
+        self._begin(
+            Part("luigid", ["sh", "-c", 'exec "$@" >>"$0" 2>&1', str(log), *command], environ)
+        )
+        self._await("luigid", lambda: Luigid(self._settings.luigid_url).is_up())
+
+    def _begin(self, part: Part) -> None:
+        self._parts.append(part)
+        part.start()
+
+    def _await(self, name: str, is_ready: Callable[[], bool]) -> None:
+        part = next(part for part in self._parts if part.name == name)
+        deadline = time.monotonic() + _START_LIMIT
+        while not is_ready():
+            if part.has_died():
+                raise StartupError(
+                    f"{name} did not start; its words stand above or in {self._settings.state}."
+                )
+            if time.monotonic() > deadline:
+                raise StartupError(f"{name} does not answer after {_START_LIMIT:g} s.")
+            time.sleep(0.05)
+
+    def _check_port(self, host: str, port: int, variable: str) -> None:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError as problem:
+                raise StartupError(
+                    f"Port {port} on {host} can't be had ({problem.strerror}): stop what uses it, "
+                    f"or choose another with {variable}."
+                ) from problem
+
+    def _watch(self) -> None:
+        self._say(self._banner())
+        while True:
+            for part in self._parts:
+                if part.has_died():
+                    self._revive(part)
+            time.sleep(0.2)
+
+    def _revive(self, part: Part) -> None:
+        short = time.monotonic() - part.begun < _SHORT_LIFE
+        part.short_lives = part.short_lives + 1 if short else 0
+        code = part.process.returncode if part.process else None
+        if part.short_lives >= _SHORT_LIVES:
+            raise StartupError(
+                f"{part.name} ended {_SHORT_LIVES} times in a row (exit code {code})."
+            )
+        self._say(f"{part.name} ended (exit code {code}); starting it again.")
+        part.start()
+
+    def _end(self) -> None:
+        """Stop the parts, luigid last: the worker still has to tell it how its runs end."""
+        for part in reversed(self._parts):
+            _stop_process(part, self._settings.grace + _STOP_LIMIT)
+
+    def _banner(self) -> str:
+        example = f"{self.url}/api/chains/testchains/hello_luigiworld_chain/DownstreamTask?name=you"
+        return (
+            f"\n  app      {self.url}\n"
+            f"  API      {self.url}/api/chains\n"
+            f"  luigid   {self._settings.luigid_url}\n\n"
+            f"Run a chain:\n  curl -X POST '{example}'\n\nCtrl-C stops everything.\n"
+        )
+
+
+class _Stopped(Exception):
+    """Raised by the signal handler, so that the stop begins at once."""
+
+
+def _stop_process(part: Part, limit: float) -> None:
+    if part.process is None or part.process.poll() is not None:
+        return
+    part.process.terminate()
+    try:
+        part.process.wait(limit)
+    except subprocess.TimeoutExpired:
+        with contextlib.suppress(OSError):
+            os.killpg(part.process.pid, signal.SIGKILL)
+        part.process.wait()
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as response:  # noqa: S310
+            return bool(response.status == 200)
+    except (OSError, urllib.error.URLError):
+        return False
