@@ -16,4 +16,4 @@ if __name__ == "__main__":
             "datanectar is not installed for %s (%s). In the project's folder: "
             "venv/bin/pip install -r configuration/requirements.txt" % (sys.executable, problem)
         )
-    sys.exit(main(["up", "--no-luigid"]))
+    main(["up", "--no-luigid"])

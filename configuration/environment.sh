@@ -76,7 +76,8 @@ is_sound() {
 # One installation at a time; another waits here. A lock whose process is gone counts for nothing.
 lock() {
     waiting=''
-    until ln -s $$ venv.lock 2>/dev/null; do
+    until problem=$(LC_ALL=C ln -s $$ venv.lock 2>&1); do
+        case $problem in *'File exists'*) ;; *) fail "$(pwd) can't be written to: $problem" ;; esac
         owner=$(readlink venv.lock) || continue
         kill -0 "$owner" 2>/dev/null || rm -f venv.lock
         [ "$waiting" = "$owner" ] || echo "Waiting for process $owner, which installs into venv/."
