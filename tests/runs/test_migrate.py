@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import importlib.util
 import multiprocessing
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -140,6 +142,21 @@ def test_four_processes_may_prepare_at_once(store_url: str) -> None:
     store = RunStore(store_url)
     assert store.latest(key_of("a")) is not None
     assert store.active_counts()["PENDING"] == 1
+    store.close()
+
+
+def test_who_comes_second_waits_for_the_lock_beside_the_file(tmp_path: Path) -> None:
+    # Two processes that switch a new file to WAL at once would find it locked now and then.
+    store = RunStore(f"sqlite:///{tmp_path}/runs.db")
+    preparing = threading.Thread(target=store.prepare)
+    with (tmp_path / "runs.db.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        preparing.start()
+        preparing.join(timeout=0.3)
+        assert preparing.is_alive()
+        assert not (tmp_path / "runs.db").exists()
+    preparing.join()
+    assert revision_of(store) == HEAD
     store.close()
 
 

@@ -6,11 +6,10 @@ from alembic import context
 
 from datanectar.runs.tables import metadata
 
+# The caller's transaction is the only one, on SQLite too: a migration happens whole or not at all.
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=metadata,
-    # Our transaction is a real one on SQLite too: a migration happens whole or not at all.
-    transactional_ddl=True,
 )
 with context.begin_transaction():
     context.run_migrations()
