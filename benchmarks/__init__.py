@@ -1,0 +1,1 @@
+"""Measures what a run costs beside the floor under it: ``python -m benchmarks [name ...]``."""
