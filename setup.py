@@ -17,6 +17,7 @@ setup(
         "alembic>=1.13",
         "boto3>=1.36",
         "click>=8.1",
+        "cronsim>=2.6",
         "flask>=3.0",
         "gunicorn>=23",
         "huey>=3.5",

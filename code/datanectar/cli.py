@@ -64,18 +64,20 @@ def worker() -> None:
     _die_with_supervisor()
     from datanectar.execution.children import Children
     from datanectar.execution.queue import RunQueue
+    from datanectar.execution.service import Service
     from datanectar.execution.worker import Worker
     from datanectar.luigid import Luigid
     from datanectar.runs.store import RunStore
 
     _log_to_stderr()
-    Worker(
+    service = Service(
         settings,
         store=RunStore(settings.database_url),
         queue=RunQueue(settings.queue_url),
         children=Children(settings, ahead=settings.workers),
         luigid=Luigid(settings.luigid_url),
-    ).run()
+    )
+    Worker(service).run()
 
 
 @cli.command()

@@ -44,6 +44,15 @@ def command(settings: Settings) -> list[str]:
     ]
 
 
+def worker_id(run_id: str, member: int = 0) -> str:
+    """Return the id that a run's Luigi worker goes by.
+
+    A function of the run, so that a later attempt, or a canceller, can speak for a dead worker at
+    once (luigi/scheduler.py ``add_task``: who names ``worker_running`` is believed).
+    """
+    return f"run-{run_id}" if member == 0 else f"run-{run_id}-{member}"
+
+
 class Luigid:
     """A luigid at an address.
 

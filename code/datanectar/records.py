@@ -130,6 +130,7 @@ class RunJob:
     key: str
     spool: str
     member: int = 0
+    width: int = 1
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from typing import Any
 import luigi
 from luigi.parameter import OptionalParameterMixin, ParameterVisibility
 
+from datanectar import cron
 from datanectar.chainfiles import chain_path, file_stamp, find_chains
 from datanectar.errors import ChainError, NotFound
 from datanectar.keys import NAME
@@ -147,6 +148,8 @@ def describe_task(cls: type[luigi.Task]) -> Task:
     doc = cls.__dict__.get("__doc__") or ""
     schedule = class_option(cls, "schedule", None)
     try:
+        if schedule is not None:
+            cron.parse(schedule)
         parameters = [describe_parameter(cls, name, item) for name, item in cls.get_params()]
     except Exception as problem:
         error = traceback.format_exception_only(problem)[-1].strip()

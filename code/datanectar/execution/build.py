@@ -27,6 +27,7 @@ from datanectar.errors import DatanectarError
 from datanectar.execution import log
 from datanectar.execution.rpc import RunScheduler
 from datanectar.keys import RUN_TIME_VARIABLE, parse_key
+from datanectar.luigid import worker_id
 from datanectar.records import DONE, FAILED, RUNNING, Outcome, RunJob
 from datanectar.settings import current
 from datanectar.storage.select import default_name, storage_named
@@ -55,15 +56,6 @@ def run(job: RunJob, send: Send) -> Outcome:
     return outcome
 
 
-def worker_id(run_id: str, member: int = 0) -> str:
-    """Return the id that a run's Luigi worker goes by.
-
-    A function of the run, so that a later attempt, or a canceller, can speak for a dead worker at
-    once (luigi/scheduler.py ``add_task``: who names ``worker_running`` is believed).
-    """
-    return f"run-{run_id}" if member == 0 else f"run-{run_id}-{member}"
-
-
 def _make_root(job: RunJob) -> luigi.Task:
     cls = APIChainCollector().task_class(job.type, job.chain, job.task)
     root = cls.from_str_params(job.params)
@@ -76,15 +68,19 @@ def _make_root(job: RunJob) -> luigi.Task:
 
 
 def _build_until_ended(root: luigi.Task, job: RunJob, send: Send) -> Outcome:
+    if job.member:
+        return _assist(root, job, send)
     wait = 0.0
     scheduler = RunScheduler(current().luigid_url, send, current().retry_delay)
+    # A wide run's failures may happen in workers that assist it: verdicts against its tasks must
+    # be its own, so those of earlier runs are overruled from the start.
+    scheduler.insist = job.width > 1
     while True:
-        try:
-            _build(root, job, scheduler)
-        finally:
-            _close_books(scheduler, worker_id(job.run_id, job.member))
+        _build(root, job, scheduler)
         if root.complete():
             return Outcome(DONE)
+        if job.width > 1:
+            scheduler.learn_failures_of_others(root.task_id)
         failed = _first_failure(root, job, scheduler)
         if failed is not None:
             return failed
@@ -95,13 +91,23 @@ def _build_until_ended(root: luigi.Task, job: RunJob, send: Send) -> Outcome:
         wait = min(_LONGEST_WAIT, wait * 2 or _FIRST_WAIT)
 
 
+def _assist(root: luigi.Task, job: RunJob, send: Send) -> Outcome:
+    """Take tasks of a wide run as long as luigid has some; what comes of them is luigid's to tell."""
+    _build(root, job, RunScheduler(current().luigid_url, send, current().retry_delay))
+    return Outcome(DONE)
+
+
 def _build(root: luigi.Task, job: RunJob, scheduler: RunScheduler) -> None:
-    luigi.build(
-        [root],
-        worker_scheduler_factory=_Factory(scheduler, worker_id(job.run_id, job.member)),
-        workers=max(1, int(class_option(type(root), "workers", 1))),
-        detailed_summary=True,
-    )
+    worker = worker_id(job.run_id, job.member)
+    try:
+        luigi.build(
+            [root],
+            worker_scheduler_factory=_Factory(scheduler, worker),
+            workers=max(1, int(class_option(type(root), "workers", 1))),
+            detailed_summary=True,
+        )
+    finally:
+        _close_books(scheduler, worker)
 
 
 class _Factory:

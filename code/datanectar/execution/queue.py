@@ -23,7 +23,10 @@ from datanectar.errors import StartupError, Unavailable
 #: Seconds after which an idle worker thread looks for work though nothing woke it.
 _LONGEST_SLEEP = 1.0
 
+#: A run waits: (run id).
 RUN_MESSAGE = "run"
+#: A wide run that goes on could use another worker: (run id, attempt, member).
+ASSIST_MESSAGE = "assist"
 
 
 class _WokenSqliteStorage(SqliteStorage):

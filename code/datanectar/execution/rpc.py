@@ -193,6 +193,18 @@ class RunScheduler(RemoteScheduler):
             task_id=task_id, progress_percentage=progress_percentage
         )
 
+    def learn_failures_of_others(self, root: str) -> None:
+        """Take over from luigid which tasks of the root's graph failed in other workers, and why.
+
+        A task whose worker was pruned has no explanation (scheduler.py ``fail_dead_worker_task``):
+        it did not fail, and is run again.
+        """
+        for task_id, known in self.dep_graph(task_id=root).items():
+            if known.get("status") in (FAILED, DISABLED) and task_id not in self.errors:
+                error = self.fetch_error(task_id=task_id).get("error")
+                if error:
+                    self.errors[task_id] = _explanation(error)
+
     def _report(self, task_id: str, status: str, call: dict[str, Any]) -> None:
         first = task_id not in self.statuses
         self.statuses[task_id] = status

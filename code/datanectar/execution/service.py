@@ -86,7 +86,7 @@ class Service:
         self.store = store
         self.queue = queue
         self.luigid = luigid
-        self._children = children
+        self.children = children
         self.catalog = Catalog(settings, children)
 
     # --- asking for a run ------------------------------------------------------------------
@@ -98,7 +98,7 @@ class Service:
             NotFound, BadRequest, ChainError, KeyUndefined: see ``execution.resolve``.
         """
         run_time = datetime.now().isoformat(timespec="seconds")
-        resolution: Resolution = self._children.ask(
+        resolution: Resolution = self.children.ask(
             ResolveJob(type, chain, task, raw, run_time),
             timeout=self.settings.import_timeout,
             subject=f"{type}/{chain}",

@@ -10,9 +10,10 @@ from datanectar.keys import Key
 RUN_LOG = "run.log"
 
 
-def spool_folder(state: Path, run_id: str, attempt: int) -> Path:
-    """Return the folder of one attempt."""
-    return state / "spool" / f"{run_id}-{attempt}"
+def spool_folder(state: Path, run_id: str, attempt: int, member: int = 0) -> Path:
+    """Return the folder of one attempt, or of one that assists it."""
+    name = f"{run_id}-{attempt}" if member == 0 else f"{run_id}-{attempt}-{member}"
+    return state / "spool" / name
 
 
 def spooled_log(spool: Path, key: Key) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import contextlib
 import dataclasses
 import logging
@@ -11,14 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from datanectar.errors import DatanectarError
-from datanectar.execution.children import Child, Children
+from datanectar.execution.children import Child
+from datanectar.execution.service import Service
 from datanectar.execution.shipping import LogShipper
 from datanectar.execution.spool import spool_folder, spooled_log
 from datanectar.keys import LOG_FILE, parse_key
-from datanectar.luigid import Luigid
+from datanectar.luigid import worker_id
 from datanectar.records import (
     CANCELLED,
     FAILED,
+    PENDING,
     RUNNING,
     Outcome,
     Refusal,
@@ -27,8 +30,6 @@ from datanectar.records import (
     SchedulerReport,
     TaskReport,
 )
-from datanectar.runs.store import RunStore
-from datanectar.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -63,44 +64,40 @@ class Graph:
         """Count these as changed again: they could not be stored."""
         self._changed.update(report.task_id for report in reports)
 
+    def knows(self, task_id: str) -> bool:
+        """Tell whether there was a report of the task."""
+        return task_id in self._tasks
+
     def running(self) -> list[TaskReport]:
         """Return the tasks that run now."""
         return [task for task in self._tasks.values() if task.status == RUNNING]
 
 
-class Supervision:
-    """Watches one attempt. Orders may come from another thread; the rest is one thread's.
+class Watch(abc.ABC):
+    """Follows one child that works on a run. Orders come from another thread; the rest is one's.
 
     Args:
-        run: the run as just claimed.
-        owner: the worker's id; with ``run.attempt`` the fence of every write.
-        children, store, luigid, settings: the worker's own.
+        run: the run as it was claimed; its id, attempt and owner are the fence of every write.
+        service: the parts that the worker works with.
+        member: 0 for the run's own child, more for those that assist it.
     """
 
-    def __init__(
-        self,
-        run: Run,
-        owner: str,
-        *,
-        children: Children,
-        store: RunStore,
-        luigid: Luigid,
-        settings: Settings,
-    ) -> None:
+    def __init__(self, run: Run, service: Service, member: int = 0) -> None:
         self.run = run
-        self._fence = (run.id, run.attempt, owner)
-        self._children = children
-        self._store = store
-        self._luigid = luigid
-        self._settings = settings
+        self.fence = (run.id, run.attempt, run.owner or "")
+        self._settings = service.settings
+        self._store = service.store
+        self._luigid = service.luigid
+        self._member = member
         self._graph = Graph()
         self._order: str | None = None
-        self._spool = spool_folder(settings.state, run.id, run.attempt)
-        self._worker_id = f"run-{run.id}"
-        limit = run.run_timeout if run.run_timeout is not None else settings.run_timeout
+        self._spool = spool_folder(service.settings.state, run.id, run.attempt, member)
+        self._worker_id = worker_id(run.id, member)
+        self._shipper = LogShipper(
+            service.children, self._spool, service.settings.log_ship_interval
+        )
+        limit = run.run_timeout if run.run_timeout is not None else self._settings.run_timeout
         self._limit = limit or None
-        self._oom_kills = _oom_kills()
-        self._shipper = LogShipper(children, self._spool, settings.log_ship_interval)
 
     def cancel(self) -> None:
         """Order: stop, the run was cancelled."""
@@ -115,7 +112,7 @@ class Supervision:
         self._order = self._order or "hand back"
 
     def watch(self, child: Child) -> bool:
-        """See the attempt through; return whether the run has to be queued again."""
+        """See the child through; return whether the run has to be queued again."""
         try:
             child.send(self._job())
             outcome = self._follow(child)
@@ -127,6 +124,10 @@ class Supervision:
             child.close()
             self._shipper.finish()
             shutil.rmtree(self._spool, ignore_errors=True)
+
+    @abc.abstractmethod
+    def _settle(self, child: Child, outcome: Outcome | None) -> bool:
+        """Account for the child's end; return whether the run has to be queued again."""
 
     def _job(self) -> RunJob:
         run = self.run
@@ -140,11 +141,13 @@ class Supervision:
             run_time=run.run_time,
             key=run.key,
             spool=str(self._spool),
+            member=self._member,
+            width=run.width,
         )
 
     def _follow(self, child: Child) -> Outcome | None:
         """Return the child's own account of its end, or None when it could not give one."""
-        began = time.monotonic()
+        began = stored = time.monotonic()
         with contextlib.suppress(EOFError):
             while True:
                 for record in child.reports(_SLICE):
@@ -153,7 +156,9 @@ class Supervision:
                     if isinstance(record, Refusal):
                         return Outcome(FAILED, record.message, failed_key=self.run.key)
                     self._note(record)
-                self._store_changes()
+                if time.monotonic() - stored > _SLICE:
+                    self._store_changes()
+                    stored = time.monotonic()
                 if self._limit and time.monotonic() - began > self._limit:
                     self._order = self._order or "time limit"
                 if self._order:
@@ -167,20 +172,54 @@ class Supervision:
             self._graph.add(record)
         elif isinstance(record, SchedulerReport):
             with contextlib.suppress(DatanectarError):
-                self._store.set_scheduler_reachable(*self._fence, record.reachable)
+                self._store.set_scheduler_reachable(*self.fence, record.reachable)
 
     def _store_changes(self) -> None:
         changed = self._graph.take_changed()
         if not changed:
             return
         try:
-            held = self._store.record(*self._fence, changed)
+            held = self._store.record(*self.fence, changed)
         except DatanectarError as problem:
             log.warning("run %s: %s", self.run.id, problem.message)
             self._graph.put_back(changed)
         else:
             if not held:
                 self._order = "abandon"
+
+    def _close_books(self, reason: str) -> None:
+        """Have luigid show no task RUNNING that is dead."""
+        task_ids = [task.task_id for task in self._graph.running()]
+        with contextlib.suppress(OSError):
+            self._luigid.fail_tasks(self._worker_id, task_ids, reason)
+
+
+class Assistance(Watch):
+    """Follows a child that shares the tasks of a wide run; the run's own child decides its end.
+
+    Only what this child itself ran is recorded: the plan is the other's to tell.
+    """
+
+    def _note(self, record: Any) -> None:
+        if isinstance(record, TaskReport):
+            ran = record.status == RUNNING or self._graph.knows(record.task_id)
+            if ran and record.status != PENDING:
+                super()._note(record)
+
+    def _settle(self, child: Child, outcome: Outcome | None) -> bool:
+        if outcome is None:
+            self._close_books(f"an assisting process was {child.wait_end()}")
+        elif self._order is None:
+            self._store_changes()
+        return False
+
+
+class Supervision(Watch):
+    """Watches one attempt at a run from its claim to the books' end."""
+
+    def __init__(self, run: Run, service: Service) -> None:
+        super().__init__(run, service)
+        self._oom_kills = _oom_kills()
 
     def _settle(self, child: Child, outcome: Outcome | None) -> bool:
         if outcome is not None:
@@ -219,11 +258,11 @@ class Supervision:
 
     def _give_up(self, reason: str) -> bool:
         self._close_books(reason)
-        return self._persist(lambda: self._store.release(*self._fence, reason))
+        return self._persist(lambda: self._store.release(*self.fence, reason))
 
     def _finish(self, outcome: Outcome) -> None:
         changed = self._graph.take_changed()
-        self._persist(lambda: self._store.finish(*self._fence, outcome, changed))
+        self._persist(lambda: self._store.finish(*self.fence, outcome, changed))
 
     def _persist(self, write: Any) -> bool:
         """Write the end of the attempt, trying until the lease is over for sure.
@@ -239,12 +278,6 @@ class Supervision:
                 if time.monotonic() > deadline:
                     return False
                 time.sleep(0.5)
-
-    def _close_books(self, reason: str) -> None:
-        """Have luigid show no task RUNNING that is dead."""
-        task_ids = [task.task_id for task in self._graph.running()]
-        with contextlib.suppress(OSError):
-            self._luigid.fail_tasks(self._worker_id, task_ids, reason)
 
     def _failed_key(self) -> str:
         keys = [task.key for task in self._graph.running() if task.key]

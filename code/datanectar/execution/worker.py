@@ -18,13 +18,12 @@ from pathlib import Path
 import psutil
 
 from datanectar.errors import DatanectarError
-from datanectar.execution.children import Children
-from datanectar.execution.queue import RUN_MESSAGE, RunQueue
-from datanectar.execution.supervise import Supervision
-from datanectar.luigid import Luigid
+from datanectar.execution.queue import ASSIST_MESSAGE, RUN_MESSAGE
+from datanectar.execution.service import Service
+from datanectar.execution.supervise import Assistance, Supervision, Watch
+from datanectar.execution.timetable import Timetable
+from datanectar.luigid import worker_id
 from datanectar.records import PENDING, RUNNING, Run
-from datanectar.runs.store import RunStore
-from datanectar.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -64,29 +63,22 @@ class Worker:
     """Runs up to ``settings.workers`` runs at a time until it is told to stop.
 
     Args:
-        settings: the settings in force.
-        store, queue, luigid: where the work comes from and is accounted for.
-        children: does it.
+        service: the parts that the worker shares with every other door.
     """
 
-    def __init__(
-        self,
-        settings: Settings,
-        *,
-        store: RunStore,
-        queue: RunQueue,
-        children: Children,
-        luigid: Luigid,
-    ) -> None:
+    def __init__(self, service: Service) -> None:
+        settings = service.settings
+        self._service = service
         self._settings = settings
-        self._store = store
-        self._queue = queue
-        self._children = children
-        self._luigid = luigid
+        self._store = service.store
+        self._queue = service.queue
+        self._children = service.children
+        self._luigid = service.luigid
+        self._timetable = Timetable(service)
         self._host = host_identity(settings.node)
         self._started = psutil.Process().create_time()
         self.id = f"{settings.node}-{os.getpid()}-{secrets.token_hex(3)}"
-        self._watched: dict[str, Supervision] = {}
+        self._watched: dict[str, Watch] = {}
         self._stop = threading.Event()
         self._lease_kept_at = time.monotonic()
 
@@ -94,6 +86,7 @@ class Worker:
         """Work until SIGTERM or SIGINT; then finish or hand back what runs, and return."""
         self._children.start()
         self._queue.on(RUN_MESSAGE, self._take)
+        self._queue.on(ASSIST_MESSAGE, self._assist)
         consumer = self._queue.huey.create_consumer(
             workers=self._settings.workers, periodic=False, scheduler_interval=60
         )
@@ -128,20 +121,27 @@ class Worker:
         if run is None:  # ended, cancelled, or another's already
             self._children.give_back(child)
             return
-        watch = Supervision(
-            run,
-            self.id,
-            children=self._children,
-            store=self._store,
-            luigid=self._luigid,
-            settings=self._settings,
-        )
+        watch = Supervision(run, self._service)
         self._watched[run.id] = watch
         try:
+            for member in range(1, run.width):
+                self._queue.send(ASSIST_MESSAGE, run.id, run.attempt, member)
             if watch.watch(child):
                 self._queue.send(RUN_MESSAGE, run.id)
         finally:
             del self._watched[run.id]
+
+    def _assist(self, run_id: str, attempt: int, member: int) -> None:
+        """Handle the message that a wide run could use another worker, if it still goes on."""
+        run = self._store.get(run_id)
+        if run is None or (run.status, run.attempt) != (RUNNING, attempt) or self._stop.is_set():
+            return
+        name = f"{run_id}-{member}"
+        self._watched[name] = watch = Assistance(run, self._service, member)
+        try:
+            watch.watch(self._children.reserve())
+        finally:
+            del self._watched[name]
 
     def _wind_down(self) -> None:
         """Wait up to the grace for what runs, then have it handed back."""
@@ -164,6 +164,8 @@ class Worker:
                 if now - swept > _SWEEP and not self._stop.is_set():
                     swept = now
                     self._sweep()
+                if not self._stop.is_set():
+                    self._timetable.fire_due()
                 if now - purged > _PURGE:
                     purged = now
                     self._purge()
@@ -180,15 +182,16 @@ class Worker:
         began = time.monotonic()
         held = self._store.heartbeat(self.id, self._settings.heartbeat_timeout)
         self._lease_kept_at = began
-        for run_id, watch in watched.items():
-            if run_id in held.cancelled:
+        for name, watch in watched.items():
+            if watch.run.id in held.cancelled:
                 watch.cancel()
-            elif run_id not in held.run_ids and run_id in self._watched:
-                self._check_lost(run_id, watch)
+            elif watch.run.id not in held.run_ids and name in self._watched:
+                self._check_lost(watch)
 
-    def _check_lost(self, run_id: str, watch: Supervision) -> None:
-        run = self._store.get(run_id)
-        if run is None or (run.status == RUNNING and run.owner != self.id):
+    def _check_lost(self, watch: Watch) -> None:
+        """Stop what goes on for a run that is no more, or is in other hands by now."""
+        run = self._store.get(watch.run.id)
+        if run is None or run.status != RUNNING or watch.fence != (run.id, run.attempt, run.owner):
             watch.abandon()
 
     def _leave_if_lease_is_over(self) -> None:
@@ -220,7 +223,7 @@ class Worker:
         log.warning("run %s: %s; it is %s now", run.id, reason, status)
         task_ids = [t.task_id for t in self._store.tasks(run.id) if t.status == RUNNING]
         with contextlib.suppress(OSError):
-            self._luigid.fail_tasks(f"run-{run.id}", task_ids, reason)
+            self._luigid.fail_tasks(worker_id(run.id), task_ids, reason)
         if status == PENDING:
             self._queue.send(RUN_MESSAGE, run.id)
 
