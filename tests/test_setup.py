@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -185,16 +186,17 @@ def test_an_interrupted_installation_is_finished_by_the_next_and_not_done_twice(
     first = subprocess.Popen(
         ["sh", "configuration/up.sh", "--help"],
         cwd=project,
-        env=_env(),
+        env=_env(PYTHON=sys.executable),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
     )
     with first:
-        assert first.stdout and first.stderr
-        while "Installing" not in first.stdout.readline():
+        assert first.stderr
+        while not _has_text(project / "venv" / "install.log"):
             assert first.poll() is None
+            time.sleep(0.01)
         os.killpg(first.pid, signal.SIGINT)
         assert first.wait(60) == 130
         assert "The same command goes on from here" in first.stderr.read()
@@ -260,6 +262,10 @@ def _refusal(project: Path, **env: str) -> str:
 def _python(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, *arguments]
     return subprocess.run(command, cwd=folder, env=_env(), capture_output=True, text=True)
+
+
+def _has_text(path: Path) -> bool:
+    return path.exists() and path.stat().st_size > 0
 
 
 def _dead_process() -> int:
