@@ -41,8 +41,8 @@ def test_a_fire_that_is_due_becomes_one_run_on_two_workers(
         ("0 25 * * *", "hour"),
         ("0 6 * * * Mars/Base", "no time zone 'Mars/Base'"),
         ("0 6 * * * UTC twice", "five cron fields"),
-        ("0 0 30 2 *", ""),
-        ("", ""),
+        ("0 0 30 2 *", "schedule"),
+        ("", "schedule"),
     ],
 )
 def test_a_schedule_that_can_not_be_kept_is_refused_in_words(text: str, words: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import dataclass
 
 from datanectar import cron
 from datanectar.errors import DatanectarError
@@ -18,6 +19,15 @@ LATEST_START = 3600.0
 _REFRESH = 15.0
 
 
+Place = tuple[str, str, str]
+
+
+@dataclass
+class _Entry:
+    cron: cron.Cron
+    next_due: float
+
+
 class Timetable:
     """The schedules of all tasks, and what is due of them.
 
@@ -28,8 +38,7 @@ class Timetable:
     def __init__(self, service: Service) -> None:
         self._service = service
         self._refreshed = float("-inf")
-        self._begun = time.time()
-        self._crons: dict[tuple[str, str, str], cron.Cron] = {}
+        self._entries: dict[Place, _Entry] = {}
 
     def fire_due(self) -> None:
         """Have every task run whose schedule has come due since it was last seen to."""
@@ -37,31 +46,41 @@ class Timetable:
             self._refresh()
             self._refreshed = time.monotonic()
         now = time.time()
-        for (type, chain, task), schedule in self._crons.items():
-            name = f"{type}/{chain}/{task} {schedule.line} {schedule.zone}"
-            if schedule.next_due(self._begun) > now and schedule.next_due(now - LATEST_START) > now:
-                continue
-            due = schedule.latest_due(self._seen_until(name, now), now)
-            if due is not None and self._service.store.claim_fire(name, due):
-                self._fire(type, chain, task)
+        for place, entry in self._entries.items():
+            if entry.next_due <= now:
+                due = entry.cron.latest_due(entry.next_due - 1, now) or entry.next_due
+                entry.next_due = entry.cron.next_due(now)
+                if self._service.store.claim_fire(_name(place, entry.cron), due):
+                    self._fire(place)
 
-    def _seen_until(self, name: str, now: float) -> float:
-        last = self._service.store.last_fire(name)
-        return max(self._begun if last is None else last, now - LATEST_START)
-
-    def _fire(self, type: str, chain: str, task: str) -> None:
+    def _fire(self, place: Place) -> None:
+        name = "/".join(place)
         try:
-            accepted = self._service.accept(type, chain, task, {}, trigger="schedule")
+            accepted = self._service.accept(*place, {}, trigger="schedule")
         except DatanectarError as problem:
-            log.error("the schedule of %s/%s/%s can't be kept: %s", type, chain, task, problem)
+            log.error("the schedule of %s can't be kept: %s", name, problem)
             return
         what = f"run {accepted.run.id}" if accepted.run else "its result is there already"
-        log.info("%s/%s/%s is due: %s", type, chain, task, what)
+        log.info("%s is due: %s", name, what)
 
     def _refresh(self) -> None:
-        crons = {}
+        entries = {}
         for chain in self._service.catalog.chains():
             for task in chain.tasks:
                 if task.schedule and not task.error:
-                    crons[chain.type, chain.name, task.name] = cron.parse(task.schedule)
-        self._crons = crons
+                    place = (chain.type, chain.name, task.name)
+                    entries[place] = self._entry(place, cron.parse(task.schedule))
+        self._entries = entries
+
+    def _entry(self, place: Place, schedule: cron.Cron) -> _Entry:
+        known = self._entries.get(place)
+        if known is not None and known.cron == schedule:
+            return known
+        now = time.time()
+        last = self._service.store.last_fire(_name(place, schedule))
+        seen_until = now if last is None else max(last, now - LATEST_START)
+        return _Entry(schedule, schedule.next_due(seen_until))
+
+
+def _name(place: Place, schedule: cron.Cron) -> str:
+    return f"{'/'.join(place)} {schedule.line} {schedule.zone}"
