@@ -22,7 +22,14 @@ _BUFFER_SIZE = 128 * 1024
 
 
 class Draft(io.RawIOBase, metaclass=abc.ABCMeta):
-    """Content on its way into a store. A store fills in the three steps below."""
+    """Content on its way into a store. A store fills in the three steps below.
+
+    It calls ``__init__`` when there is something to publish or to withdraw, not earlier.
+    """
+
+    #: The process that the draft belongs to. One whose making failed belongs to none, and Python
+    #: will close it all the same.
+    _pid = 0
 
     def __init__(self) -> None:
         super().__init__()

@@ -146,12 +146,12 @@ class _LocalDraft(Draft):
     """A hidden file beside its target."""
 
     def __init__(self, target: Path) -> None:
-        super().__init__()
         self._target = target
         with _told("write", target):
             target.parent.mkdir(parents=True, exist_ok=True)
             _sweep(target)
             self._descriptor, self._hidden = _create_hidden(target)
+        super().__init__()
 
     def fileno(self) -> int:
         return self._descriptor
