@@ -155,6 +155,8 @@ def test_foreign_files_are_not_listed(storage: LocalStorage) -> None:
     storage.put_bytes(KEY, "out.txt", b"x")
     for name in (".DS_Store", "with space"):
         storage.path(KEY, "out.txt").with_name(name).touch()
+    storage.path(KEY, "folder").mkdir()
     assert [info.name for info in storage.list_files(KEY)] == ["out.txt"]
+    assert not storage.exists(KEY, "folder")
     (storage.root / KEY.family_prefix / ".DS_Store").touch()
     assert storage.list_family(KEY, "out.txt") == {KEY.md5}

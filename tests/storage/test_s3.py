@@ -548,6 +548,14 @@ def test_a_file_too_large_for_one_copy_is_renamed_in_parts(
     assert b"".join(storage.read_chunks(KEY, "log.1")) == content
 
 
+def test_foreign_objects_are_not_listed(storage: S3Storage) -> None:
+    storage.put_bytes(KEY, "out.txt", b"x")
+    with storage._clients.asking("PutObject") as client:
+        for name in ("sub/out.txt", "with space"):
+            client.put_object(Bucket=storage.bucket, Key=f"{KEY}/{name}", Body=b"x")
+    assert [info.name for info in storage.list_files(KEY)] == ["out.txt"]
+
+
 # --- downloads ------------------------------------------------------------------------------
 
 

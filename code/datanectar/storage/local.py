@@ -8,6 +8,7 @@ import fcntl
 import os
 import secrets
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -67,10 +68,11 @@ class LocalStorage(Storage):
         path = self.path(key, file)
         with _told("look for", path):
             try:
-                stat = path.stat()
+                found = path.stat()
             except (FileNotFoundError, NotADirectoryError):
                 return None
-        return FileInfo(file, stat.st_size, stat.st_mtime)
+        is_file = stat.S_ISREG(found.st_mode)
+        return FileInfo(file, found.st_size, found.st_mtime) if is_file else None
 
     def list_files(self, key: Key) -> list[FileInfo]:
         """Return the files under the key, by name."""
