@@ -79,6 +79,7 @@ class Worker:
         self._started = psutil.Process().create_time()
         self.id = f"{settings.node}-{os.getpid()}-{secrets.token_hex(3)}"
         self._watched: dict[str, Watch] = {}
+        self._unwatched: frozenset[str] = frozenset()
         self._stop = threading.Event()
         self._lease_kept_at = time.monotonic()
 
@@ -187,6 +188,16 @@ class Worker:
                 watch.cancel()
             elif watch.run.id not in held.run_ids and name in self._watched:
                 self._check_lost(watch)
+        self._take_back_unwatched(held.run_ids)
+
+    def _take_back_unwatched(self, held: frozenset[str]) -> None:
+        """Take back runs that this worker holds and nobody watches: their thread failed."""
+        unwatched = held - self._watched.keys()
+        for run_id in unwatched & self._unwatched:  # for the second time: not just being claimed
+            run = self._store.get(run_id)
+            if run is not None and run.owner == self.id:
+                self._take_back(run, "its supervision failed; the worker's log says more")
+        self._unwatched = unwatched
 
     def _check_lost(self, watch: Watch) -> None:
         """Stop what goes on for a run that is no more, or is in other hands by now."""
@@ -212,16 +223,19 @@ class Worker:
         for run in self._store.expired():
             if run.owner != self.id:
                 moment = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime())
-                self._take_back(run, f"worker {run.owner} lost at {moment} UTC")
+                reason = f"worker {run.owner} lost at {moment} UTC"
+                self._take_back(run, reason, if_expired=True)
         self._send_again()
 
-    def _take_back(self, run: Run, reason: str) -> None:
+    def _take_back(self, run: Run, reason: str, *, if_expired: bool = False) -> None:
         self._end_leftover(run)
-        status = self._store.take_back(run, reason, self._settings.max_attempts)
+        task_ids = [t.task_id for t in self._store.tasks(run.id) if t.status == RUNNING]
+        status = self._store.take_back(
+            run, reason, self._settings.max_attempts, if_expired=if_expired
+        )
         if status is None:
             return
         log.warning("run %s: %s; it is %s now", run.id, reason, status)
-        task_ids = [t.task_id for t in self._store.tasks(run.id) if t.status == RUNNING]
         with contextlib.suppress(OSError):
             self._luigid.fail_tasks(worker_id(run.id), task_ids, reason)
         if status == PENDING:
