@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import signal
 import stat
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -103,16 +105,33 @@ def test_two_writers_of_one_file_both_finish_and_the_last_one_counts(
     assert content(storage) == ["out.txt"]
 
 
-def test_a_disk_that_takes_no_more_is_told_and_leaves_nothing(storage: LocalStorage) -> None:
+@contextlib.contextmanager
+def room_for(size: int) -> Iterator[None]:
+    """Let this process write no file larger than ``size`` bytes, as a full disk would."""
     earlier = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, earlier[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, earlier[1]))
     try:
-        with pytest.raises(StorageError, match=r"Can't write .*out\.bin: .*"):
-            storage.put_bytes(KEY, "out.bin", b"x" * 2_000_000)
+        yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, earlier)
         signal.signal(signal.SIGXFSZ, handler)
+
+
+def test_a_disk_that_takes_no_more_is_told_and_leaves_nothing(storage: LocalStorage) -> None:
+    with room_for(1_000_000), pytest.raises(StorageError, match=r"Can't write .*out\.bin: .*"):
+        storage.put_bytes(KEY, "out.bin", b"x" * 2_000_000)
+    assert content(storage) == []
+
+
+def test_after_a_failed_write_nothing_is_published_though_room_was_made(
+    storage: LocalStorage,
+) -> None:
+    stream = storage.open_write(KEY, "out.bin", binary=True)
+    with room_for(1_000_000), pytest.raises(StorageError):
+        stream.write(b"x" * 2_000_000)
+    stream.write(b"more")
+    stream.close()
     assert content(storage) == []
 
 
