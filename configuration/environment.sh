@@ -103,7 +103,7 @@ install() {
     echo "Installing configuration/$1 into venv/: a minute or two, the first time."
     venv/bin/python -m pip install --disable-pip-version-check --no-input \
         -r "configuration/$1" </dev/null >venv/install.log 2>&1 && return
-    problem="pip could not install configuration/$1"
+    problem="pip could not install configuration/$1."
     if grep -qE 'Retrying \(|Could not fetch|No matching distribution|ProxyError' venv/install.log
     then
         problem="pip could not download what configuration/$1 needs: is there a network, a proxy \
