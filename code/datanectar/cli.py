@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sys
@@ -11,7 +12,7 @@ from typing import Any
 import click
 
 from datanectar import settings as settings_module
-from datanectar.errors import DatanectarError, StartupError
+from datanectar.errors import DatanectarError, StartupError, Unavailable
 from datanectar.settings import Settings
 
 #: Exit codes: what was asked for failed; the command could not be carried out at all.
@@ -87,6 +88,7 @@ def chains(url: str, token: str | None) -> None:
     """List the chains that a running app serves."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from datanectar.client import Client
 
@@ -94,10 +96,12 @@ def chains(url: str, token: str | None) -> None:
     for chain in Client(url, token).chains():
         place = f"{chain['type']}/{chain['name']}"
         if chain["error"]:
-            table.add_row(place, "", f"[red]{chain['error']}[/red]")
+            table.add_row(Text(place), "", Text(chain["error"], "red"))
         for task in chain["tasks"]:
             parameters = " ".join(_parameter(item) for item in task["parameters"])
-            table.add_row(f"{place}/{task['name']}", parameters, task["doc"].partition("\n")[0])
+            words = task["error"] or task["doc"].partition("\n")[0]
+            # As Text, for what is in brackets is no markup of ours.
+            table.add_row(*map(Text, (f"{place}/{task['name']}", parameters, words)))
     Console().print(table)
 
 
@@ -111,10 +115,11 @@ def run(path: str, parameters: tuple[str, ...], url: str, token: str | None) -> 
     from datanectar.client import Client
 
     client = Client(url, token)
-    key = client.post(path, **dict(_pair(text) for text in parameters))["key"]
-    for piece in client.follow(key):
-        click.echo(piece, nl=False)
-    status = client.status(key)
+    key = client.post(path, **_given(parameters))["key"]
+    with contextlib.suppress(Unavailable):  # too many follow logs; the run goes on all the same
+        for piece in client.follow(key):
+            click.echo(piece, nl=False)
+    status = client.wait(key)
     click.echo(
         f"{status['job_status']} {status['resource_url'] or status['error'] or ''}", err=True
     )
@@ -128,11 +133,16 @@ def settings() -> None:
         click.echo(f"{variable}\n    {help}\n    default: {default or 'none'}")
 
 
-def _pair(text: str) -> tuple[str, str]:
-    name, separator, value = text.partition("=")
-    if not separator:
-        raise click.UsageError(f"{text!r}: parameters read name=value.")
-    return name, value
+def _given(parameters: tuple[str, ...]) -> dict[str, str]:
+    given: dict[str, str] = {}
+    for text in parameters:
+        name, separator, value = text.partition("=")
+        if not separator:
+            raise click.UsageError(f"{text!r}: parameters read name=value.")
+        if name in given:
+            raise click.UsageError(f"{name} is given more than once.")
+        given[name] = value
+    return given
 
 
 def _parameter(item: dict[str, Any]) -> str:

@@ -153,7 +153,10 @@ class _ZygoteClient:
             stdin=subprocess.DEVNULL,
             stderr=None,
             start_new_session=True,
-            env={**os.environ, **settings.environ(), "PYTHONPATH": _python_path(settings)},
+            env={
+                **settings.environ_for_children(os.environ),
+                "PYTHONPATH": _python_path(settings),
+            },
         )
         theirs.close()
         self._socket = ours

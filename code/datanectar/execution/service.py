@@ -34,8 +34,8 @@ from datanectar.settings import Settings
 from datanectar.storage.base import Storage
 from datanectar.storage.select import default_name, storage_named
 
-#: Seconds between two looks at a run that somebody waits for.
-_WAIT_STEP = 0.01
+#: Seconds between two looks at a run that somebody waits for: at first, and at most.
+_FIRST_LOOK, _LONGEST_LOOK = 0.005, 0.1
 
 
 @dataclass(frozen=True)
@@ -135,9 +135,10 @@ class Service:
     def wait(self, run_id: str, seconds: float) -> Run:
         """Return the run as soon as it has ended, or as it is after so many seconds."""
         deadline = time.monotonic() + seconds
-        run = self.run(run_id)
+        run, pause = self.run(run_id), _FIRST_LOOK
         while run.status in ACTIVE and time.monotonic() < deadline:
-            time.sleep(_WAIT_STEP)
+            time.sleep(pause)
+            pause = min(pause * 1.2, _LONGEST_LOOK)
             run = self.run(run_id)
         return run
 
