@@ -27,8 +27,9 @@ FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}\Z")
 
 _MD5 = re.compile(r"[0-9a-f]{32}\Z")
 _FREQUENCY_FORMATS = {"day": "%Y-%m-%d", "hour": "%Y-%m-%d %H"}
-#: A default ``repr`` shows a memory address: such a value differs in every process.
-_ADDRESS = re.compile(r"<.* at 0x[0-9a-fA-F]+>")
+#: A default ``repr``, ``<Thing object at 0x7f12>``, ends in a memory address: such a value differs
+#: in every process.
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+>")
 
 PARAMS_FILE = "params.txt"
 LOG_FILE = "log"
@@ -109,7 +110,7 @@ def digest_source(
                 f"Parameter {name!r} serialises to {type(value).__name__}, not to text: "
                 "let its serialize() return a string."
             )
-        if _ADDRESS.search(value):
+        if _shows_address(value):
             raise KeyUndefined(
                 f"Parameter {name!r} has no stable text ({value[:80]}): "
                 "use a Luigi parameter type that can serialise it."
@@ -123,6 +124,11 @@ def digest_source(
         raise KeyUndefined(f"frequency is {frequency!r}; it can be 'day', 'hour' or 'once'.")
     moment = run_time.strftime(_FREQUENCY_FORMATS[frequency])
     return moment if version is None else json.dumps({"date": moment, **hashed}, sort_keys=True)
+
+
+def _shows_address(text: str) -> bool:
+    start = text.find("<")
+    return start >= 0 and _ADDRESS.search(text, start) is not None
 
 
 def digest(text: str) -> str:

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
+import types
 import typing
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 PENDING = "PENDING"
@@ -283,17 +286,41 @@ def decode(line: bytes) -> Any:
     try:
         kind, content = json.loads(line)
         return _build(_KINDS[kind], content)
-    except (TypeError, KeyError, AttributeError) as problem:
+    except (TypeError, KeyError, AttributeError, ValueError, RecursionError) as problem:
         raise ValueError(f"not a record: {line[:200]!r}") from problem
 
 
 def _build(cls: type, content: dict[str, Any]) -> Any:
-    hints = typing.get_type_hints(cls)
+    hints = _hints(cls)
     return cls(**{name: _value(hints[name], value) for name, value in content.items()})
 
 
+@cache
+def _hints(cls: type) -> dict[str, Any]:
+    return typing.get_type_hints(cls)
+
+
 def _value(hint: Any, value: Any) -> Any:
-    inner = typing.get_args(hint)
-    if typing.get_origin(hint) is list and inner and dataclasses.is_dataclass(inner[0]):
-        return [_build(typing.cast(type, inner[0]), item) for item in value]
+    """Return the value as the field's type has it: parents rely on the types that records name."""
+    if hint is Any:
+        return value
+    origin, inner = typing.get_origin(hint), typing.get_args(hint)
+    if origin is types.UnionType:  # X | None
+        return None if value is None else _value(inner[0], value)
+    if origin is list:
+        return [_value(inner[0], item) for item in _checked(list, value)]
+    if origin is tuple:
+        return tuple(_value(*pair) for pair in zip(inner, _checked(list, value), strict=True))
+    if origin is dict:
+        return {name: _value(inner[1], item) for name, item in _checked(dict, value).items()}
+    if dataclasses.is_dataclass(hint):
+        return _build(typing.cast(type, hint), value)
+    if hint is float and not math.isfinite(_checked((int, float), value)):
+        raise ValueError(value)
+    return _checked((int, float) if hint is float else hint, value)
+
+
+def _checked(kind: Any, value: Any) -> Any:
+    if not isinstance(value, kind):
+        raise TypeError(value)
     return value

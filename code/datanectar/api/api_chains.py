@@ -153,6 +153,7 @@ def describe_task(cls: type[luigi.Task]) -> Task:
         parameters = [describe_parameter(cls, name, item) for name, item in cls.get_params()]
     except Exception as problem:
         error = traceback.format_exception_only(problem)[-1].strip()
+        schedule = schedule if isinstance(schedule, str) else None
         return Task(cls.__name__, inspect.cleandoc(doc), [], schedule, error)
     return Task(cls.__name__, inspect.cleandoc(doc), parameters, schedule)
 
@@ -165,7 +166,7 @@ def describe_parameter(cls: type[luigi.Task], name: str, item: luigi.Parameter) 
     default = None
     if not required and shown:
         value = item.task_value(family, name)
-        default = None if value is None else item.serialize(value)
+        default = None if value is None else str(item.serialize(value))
     return Parameter(
         name=name,
         type=type(item).__name__,
@@ -173,7 +174,7 @@ def describe_parameter(cls: type[luigi.Task], name: str, item: luigi.Parameter) 
         default=default,
         description=_description(item),
         choices=choices_of(item),
-        significant=item.significant,
+        significant=bool(item.significant),
         private=not shown,
         optional=isinstance(item, OptionalParameterMixin),
     )

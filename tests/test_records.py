@@ -1,0 +1,134 @@
+"""Records on their way: what is encoded comes back equal, and nothing else comes in."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from datanectar.records import (
+    DONE,
+    FAILED,
+    Chain,
+    DescribeJob,
+    Outcome,
+    Parameter,
+    Refusal,
+    Resolution,
+    ResolveJob,
+    RunJob,
+    SchedulerReport,
+    ShipJob,
+    Shipped,
+    Task,
+    TaskReport,
+    decode,
+    encode,
+)
+
+CHAIN = Chain(
+    "etl",
+    "a_chain",
+    "/somewhere",
+    doc="ünï",
+    tasks=[Task("ATask", "does", [Parameter("p", "IntParameter", False, "1", choices=["1"])])],
+    sources=[("/somewhere", 1_700_000_000_000_000_000, 5)],
+)
+RECORDS: list[Any] = [
+    CHAIN,
+    DescribeJob("etl", "a_chain"),
+    ResolveJob("etl", "a_chain", "ATask", {"x": [1, {"y": None}]}, "2016-06-03T12:00:00"),
+    Resolution("k", "id", {"a": "1"}, {}, ["a"], "{}", "2016-06-03", "local", None, run_timeout=1),
+    RunJob("r", 1, "etl", "a_chain", "ATask", {"a": "\x00😀"}, "2016-06-03", "k", "/spool"),
+    ShipJob("/spool"),
+    Shipped(3),
+    TaskReport("id", requires=["a", "b"], started=1.5, progress=40, error="line\nline"),
+    SchedulerReport(False),
+    Outcome(FAILED, "why", "Traceback", "k"),
+    Outcome(DONE),
+    Refusal("BadRequest", "no", {"x": "unknown"}),
+]
+
+
+@pytest.mark.parametrize("record", RECORDS, ids=lambda record: type(record).__name__)
+def test_a_record_comes_back_equal_on_one_line(record: Any) -> None:
+    line = encode(record)
+
+    assert line.count(b"\n") == 1 and line.endswith(b"\n")
+    assert decode(line) == record
+
+
+@given(st.text(), st.one_of(st.none(), st.text()), st.lists(st.text()))
+def test_any_text_survives_the_way(task_id: str, error: str | None, requires: list[str]) -> None:
+    report = TaskReport(task_id, error=error, requires=requires)
+
+    assert decode(encode(report)) == report
+
+
+NO_RECORDS = [
+    b"",
+    b"\n",
+    b"junk",
+    b"\xff\xfe\x00",
+    b"5",
+    b"null",
+    b"[]",
+    b"{}",
+    b'["TaskReport"]',
+    b'["Nothing", {}]',
+    b'["Settings", {}]',
+    b'["Run", {}]',
+    b'[["TaskReport"], {"task_id": "x"}]',
+    b'["TaskReport", {}]',
+    b'["TaskReport", []]',
+    b'["TaskReport", {"task_id": ["x"]}]',
+    b'["TaskReport", {"task_id": "x", "unknown": 1}]',
+    b'["TaskReport", {"task_id": "x", "requires": "abc"}]',
+    b'["TaskReport", {"task_id": "x", "requires": [1]}]',
+    b'["TaskReport", {"task_id": "x", "started": "soon"}]',
+    b'["TaskReport", {"task_id": "x", "progress": 1e400}]',
+    b'["Outcome", {"status": {"a": 1}}]',
+    b'["Outcome", {"status": null}]',
+    b'["SchedulerReport", {"reachable": "yes"}]',
+    b'["Refusal", {"error": "X", "message": "m", "fields": {"a": {}}}]',
+    b'["Chain", {"type": "t", "name": "n", "path": "p", "tasks": [5]}]',
+    b'["Chain", {"type": "t", "name": "n", "path": "p", "sources": [["a", 1]]}]',
+    b"[" * 100_000,
+    b'["TaskReport", {"task_id": ' + b"9" * 10_000 + b"}]",
+]
+
+
+@pytest.mark.parametrize("line", NO_RECORDS, ids=range(len(NO_RECORDS)))
+def test_what_is_no_record_is_a_value_error_and_nothing_worse(line: bytes) -> None:
+    with pytest.raises(ValueError, match="not a record") as problem:
+        decode(line)
+    assert len(str(problem.value)) < 1000
+
+
+json_values = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5)),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(), inner)),
+    max_leaves=8,
+)
+
+
+@given(st.sampled_from(RECORDS), st.data())
+def test_a_record_with_one_field_wrong_is_refused_or_of_the_right_types(
+    record: Any, data: st.DataObject
+) -> None:
+    content = dataclasses.asdict(record)
+    name = data.draw(st.sampled_from(sorted(content)))
+    content[name] = data.draw(json_values)
+    line = json.dumps([type(record).__name__, content]).encode()
+
+    try:
+        decoded = decode(line)
+    except ValueError:
+        return
+    assert isinstance(getattr(decoded, "task_id", ""), str)
+    assert isinstance(getattr(decoded, "requires", []), list | None)
+    assert decode(encode(decoded)) == decoded
