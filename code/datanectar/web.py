@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+from http import HTTPStatus
 from typing import Any
 
-from flask import Flask
+from flask import Flask, json
 from gunicorn.app.base import BaseApplication
+from gunicorn.http.errors import (
+    ExpectationFailed,
+    LimitRequestHeaders,
+    LimitRequestLine,
+    ParseException,
+    UnsupportedTransferCoding,
+)
+from gunicorn.workers.gthread import ThreadWorker
 
 from datanectar.api import answer, auth, chains, ops, runs, status, targets
+from datanectar.api.given import StrictRequest
 from datanectar.execution.children import Children
 from datanectar.execution.queue import RunQueue
 from datanectar.execution.service import Service
@@ -40,8 +51,9 @@ def create_app(settings: Settings) -> Flask:
         luigid=Luigid(settings.luigid_url),
     )
     app = Flask("datanectar", static_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
-    app.url_map.strict_slashes = False
+    app.request_class = StrictRequest
+    app.config["MAX_CONTENT_LENGTH"] = app.config["MAX_FORM_MEMORY_SIZE"] = LARGEST_BODY
+    app.url_map.strict_slashes = app.url_map.merge_slashes = False  # neither redirects
     app.extensions["datanectar"] = service
     app.extensions["datanectar.children"] = children
     answer.funnel_errors(app)
@@ -71,7 +83,7 @@ class _Gunicorn(BaseApplication):
         options: dict[str, Any] = {
             "bind": f"{_bracketed(self._settings.host)}:{self._settings.port}",
             "workers": 1,
-            "worker_class": "gthread",
+            "worker_class": f"{_Worker.__module__}.{_Worker.__qualname__}",
             "threads": self._settings.web_threads,
             "timeout": 60,
             "graceful_timeout": 5,
@@ -87,6 +99,31 @@ class _Gunicorn(BaseApplication):
 
     def load(self) -> Flask:
         return create_app(self._settings)
+
+
+class _Worker(ThreadWorker):
+    """gunicorn's worker, with what never becomes a request answered in the envelope too."""
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
+        """Answer a request that can't be parsed."""
+        if not isinstance(exc, ParseException):
+            super().handle_error(req, client, addr, exc)
+            return
+        status = next((s for kind, s in _PARSE_STATUSES.items() if isinstance(exc, kind)), 400)
+        words = f"This is no request that can be read: {str(exc)[:300]}"
+        body = json.dumps({"data": None, "message": words, "status": status})
+        head = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\nConnection: close\r\n"
+        kind = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+        with contextlib.suppress(OSError):  # the client may have gone
+            client.sendall(f"{head}{kind}\r\n{body}".encode())
+
+
+_PARSE_STATUSES = {
+    ExpectationFailed: 417,
+    LimitRequestHeaders: 431,
+    LimitRequestLine: 414,
+    UnsupportedTransferCoding: 501,
+}
 
 
 def _bracketed(host: str) -> str:

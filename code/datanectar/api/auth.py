@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from flask import Flask, request
 
+from datanectar.api.given import check_query_text
 from datanectar.errors import Forbidden, StartupError, Unauthorized, UnsupportedMediaType
 from datanectar.settings import Settings
 
@@ -40,7 +41,7 @@ class Tokens:
             token, _, scope = entry.partition(":")
             if scope not in ("", *SCOPES):
                 raise StartupError(
-                    f"DATANECTAR_TOKENS: entry {number} has the scope {scope!r}; "
+                    f"DATANECTAR_TOKENS: what follows the colon in entry {number} is no scope; "
                     f"there are {', '.join(SCOPES)}."
                 )
             if len(token) < 16:
@@ -78,11 +79,13 @@ def check_address(settings: Settings) -> None:
 def guard(app: Flask, settings: Settings) -> None:
     """Have every request of the app checked."""
     tokens = Tokens(settings.tokens)
-    names = {"localhost", settings.host, settings.node.lower(), *settings.allowed_hosts}
+    own = ("localhost", settings.host, settings.node, *settings.allowed_hosts)
+    names = {name.lower() for name in own}
 
     @app.before_request
     def check() -> None:
         _check_host(names)
+        check_query_text()
         if request.method not in _SAFE_METHODS:
             _check_origin()
             _check_body_type()
@@ -91,13 +94,20 @@ def guard(app: Flask, settings: Settings) -> None:
 
 
 def _check_host(names: set[str]) -> None:
-    name = urlsplit(f"//{request.host}").hostname or ""
+    name = _host_name(request.host)
     if name in names or _is_address(name):  # an address can't be rebound to another machine
         return
     raise Forbidden(
         f"This app is not served under the name {name[:100]!r}. "
         "If it is meant to be, add it to DATANECTAR_ALLOWED_HOSTS."
     )
+
+
+def _host_name(host: str) -> str:
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:  # brackets around what is no IPv6 address
+        return ""
 
 
 def _is_address(name: str) -> bool:
@@ -110,16 +120,17 @@ def _is_address(name: str) -> bool:
 
 def _check_origin() -> None:
     origin = request.headers.get("Origin")
-    foreign = origin is not None and urlsplit(origin).netloc != request.host
+    foreign = origin is not None and origin.partition("://")[2] != request.host
     if foreign or request.headers.get("Sec-Fetch-Site") in ("cross-site", "same-site"):
         raise Forbidden("A page of another site asked for this change; only this app's own may.")
 
 
 def _check_body_type() -> None:
     given = request.mimetype
-    if given and given not in _BODY_TYPES:
+    has_body = request.content_length or "Transfer-Encoding" in request.headers
+    if (given or has_body) and given not in _BODY_TYPES:
         raise UnsupportedMediaType(
-            f"The body is {given[:100]}; parameters come in the query string, as a form "
+            f"The body is {given[:100] or 'of no stated type'}; parameters come in the query string, as a form "
             "(application/x-www-form-urlencoded) or as a JSON object (application/json)."
         )
 

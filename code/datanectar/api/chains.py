@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable
+import threading
 from dataclasses import asdict
 from typing import Any
 
 from flask import Blueprint, Response, request
-from werkzeug.datastructures import MultiDict
 
 from datanectar.api import links
 from datanectar.api.answer import answer
+from datanectar.api.given import given_parameters
 from datanectar.api.links import status_url, url
-from datanectar.errors import BadRequest, NotFound
+from datanectar.errors import NotFound
 from datanectar.execution.service import Accepted, Service
 from datanectar.keys import parse_key
 from datanectar.records import DONE, Chain, Run, Task
 
 #: The longest that a POST may wait for its run, in seconds (RFC 7240 ``Prefer: wait``).
-LONGEST_WAIT = 60.0
+LONGEST_WAIT = 60
+
+_WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,9})", re.ASCII | re.IGNORECASE)
 
 
 def blueprint(service: Service) -> Blueprint:
     """Return the routes below ``/api/chains``."""
     routes = Blueprint("chains", __name__, url_prefix="/api/chains")
+    # Who waits keeps a thread; most of them stay free for everybody else.
+    waiters = threading.Semaphore(max(1, service.settings.web_threads // 4))
 
     @routes.get("")
     def every_chain() -> Response:
@@ -58,11 +63,11 @@ def blueprint(service: Service) -> Blueprint:
 
     @routes.post("/<type>/<chain>/<task>")
     def run(type: str, chain: str, task: str) -> Response:
-        return _run(service, type, chain, task)
+        return _run(service, waiters, type, chain, task)
 
     @routes.post("/<type>/<task>")
     def run_by_short_form(type: str, task: str) -> Response:
-        return _run(service, type, service.chain_of_task(type, task), task)
+        return _run(service, waiters, type, service.chain_of_task(type, task), task)
 
     return routes
 
@@ -85,16 +90,23 @@ def _task(chain: Chain, task: Task) -> dict[str, Any]:
     }
 
 
-def _run(service: Service, type: str, chain: str, task: str) -> Response:
+def _run(
+    service: Service, waiters: threading.Semaphore, type: str, chain: str, task: str
+) -> Response:
     wait = _preferred_wait()
     accepted = service.accept(type, chain, task, given_parameters())
-    if accepted.run is not None and not accepted.done and wait:
+    if wait is None or accepted.run is None or accepted.done:
+        return _accepted(accepted, waited=wait)
+    if not waiters.acquire(blocking=False):  # a preference, which may go unheard (RFC 7240)
+        return _accepted(accepted, waited=None)
+    try:
         run = service.wait(accepted.run.id, wait)
-        accepted = Accepted(accepted.resolution, run, run.status == DONE)
-    return _accepted(accepted, waited=wait is not None)
+    finally:
+        waiters.release()
+    return _accepted(Accepted(accepted.resolution, run, run.status == DONE), waited=wait)
 
 
-def _accepted(accepted: Accepted, *, waited: bool) -> Response:
+def _accepted(accepted: Accepted, *, waited: int | None) -> Response:
     resolution, run = accepted.resolution, accepted.run
     location = status_url(resolution.key, resolution.output)
     target, life = None, links.STATUS_LINK_LIFE
@@ -111,8 +123,8 @@ def _accepted(accepted: Accepted, *, waited: bool) -> Response:
         "target_url": target,
     }
     headers = {"Location": location}
-    if waited:
-        headers["Preference-Applied"] = request.headers["Prefer"]
+    if waited is not None:
+        headers["Preference-Applied"] = f"wait={waited}"
     return answer(data, headers=headers)
 
 
@@ -146,45 +158,10 @@ def _hashed(source: str, public: dict[str, str]) -> str | None:
 
 
 def _all_public(source: str, public: dict[str, str]) -> bool:
-    import json
-
     return set(json.loads(source)) - {"version", "date"} <= set(public)
 
 
-def given_parameters() -> dict[str, Any]:
-    """Return the request's parameters, from the query string, a form or a JSON object.
-
-    Raises:
-        BadRequest: when one is given twice, or the JSON is not an object.
-    """
-    pairs = list(_text_pairs(request.args)) + list(_text_pairs(request.form))
-    if request.mimetype == "application/json":
-        pairs += _json_pairs()
-    given: dict[str, Any] = {}
-    twice = {
-        name: "given more than once"
-        for name, _ in pairs
-        if name in given or given.update({name: 1})
-    }
-    if twice:
-        raise BadRequest(f"Given more than once: {', '.join(twice)}.", fields=twice)
-    return dict(pairs)
-
-
-def _text_pairs(values: MultiDict[str, str]) -> Iterable[tuple[str, str]]:
-    return values.items(multi=True)
-
-
-def _json_pairs() -> list[tuple[str, Any]]:
-    if not request.get_data(cache=True).strip():
-        return []
-    body = request.get_json(silent=True)
-    if not isinstance(body, dict):
-        raise BadRequest('The body is not a JSON object; send parameters as {"name": value, ...}.')
-    return list(body.items())
-
-
-def _preferred_wait() -> float | None:
+def _preferred_wait() -> int | None:
     """Return the seconds of ``Prefer: wait=N`` (RFC 7240 section 4.3), capped, or None."""
-    found = re.search(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,9})", request.headers.get("Prefer", ""))
-    return min(float(found[1]), LONGEST_WAIT) if found else None
+    found = _WAIT.search(request.headers.get("Prefer", ""))
+    return min(int(found[1]), LONGEST_WAIT) if found else None

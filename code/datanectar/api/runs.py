@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, Response, request
+from werkzeug.datastructures import MultiDict
 
 from datanectar.api.answer import answer
 from datanectar.api.present import graph_data, run_data
@@ -14,8 +16,10 @@ from datanectar.execution.service import Service
 from datanectar.records import CANCELLED, DONE, FAILED, PENDING, RUNNING
 from datanectar.runs.store import RunFilters
 
-_STATUSES = (PENDING, RUNNING, DONE, FAILED, CANCELLED)
+#: What a run can be.
+STATUSES = (PENDING, RUNNING, DONE, FAILED, CANCELLED)
 _TEXTS = ("type", "chain", "task", "key")
+_KNOWN = (*_TEXTS, "status", "since", "until", "param", "cursor", "limit")
 _DEFAULT_LIMIT, _LARGEST_LIMIT = 50, 500
 
 
@@ -25,7 +29,7 @@ def blueprint(service: Service) -> Blueprint:
 
     @routes.get("")
     def history() -> Response:
-        filters, cursor, limit = asked_history()
+        filters, cursor, limit = asked_history(request.args)
         runs, following = service.store.list_runs(filters, cursor=cursor, limit=limit)
         return answer({"runs": [run_data(run) for run in runs], "next_cursor": following})
 
@@ -41,7 +45,7 @@ def blueprint(service: Service) -> Blueprint:
     return routes
 
 
-def asked_history() -> tuple[RunFilters, str | None, int]:
+def asked_history(given: MultiDict[str, str]) -> tuple[RunFilters, str | None, int]:
     """Return the filters, the cursor and the page size that the query string spells.
 
     ``type``, ``chain``, ``task``, ``key``, ``status``, ``since``, ``until`` (ISO 8601), ``param``
@@ -50,33 +54,41 @@ def asked_history() -> tuple[RunFilters, str | None, int]:
     Raises:
         BadRequest: naming each that can't be read.
     """
-    known = {*_TEXTS, "status", "since", "until", "param", "cursor", "limit"}
-    problems = {name: "unknown" for name in request.args if name not in known}
-    values: dict[str, Any] = {name: request.args[name] for name in _TEXTS if name in request.args}
-    status = request.args.get("status")
-    if status is not None and status.upper() not in _STATUSES:
-        problems["status"] = f"one of {', '.join(_STATUSES)}"
+    unknown = f"unknown; there are {', '.join(_KNOWN)}"
+    problems = {name: unknown for name in given if name not in _KNOWN}
+    single = [name for name in _KNOWN if name != "param" and len(given.getlist(name)) > 1]
+    problems |= dict.fromkeys(single, "given more than once")
+    values: dict[str, Any] = {name: given[name] for name in _TEXTS if name in given}
+    status = given.get("status")
+    if status is not None and status.upper() not in STATUSES:
+        problems["status"] = f"one of {', '.join(STATUSES)}"
     for name in ("since", "until"):
         try:
-            values[name] = _stamp(request.args.get(name))
-        except ValueError:
+            values[name] = _stamp(given.get(name))
+        except (ValueError, OverflowError):
             problems[name] = "an ISO 8601 time, such as 2026-06-03T12:00:00Z"
-    limit = request.args.get("limit", str(_DEFAULT_LIMIT))
-    if not (limit.isdecimal() and 1 <= int(limit) <= _LARGEST_LIMIT):
+    limit = given.get("limit", str(_DEFAULT_LIMIT))
+    if not (limit.isdecimal() and len(limit) < 6 and 1 <= int(limit) <= _LARGEST_LIMIT):
         problems["limit"] = f"a number from 1 to {_LARGEST_LIMIT}"
-    pairs = [text.partition("=") for text in request.args.getlist("param")]
+    pairs = [text.partition("=") for text in given.getlist("param")]
     if not all(separator for _, separator, _ in pairs):
         problems["param"] = "name=value"
     if problems:
         words = "; ".join(f"{name}: {why}" for name, why in problems.items())
         raise BadRequest(f"The history can't be asked like that: {words}.", fields=problems)
     params = {name: value for name, _, value in pairs}
+    if len(params) < len(pairs):
+        raise BadRequest(
+            "One parameter can't have two values: name each once in param.",
+            fields={"param": "given more than once"},
+        )
     filters = RunFilters(**values, status=status and status.upper(), param=params)
-    return filters, request.args.get("cursor"), int(limit)
+    return filters, given.get("cursor"), int(limit)
 
 
 def _stamp(text: str | None) -> float | None:
     if text is None:
         return None
-    time = datetime.fromisoformat(text.replace("Z", "+00:00").replace(" ", "+"))
-    return time.timestamp()
+    # A + that was not escaped arrives as a space; Python 3.10 does not know Z.
+    plain = re.sub(r" (\d\d:\d\d)\Z", r"+\1", text) if "T" in text else text
+    return datetime.fromisoformat(plain.replace("Z", "+00:00")).timestamp()

@@ -1,0 +1,103 @@
+"""The parameters that a request gives: in the query string, as a form, or as a JSON object."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from flask import Request, request
+from werkzeug.formparser import FormDataParser
+
+from datanectar.errors import BadRequest
+
+#: How deep lists and objects may lie in one another in a JSON body.
+_DEEPEST = 50
+#: How many parameters one request may give.
+_MOST = 1000
+
+
+class StrictRequest(Request):
+    """A request whose form is read whole or refused; Flask takes a broken one for an empty one."""
+
+    def make_form_data_parser(self) -> FormDataParser:
+        """Return werkzeug's parser, told to raise."""
+        parser = super().make_form_data_parser()
+        parser.silent = False
+        return parser
+
+
+def check_query_text() -> None:
+    """Refuse a query string that is no text: read leniently, it would ask for something else.
+
+    Raises:
+        BadRequest: when it is not UTF-8.
+    """
+    try:
+        unquote_to_bytes(request.query_string).decode()
+    except UnicodeDecodeError as problem:
+        raise BadRequest(f"The query string is not UTF-8 text: {problem.reason}.") from problem
+
+
+def given_parameters() -> dict[str, Any]:
+    """Return the request's parameters.
+
+    Raises:
+        BadRequest: when one is given twice, or the body can't be read.
+    """
+    pairs: list[tuple[str, Any]] = [*request.args.items(multi=True), *_form_pairs()]
+    if request.mimetype == "application/json":
+        pairs += _json_pairs()
+    if len(pairs) > _MOST:
+        raise BadRequest(f"{len(pairs)} parameters were given; {_MOST} is the most.")
+    return _once_each(pairs)
+
+
+def _form_pairs() -> list[tuple[str, str]]:
+    try:
+        pairs = list(request.form.items(multi=True))
+    except ValueError as problem:
+        raise BadRequest(f"The body can't be read as {request.mimetype}: {problem}") from problem
+    if request.files:
+        files = dict.fromkeys(request.files, "a file; send text")
+        raise BadRequest(f"A task takes no files, and got: {_listed(files)}.", fields=files)
+    return pairs
+
+
+def _json_pairs() -> list[tuple[str, Any]]:
+    body = request.get_data()
+    if not body.strip():
+        return []
+    try:
+        content = json.loads(body, object_pairs_hook=_once_each, parse_constant=_no_number)
+    except (ValueError, RecursionError) as problem:
+        raise BadRequest(f"The body can't be read as JSON: {problem}.") from problem
+    if not isinstance(content, dict):
+        raise BadRequest('The body is not a JSON object; send parameters as {"name": value, ...}.')
+    if not _is_shallow(content, _DEEPEST):
+        raise BadRequest(f"The body's JSON is nested more than {_DEEPEST} levels deep.")
+    return list(content.items())
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    counts = Counter(name for name, _ in pairs)
+    twice = {name: "given more than once" for name, count in counts.items() if count > 1}
+    if twice:
+        raise BadRequest(f"Given more than once: {_listed(twice)}.", fields=twice)
+    return dict(pairs)
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is no JSON number; send it as text")
+
+
+def _is_shallow(value: Any, levels: int) -> bool:
+    if not isinstance(value, (dict, list)):
+        return True
+    items = value.values() if isinstance(value, dict) else value
+    return levels > 0 and all(_is_shallow(item, levels - 1) for item in items)
+
+
+def _listed(names: dict[str, str]) -> str:
+    return ", ".join(name[:100] for name in list(names)[:20])
