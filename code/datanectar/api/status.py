@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -77,33 +79,35 @@ class _LogSource:
     """Where a key's log is now: on this host while it is written, else in its store."""
 
     def __init__(self, service: Service, key: Key, name: str = LOG_FILE) -> None:
-        self._service = service
         self._key = key
         self._name = name
         self._storage: Storage = service.storage_of(key)
+        self._path = self._find(service)
 
-    def size(self) -> int | None:
-        path = self._path()
-        if path is not None:
-            with contextlib.suppress(FileNotFoundError):
-                return path.stat().st_size
+    def look(self) -> tuple[object, int, float] | None:
+        """Return what tells this log from an earlier one, its size, and its time; None without one."""
+        if self._path is None:
+            info = self._storage.info(self._key, self._name)
+            return ("stored", info.size, info.modified) if info else None
+        try:
+            stat = self._path.stat()
+        except FileNotFoundError:
             return None
-        info = self._storage.info(self._key, self._name)
-        return info.size if info else None
+        return ((stat.st_dev, stat.st_ino), stat.st_size, stat.st_mtime)
 
     def read(self, start: int) -> Iterator[bytes]:
-        path = self._path()
-        if path is None:
+        """Yield the log from byte ``start`` on."""
+        if self._path is None:
             yield from self._storage.read_chunks(self._key, self._name, start)
             return
-        with path.open("rb") as stream:
+        with self._path.open("rb") as stream:
             stream.seek(start)
             while piece := stream.read(_PIECE):
                 yield piece
 
-    def _path(self) -> Path | None:
+    def _find(self, service: Service) -> Path | None:
         if self._name == LOG_FILE:
-            live = self._service.live_log(self._key)
+            live = service.live_log(self._key)
             if live is not None:
                 return Path(live)
         if isinstance(self._storage, LocalStorage):
@@ -119,7 +123,7 @@ def _whole_log(service: Service, status: Status) -> Response:
         )
     name = f"{LOG_FILE}.{int(attempt)}" if attempt else LOG_FILE
     source = _LogSource(service, status.key, name)
-    if source.size() is None:
+    if source.look() is None:
         if status.job_status in ACTIVE and not attempt:
             return Response("", mimetype="text/plain")  # asked for, and nothing written yet
         raise NotFound(f"{status.key} has no {name}.")
@@ -133,9 +137,8 @@ def _follow(service: Service, status: Status, followers: threading.Semaphore) ->
             headers={"Retry-After": "5"},
         )
     headers = {"X-Accel-Buffering": "no", "Cache-Control": "no-store"}
-    response = Response(
-        _events(service, status, _last_seen()), mimetype="text/event-stream", headers=headers
-    )
+    events = _Follower(service, status, _last_seen()).events()
+    response = Response(events, mimetype="text/event-stream", headers=headers)
     response.call_on_close(followers.release)
     return response
 
@@ -145,34 +148,64 @@ def _last_seen() -> int:
     return int(text) if text.isdecimal() and len(text) < 16 else 0
 
 
-def _events(service: Service, status: Status, offset: int) -> Iterator[bytes]:
-    """Yield a log as server-sent events; an event's id is the byte after it, to go on from."""
-    quiet_since = time.monotonic()
-    while True:
-        status = service.status(status.key, status.file)
-        ended = status.job_status not in ACTIVE  # asked before reading: nothing is missed
-        source = _LogSource(service, status.key)
-        size = source.size() or 0
-        if size < offset:  # a new attempt began a new log
-            offset = 0
-            yield b"event: restart\ndata:\n\n"
-        if size > offset:
-            with contextlib.suppress(DatanectarError, OSError):
-                for piece in source.read(offset):
-                    offset += len(piece)
-                    yield _event(piece, offset)
-            quiet_since = time.monotonic()
-        if ended:
-            yield f"event: end\ndata: {status.job_status}\n\n".encode()
+class _Follower:
+    """Turns a log into server-sent events; an event's id is the byte after it, to go on from."""
+
+    def __init__(self, service: Service, status: Status, offset: int) -> None:
+        self._service = service
+        self._key, self._file = status.key, status.file
+        self._offset = offset
+        self._log: object = None
+        self._decoder = _new_decoder()
+
+    def events(self) -> Iterator[bytes]:
+        """Yield what is there, what comes, and the end."""
+        quiet_since = time.monotonic()
+        while True:
+            status = self._service.status(self._key, self._file)
+            ended = status.job_status not in ACTIVE  # asked before reading: nothing is missed
+            for event in self._news(status):
+                yield event
+                quiet_since = time.monotonic()
+            if ended:
+                yield f"event: end\ndata: {status.job_status}\n\n".encode()
+                return
+            if time.monotonic() - quiet_since > _HEARTBEAT:
+                quiet_since = time.monotonic()
+                yield b": still here\n\n"
+            time.sleep(_FOLLOW_STEP)
+
+    def _news(self, status: Status) -> Iterator[bytes]:
+        source = _LogSource(self._service, self._key)
+        look = source.look()
+        if look is None or _is_of_earlier_run(status, look[2]):
             return
-        if time.monotonic() - quiet_since > _HEARTBEAT:
-            quiet_since = time.monotonic()
-            yield b": still here\n\n"
-        time.sleep(_FOLLOW_STEP)
+        log, size, _ = look
+        if (self._log is not None and log != self._log) or size < self._offset:
+            self._offset, self._decoder = 0, _new_decoder()
+            yield b"event: restart\ndata:\n\n"
+        self._log = log
+        if size > self._offset:
+            with contextlib.suppress(DatanectarError, OSError):
+                for piece in source.read(self._offset):
+                    yield self._event(piece)
+
+    def _event(self, piece: bytes) -> bytes:
+        self._offset += len(piece)
+        text = self._decoder.decode(piece)
+        # A character that is cut off at the end comes with the next piece.
+        whole = self._offset - len(self._decoder.getstate()[0])
+        # JSON keeps carriage returns, line ends and broken characters apart from the protocol's own.
+        return f"id: {whole}\ndata: {json.dumps(text)}\n\n".encode()
 
 
-def _event(piece: bytes, offset: int) -> bytes:
-    # JSON keeps carriage returns, line ends and broken characters apart from the protocol's own.
-    from flask import json
+def _new_decoder() -> codecs.IncrementalDecoder:
+    return codecs.getincrementaldecoder("utf-8")(errors="replace")
 
-    return f"id: {offset}\ndata: {json.dumps(piece.decode(errors='replace'))}\n\n".encode()
+
+def _is_of_earlier_run(status: Status, modified: float) -> bool:
+    """Tell whether a log was left by a run before the one that is about to begin its own."""
+    run = status.run
+    if run is None or run.status not in ACTIVE or run.key != str(status.key):
+        return False
+    return run.started is None or modified < run.started

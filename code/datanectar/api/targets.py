@@ -51,4 +51,7 @@ def blueprint(service: Service) -> Blueprint:
 def _kind(file: str) -> str:
     if file == LOG_FILE or file.startswith(f"{LOG_FILE}."):
         return "text/plain"
-    return mimetypes.guess_type(file)[0] or "application/octet-stream"
+    kind, encoding = mimetypes.guess_type(file)
+    if encoding:  # the file is given out as it is, packed
+        return "application/gzip" if encoding == "gzip" else "application/octet-stream"
+    return kind or "application/octet-stream"
