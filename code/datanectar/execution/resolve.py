@@ -8,6 +8,7 @@ import traceback
 from typing import Any
 
 import luigi
+from luigi.parameter import OptionalParameterMixin
 
 from datanectar.api.api_chains import APIChainCollector
 from datanectar.errors import BadRequest, DatanectarError
@@ -19,6 +20,7 @@ from datanectar.storage.select import default_name
 from datanectar.util.identity import (
     class_option,
     digest_source,
+    in_one_order,
     key_of,
     public_params,
     text_params,
@@ -64,21 +66,21 @@ def make_task(cls: type[luigi.Task], raw: dict[str, Any]) -> luigi.Task:
         BadRequest: naming each parameter that is unknown, missing or can't be read.
     """
     declared = dict(cls.get_params())
-    known = [name for name, item in declared.items() if item.positional or name in raw]
     problems = {
-        name: f"unknown; this task takes {', '.join(known) or 'no parameters'}"
+        name: f"unknown; this task takes {', '.join(declared) or 'no parameters'}"
         for name in raw
         if name not in declared
     }
     texts: dict[str, str] = {}
     for name, item in declared.items():
-        try:
-            if name in raw:
+        if name in raw and not _means_default(cls, name, item, raw[name]):
+            try:
                 texts[name] = read_parameter(item, raw[name])
-            elif not item.has_task_value(cls.get_task_family(), name):
-                problems[name] = f"required ({type(item).__name__})"
-        except Exception as problem:
-            problems[name] = f"{_shown(raw[name])} is no {type(item).__name__}: {problem}"
+            except Exception as problem:  # also of parameter classes that an author wrote
+                words = str(problem) or type(problem).__name__
+                problems[name] = f"{_shown(raw[name])} is no {type(item).__name__}: {words}"
+        elif not item.has_task_value(cls.get_task_family(), name):
+            problems[name] = f"required ({type(item).__name__})"
     if problems:
         raise BadRequest(
             f"{cls.__name__} can't take these parameters: "
@@ -86,6 +88,14 @@ def make_task(cls: type[luigi.Task], raw: dict[str, Any]) -> luigi.Task:
             fields=problems,
         )
     return _construct(cls, texts)
+
+
+def _means_default(cls: type[luigi.Task], name: str, item: luigi.Parameter, value: Any) -> bool:
+    """Tell whether ``value`` is JSON's null, for a parameter that is None unless given."""
+    family = cls.get_task_family()
+    if value is not None or isinstance(item, OptionalParameterMixin):
+        return False
+    return item.has_task_value(family, name) and item.task_value(family, name) is None
 
 
 def _construct(cls: type[luigi.Task], texts: dict[str, str]) -> luigi.Task:
@@ -107,18 +117,32 @@ def read_parameter(item: luigi.Parameter, value: Any) -> str:
     text = _text(item, value)
     if "\x00" in text:
         raise ValueError("it holds a NUL byte")
-    if isinstance(item, luigi.DictParameter) and text:
-        # Luigi keeps the order of the request; equal objects must have equal keys.
-        text = json.dumps(json.loads(text), sort_keys=True)
+    text.encode()  # raises for half a surrogate pair, which JSON can spell and nothing can hash
     parsed = item.normalize(item.parse(text))
-    return str(item.serialize(parsed))
+    canonical = in_one_order(item, str(item.serialize(parsed)))
+    if _is_lost(parsed, item.normalize(item.parse(canonical))):
+        raise ValueError(f"it can only be kept as {canonical!r}, which is something else")
+    return canonical
+
+
+def _is_lost(value: Any, kept: Any) -> bool:
+    """Tell whether a value's text means another value: then two requests would share one key.
+
+    Luigi's ``TimeDeltaParameter`` drops what is shorter than a second. NaN is not even equal to
+    itself, and objects without an equality of their own can't be compared.
+    """
+    if type(value).__eq__ is object.__eq__:  # type: ignore[comparison-overlap]
+        return False
+    return bool(value == value and kept != value)
 
 
 def _text(item: luigi.Parameter, value: Any) -> str:
     if isinstance(value, str):
         return value
-    if value is None:
+    if value is None and isinstance(item, OptionalParameterMixin):
         return ""
+    if value is None:
+        raise ValueError("null is no value")
     if isinstance(item, (luigi.ListParameter, luigi.DictParameter)) or not isinstance(
         value, (list, dict)
     ):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,7 @@ def text_params(task: luigi.Task) -> dict[str, str]:
     """
     by_name = dict(task.get_params())
     return {
-        name: by_name[name].serialize(value)
+        name: str(by_name[name].serialize(value))
         for name, value in task.param_kwargs.items()
         if value is not None or isinstance(by_name[name], OptionalParameterMixin)
     }
@@ -61,18 +62,30 @@ def text_params(task: luigi.Task) -> dict[str, str]:
 
 def public_params(task: luigi.Task) -> dict[str, str]:
     """Return the parameters that may be shown: no hidden, no private ones."""
-    return dict(task.to_str_params(only_public=True))
+    return {name: str(text) for name, text in task.to_str_params(only_public=True).items()}
 
 
 def digest_source(task: luigi.Task) -> str:
     """Return the text whose md5 ends the task's key (see :func:`datanectar.keys.digest_source`)."""
     cls = type(task)
+    declared = dict(task.get_params())
+    texts = task.to_str_params(only_significant=True)
     return keys.digest_source(
-        task.to_str_params(only_significant=True),
+        {name: in_one_order(declared[name], text) for name, text in texts.items()},
         frequency=class_option(cls, "frequency", "day"),
         version=class_option(cls, "version", None),
         run_time=keys.run_time(),
     )
+
+
+def in_one_order(item: luigi.Parameter, text: str) -> str:
+    """Return the text of a parameter's value with the names in its objects sorted.
+
+    Luigi takes ``{"a": 1, "b": 2}`` and ``{"b": 2, "a": 1}`` for equal, and spells each as it came.
+    """
+    if not isinstance(item, (luigi.DictParameter, luigi.ListParameter)) or "{" not in text:
+        return text
+    return json.dumps(json.loads(text), sort_keys=True)
 
 
 def key_of(task: luigi.Task) -> Key:
