@@ -4,13 +4,31 @@ from __future__ import annotations
 
 import dataclasses
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date
 
 from datanectar.chainfiles import ChainFile, chain_path, file_stamp, find_chains
 from datanectar.errors import ChainError, NotFound
 from datanectar.execution.children import Children
 from datanectar.records import Chain, DescribeJob
 from datanectar.settings import Settings
+
+#: An error is looked at again when so many times as long has passed as it took to find: its cause
+#: may lie where no stamp shows it, and a chain that hangs must not hang every request.
+_ERROR_PATIENCE = 10
+#: Seconds that an error holds at least.
+_ERROR_HOLDS = 1.0
+
+
+@dataclass(frozen=True)
+class _Known:
+    """A chain as it was described on ``day``, and until when that holds (a monotonic time)."""
+
+    chain: Chain
+    day: date
+    until: float = float("inf")
 
 
 class Catalog:
@@ -24,19 +42,19 @@ class Catalog:
     def __init__(self, settings: Settings, children: Children) -> None:
         self._settings = settings
         self._children = children
-        self._known: dict[tuple[str, str], Chain] = {}
+        self._known: dict[tuple[str, str], _Known] = {}
         self._refreshing = threading.Lock()
 
     def chains(self) -> list[Chain]:
         """Return every chain as it is on disk now, in order of type and name."""
         with self._refreshing:  # two requests at once must not import everything twice
             files = find_chains(self._settings.chains)
-            stale = [file for file in files if not file.problem and not self._is_fresh(file)]
+            stale = [file for file in files if not file.problem and self._fresh(file) is None]
             with ThreadPoolExecutor(max_workers=self._settings.workers) as pool:
-                for chain in pool.map(self._describe, stale):
-                    self._known[chain.type, chain.name] = chain
+                for known in pool.map(self._describe, stale):
+                    self._known[known.chain.type, known.chain.name] = known
             present = {(file.type, file.name) for file in files}
-            self._known = {place: c for place, c in self._known.items() if place in present}
+            self._known = {place: k for place, k in self._known.items() if place in present}
             return [self._entry(file) for file in files]
 
     def chain(self, type: str, name: str) -> Chain:
@@ -51,22 +69,26 @@ class Catalog:
                 f"There is no chain {type[:100]}/{name[:100]}; GET /api/chains lists them."
             )
         file = ChainFile(type, name, path)
-        if not self._is_fresh(file):
-            self._known[type, name] = self._describe(file)
-        return self._known[type, name]
+        known = self._fresh(file)
+        if known is None:
+            known = self._known[type, name] = self._describe(file)
+        return known.chain
 
     def _entry(self, file: ChainFile) -> Chain:
         if file.problem:
             return Chain(file.type, file.name, str(file.path), error=file.problem)
-        return self._known[file.type, file.name]
+        return self._known[file.type, file.name].chain
 
-    def _is_fresh(self, file: ChainFile) -> bool:
-        chain = self._known.get((file.type, file.name))
-        return chain is not None and all(
-            file_stamp(path) == (time, size) for path, time, size in chain.sources
-        )
+    def _fresh(self, file: ChainFile) -> _Known | None:
+        """Return what is known of a chain, unless it may have changed since."""
+        known = self._known.get((file.type, file.name))
+        if known is None or known.day != date.today() or known.until < time.monotonic():
+            return None  # on another day, `default=date.today()` is another default
+        sources = known.chain.sources
+        return known if all(file_stamp(path) == (at, size) for path, at, size in sources) else None
 
-    def _describe(self, file: ChainFile) -> Chain:
+    def _describe(self, file: ChainFile) -> _Known:
+        day, began = date.today(), time.monotonic()
         # Taken before the import: an edit meanwhile makes the answer stale, not forever wrong.
         stamp = file_stamp(file.path)
         try:
@@ -79,4 +101,8 @@ class Catalog:
             chain = Chain(file.type, file.name, str(file.path), error=problem.message)
         own = (str(file.path), *stamp)
         others = [source for source in chain.sources if source[0] != own[0]]
-        return dataclasses.replace(chain, sources=[own, *others])
+        chain = dataclasses.replace(chain, sources=[own, *others])
+        if chain.error is None:
+            return _Known(chain, day)
+        now = time.monotonic()
+        return _Known(chain, day, now + max(_ERROR_HOLDS, _ERROR_PATIENCE * (now - began)))
