@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Iterator
@@ -44,17 +45,23 @@ class Client:
         """Return what chains there are."""
         return list(self._call("GET", "/api/chains"))
 
-    def post(self, path: str, **parameters: Any) -> dict[str, Any]:
-        """Ask for a task, ``<type>/<chain>/<Task>``, and return the answer at once."""
-        return dict(self._call("POST", f"/api/chains/{path}", json=parameters))
+    def post(self, path: str, /, **parameters: Any) -> dict[str, Any]:
+        """Ask for a task, ``<type>/<chain>/<Task>``, and return the answer at once.
+
+        A value that JSON has no form for, such as a date, goes as its text.
+        """
+        return dict(self._call("POST", f"/api/chains/{path}", **_json_body(parameters)))
 
     def status(self, key: str) -> dict[str, Any]:
         """Return the status of a key, as an answer of :meth:`post` names it."""
         return dict(self._call("GET", "/api/chainstatus", params={"chain": key}))
 
-    def run(self, path: str, **parameters: Any) -> dict[str, Any]:
+    def run(self, path: str, /, **parameters: Any) -> dict[str, Any]:
         """Ask for a task and return its status once it has ended."""
-        key = self.post(path, **parameters)["key"]
+        return self.wait(self.post(path, **parameters)["key"])
+
+    def wait(self, key: str) -> dict[str, Any]:
+        """Return the status of a key once nothing is on its way for it any more."""
         status = self.status(key)
         while status["job_status"] in ACTIVE:
             time.sleep(_POLL)
@@ -69,42 +76,70 @@ class Client:
         """
         if not status.get("resource_url"):
             raise DatanectarError(f"{status['key']} is {status['job_status']}: {status['error']}")
-        response = self._send("GET", status["resource_url"])
-        response.raise_for_status()
-        return response.content
+        return self._send("GET", status["resource_url"]).content
 
     def follow(self, key: str) -> Iterator[str]:
-        """Yield the log of a key as it is written, until its run has ended."""
-        headers = {"Accept": "text/event-stream"}
-        url = f"{self.url}/api/chainlog"
-        response = self._send("GET", url, params={"chain": key}, headers=headers, stream=True)
-        if not response.ok:
-            _raise_problem(response)
-        event = ""
-        for line in response.iter_lines(decode_unicode=True):
-            name, _, value = line.partition(": ")
-            if name == "event":
-                event = value
-            elif name == "data" and not event:
-                yield json.loads(value)
-            elif not line:
-                if event == "end":
-                    return
-                event = ""
+        """Yield the log of a key as it is written, until its run has ended.
+
+        A connection that breaks is made again, and the log goes on where it broke off.
+        """
+        seen = "0"
+        while True:
+            with contextlib.suppress(requests.RequestException):  # of what had begun to arrive
+                for name, last_id, text in self._events(key, seen):
+                    if name == "end":
+                        return
+                    seen = last_id
+                    yield text
+            time.sleep(_POLL)
+
+    def _events(self, key: str, last_seen: str) -> Iterator[tuple[str, str, str]]:
+        """Yield name, id and text of each server-sent event of a log."""
+        response = self._send(
+            "GET",
+            f"{self.url}/api/chainlog",
+            params={"chain": key},
+            headers={"Accept": "text/event-stream", "Last-Event-ID": last_seen},
+            stream=True,
+        )
+        with response:
+            name = ""
+            for line in response.iter_lines(decode_unicode=True):
+                field, _, value = line.partition(": ")
+                if field == "event":
+                    name = value
+                elif field == "id":
+                    last_seen = value
+                elif field == "data" and name == "end":
+                    yield name, last_seen, value
+                elif field == "data":
+                    yield name, last_seen, json.loads(value)
+                elif not line:
+                    name = ""
 
     def _call(self, method: str, path: str, **options: Any) -> Any:
-        response = self._send(method, f"{self.url}{path}", **options)
-        if not response.ok:
-            _raise_problem(response)
-        return response.json()["data"]
+        return self._send(method, f"{self.url}{path}", **options).json()["data"]
 
     def _send(self, method: str, url: str, **options: Any) -> requests.Response:
+        # A presigned URL carries its own leave: our token is none of that server's business.
+        ours = url.startswith(f"{self.url}/")
+        request = self._session.request if ours else requests.request
         try:
-            return self._session.request(method, url, timeout=self._timeout, **options)
+            response = request(method, url, timeout=self._timeout, **options)
         except requests.ConnectionError as problem:
             raise Unavailable(
                 f"No datanectar app answers at {self.url}: is `datanectar up` running?"
             ) from problem
+        except requests.RequestException as problem:
+            raise Unavailable(f"{method} {url}: {problem}") from problem
+        if not response.ok:
+            _raise_problem(response)
+        return response
+
+
+def _json_body(parameters: dict[str, Any]) -> dict[str, Any]:
+    body = json.dumps(parameters, default=str)
+    return {"data": body, "headers": {"Content-Type": "application/json"}}
 
 
 def _raise_problem(response: requests.Response) -> None:
@@ -113,4 +148,4 @@ def _raise_problem(response: requests.Response) -> None:
         message, fields = body["message"], (body["data"] or {}).get("fields")
     except (ValueError, KeyError, TypeError):
         message, fields = f"HTTP {response.status_code}: {response.text[:200]}", None
-    raise by_status(response.status_code)(message, fields=fields)
+    raise by_status(response.status_code)(str(message), fields=fields)
