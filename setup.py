@@ -11,7 +11,11 @@ setup(
     package_dir={"": "code"},
     packages=find_namespace_packages("code", include=["datanectar", "datanectar.*"]),
     package_data={
-        "datanectar": ["py.typed", "luigid.cfg", "**/*.html", "**/*.css", "**/*.js", "**/*.txt"]
+        "datanectar": [
+            "py.typed",
+            "luigid.cfg",
+            *(f"**/*.{ending}" for ending in ("css", "html", "js", "svg", "txt")),
+        ]
     },
     install_requires=[
         "alembic>=1.13",
@@ -22,9 +26,9 @@ setup(
         "gunicorn>=23",
         "huey>=3.5",
         "luigi>=3.8,<4",
+        "prometheus-client>=0.20",
         "psutil>=5.9",
         "requests>=2.31",
-        "prometheus-client>=0.20",
         "rich>=13",
         "sqlalchemy>=2.0.30",
     ],

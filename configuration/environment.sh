@@ -64,13 +64,12 @@ is_installed() {
 }
 
 # Whether venv/ can be installed into: not half made, moved here from elsewhere, without its
-# Python, or of another Python than the one asked for. pip knows of itself when it is whole.
+# Python, or of another Python than the one asked for. The pip script is what is made last.
 is_sound() {
     [ -x venv/bin/python ] || return
     case $(venv/bin/python -c "$ask_python" 2>/dev/null) in good*) ;; *) return 1 ;; esac
     [ "$(fingerprint "$1")" = "$(PYTHON='' fingerprint "$1")" ] || return
-    grep -qF "$(pwd -P)/venv/bin/" venv/bin/pip 2>/dev/null || return
-    venv/bin/python -m pip show --quiet pip >/dev/null 2>&1
+    grep -qF "$(pwd -P)/venv/bin/" venv/bin/pip 2>/dev/null
 }
 
 # One installation at a time; another waits here. A lock whose process is gone counts for nothing.
@@ -118,10 +117,9 @@ prepare() {
     for requirements; do
         if is_installed "$requirements" 2>/dev/null; then return; fi
     done
-    [ -w . ] || fail "$(pwd) can't be written to, and venv/ is to be made in it."
-    [ ! -e venv ] || [ -w venv ] || fail "$(pwd)/venv can't be written to; its owner is another user."
     lock
-    is_sound "$1" || make_venv
+    [ ! -e venv ] || [ -w venv ] || fail "$(pwd)/venv can't be written to; does it belong to another user?"
+    is_sound "$1" 2>/dev/null || make_venv
     is_installed "$1" 2>/dev/null || install "$1"
     fingerprint "$1" >"venv/installed-$1"
     unlock

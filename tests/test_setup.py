@@ -111,11 +111,14 @@ def test_make_hands_on_the_python_that_was_named(project: Path) -> None:
     assert "PYTHON=/no/such can't be run" in outcome.stderr
 
 
-def test_a_folder_without_write_permission_is_named() -> None:
+@pytest.mark.parametrize("closed", [".", "venv"])
+def test_a_folder_without_write_permission_is_named(closed: str) -> None:
     with tempfile.TemporaryDirectory() as parent:
         Path(parent).chmod(0o755)
         project = _copy(Path(parent) / "project")
-        project.chmod(0o555)
+        (project / "venv").mkdir()
+        project.chmod(0o777)
+        (project / closed).chmod(0o555)
         outcome = subprocess.run(
             ["sh", "configuration/up.sh"],
             cwd=project,
@@ -125,9 +128,9 @@ def test_a_folder_without_write_permission_is_named() -> None:
             user=NOBODY if AS_ROOT else None,
             extra_groups=[] if AS_ROOT else None,
         )
-        project.chmod(0o755)
+        (project / closed).chmod(0o755)
     assert outcome.returncode == 1
-    assert f"{project} can't be written to" in outcome.stderr
+    assert f"{project / closed} can't be written to" in outcome.stderr
     assert outcome.stderr.count("\n") == 1
 
 
