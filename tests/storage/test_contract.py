@@ -53,6 +53,12 @@ def test_what_was_never_written_is_not_there(storage: Storage) -> None:
     assert storage.delete(KEY, "out.txt") is False
 
 
+def test_an_address_names_the_file_in_full(storage: Storage) -> None:
+    address = storage.address(KEY, "out.txt")
+    assert address.startswith("/" if storage.name == "local" else "s3://test.datanectar-")
+    assert address.endswith(f"/{KEY}/out.txt")
+
+
 def test_reading_what_is_not_there_raises_not_found_at_the_call(storage: Storage) -> None:
     with pytest.raises(NotFound):
         storage.open_read(KEY, "out.txt")
