@@ -8,7 +8,7 @@ from flask import request
 
 from datanectar.keys import Key
 from datanectar.storage.base import Link
-from datanectar.storage.local import LocalStorage
+from datanectar.storage.s3 import S3Storage
 from datanectar.storage.select import storage_named
 
 #: Seconds that the URL of a result in a POST's answer is good for, and in a status.
@@ -39,6 +39,6 @@ def target_url(key: Key | str, file: str) -> str:
 def result_link(storage: str, key: Key, file: str, life: int) -> Link:
     """Return the URL of a result: this app's own in local mode, a presigned one for S3."""
     store = storage_named(storage)
-    if isinstance(store, LocalStorage):
-        return Link(target_url(key, file), life)
-    return store.link(key, file, expires_in=life)  # type: ignore[attr-defined,no-any-return]
+    if isinstance(store, S3Storage):
+        return store.link(key, file, expires_in=life)
+    return Link(target_url(key, file), life)

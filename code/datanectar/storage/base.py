@@ -56,8 +56,11 @@ class Storage(abc.ABC):
         """Return the files under the key, by name."""
 
     @abc.abstractmethod
-    def list_family(self, key: Key, file: str) -> set[str]:
-        """Return the md5 of every key of this key's task whose ``file`` is there, by one listing."""
+    def list_family(self, key: Key, file: str) -> Iterator[str]:
+        """Yield the md5 of every key of this key's task whose ``file`` is there, by one listing.
+
+        Pages of it are asked for as they are needed.
+        """
 
     @abc.abstractmethod
     def open_write(self, key: Key, file: str, *, binary: bool = False) -> IO[Any]:

@@ -80,10 +80,10 @@ class LocalStorage(Storage):
         found = (self.info(key, name) for name in sorted(names))
         return [info for info in found if info is not None]
 
-    def list_family(self, key: Key, file: str) -> set[str]:
-        """Return the md5 of every key of this key's task whose ``file`` is there."""
+    def list_family(self, key: Key, file: str) -> Iterator[str]:
+        """Yield the md5 of every key of this key's task whose ``file`` is there."""
         family = self.path(key, file).parent.parent
-        return {md5 for md5 in _names_in(family) if (family / md5 / file).is_file()}
+        return (md5 for md5 in _names_in(family) if (family / md5 / file).is_file())
 
     def open_write(self, key: Key, file: str, *, binary: bool = False) -> IO[Any]:
         """Return a file object whose content appears under the key when it is closed.

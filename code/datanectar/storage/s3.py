@@ -78,12 +78,12 @@ class S3Storage(Storage):
         listed = self._list(folder, Delimiter="/")
         return sorted((info for _, info in listed if FILE_NAME.match(info.name)), key=_by_name)
 
-    def list_family(self, key: Key, file: str) -> set[str]:
-        """Return the md5 of every key of this key's task whose ``file`` is there, by one listing."""
+    def list_family(self, key: Key, file: str) -> Iterator[str]:
+        """Yield the md5 of every key of this key's task whose ``file`` is there, by one listing."""
         _object_name(key, file)
         depth = len(key.family_prefix)
         paths = (path[depth:].split("/") for path, _ in self._list(key.family_prefix))
-        return {parts[0] for parts in paths if parts[1:] == [file]}
+        return (parts[0] for parts in paths if parts[1:] == [file])
 
     def open_write(self, key: Key, file: str, *, binary: bool = False) -> IO[Any]:
         """Return a file object whose content appears under the key when it is closed.

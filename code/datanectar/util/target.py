@@ -13,6 +13,7 @@ import luigi
 
 from datanectar.keys import Key
 from datanectar.storage.base import Storage
+from datanectar.util.completeness import INDEX
 
 
 class NectarTarget(luigi.Target):
@@ -40,8 +41,8 @@ class NectarTarget(luigi.Target):
         return self.storage.address(self.key, self.file)
 
     def exists(self) -> bool:
-        """Tell whether the result is there; by one request at most."""
-        return self.storage.exists(self.key, self.file)
+        """Tell whether the result is there."""
+        return INDEX.has(self.storage, self.key, self.file)
 
     def open(self, mode: str = "r") -> IO[Any]:
         """Open the result: ``r``/``w``, or ``rb``/``wb`` and ``rt``/``wt`` to name the kind.
@@ -78,4 +79,5 @@ class NectarTarget(luigi.Target):
 
     def remove(self) -> None:
         """Delete the result, so that the next run makes it again."""
+        INDEX.forget(self.storage, self.key, self.file)
         self.storage.delete(self.key, self.file)
