@@ -36,7 +36,9 @@ def main(arguments: list[str] | None = None) -> list[Figure]:
     options = parser.parse_args(arguments)
     unknown = sorted(set(options.names) - set(BENCHMARKS))
     if unknown:
-        parser.error(f"there is no benchmark {', '.join(unknown)}; there are: {', '.join(BENCHMARKS)}")
+        parser.error(
+            f"there is no benchmark {', '.join(unknown)}; there are: {', '.join(BENCHMARKS)}"
+        )
     given = dict(_pair(parser, text) for text in options.set)
     around = report.surroundings()
     figures: list[Figure] = []

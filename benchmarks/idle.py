@@ -1,0 +1,92 @@
+"""What everything costs that is started and has nothing to do; the floor is luigid alone."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from benchmarks.report import Figure
+from benchmarks.stack import Caller, await_end, new_name, project
+from tests.servers.processes import Stack, answers, descendants, wait_for
+
+_TICK = os.sysconf("SC_CLK_TCK")
+#: Seconds after the last run until the parts have settled.
+_SETTLE = 3.0
+
+
+def measure(seconds: int = 20) -> list[Figure]:
+    """Start ``datanectar up``, have it run one task, and look at it for so many seconds."""
+    with project() as stack:
+        up = _up(stack)
+        try:
+            wait_for(lambda: answers(f"{stack.url}/healthz"), "the app answers")
+            caller = Caller(stack)
+            await_end(caller, caller.post("TrivialTask", name=new_name()))
+            time.sleep(_SETTLE)
+            return _look([up.pid, *descendants(up.pid)], seconds)
+        finally:
+            up.send_signal(signal.SIGTERM)
+            up.wait()
+
+
+def _up(stack: Stack) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "datanectar", "up"],
+        env={**stack.defaults, **stack.environ},
+        cwd=stack.project,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def _look(pids: list[int], seconds: int) -> list[Figure]:
+    before, began = sum(map(_cpu_seconds, pids)), time.monotonic()
+    time.sleep(seconds)
+    share = (sum(map(_cpu_seconds, pids)) - before) / (time.monotonic() - began)
+    sizes = {pid: _pss_megabytes(pid) for pid in pids}
+    luigid = next(size for pid, size in sizes.items() if "luigid" in _command(pid))
+    figures = [
+        Figure("idle", f"PSS of all {len(pids)} processes", sum(sizes.values()), "MB", 1,
+               "luigid", luigid),
+        Figure("idle", "CPU of all, share of a core", share * 100, "%"),
+    ]  # fmt: skip
+    parts: dict[str, list[float]] = {}
+    for pid, size in sizes.items():
+        parts.setdefault(_role(pid, pids), []).append(size)
+    return figures + [
+        Figure("idle", f"PSS: {role} ({len(found)})", sum(found), "MB")
+        for role, found in parts.items()
+    ]
+
+
+def _role(pid: int, pids: list[int]) -> str:
+    """Name a process by what its command line says, children of a zygote apart from it."""
+    words = _command(pid)
+    if "datanectar.execution.zygote" in words:
+        parent = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+        same = parent in pids and "datanectar.execution.zygote" in _command(parent)
+        return "idle children" if same else "zygotes"
+    if "luigid" in words:
+        return "luigid"
+    return words.split("\0")[-2] if "datanectar\0" in words else words.replace("\0", " ")[:40]
+
+
+def _command(pid: int) -> str:
+    return Path(f"/proc/{pid}/cmdline").read_text()
+
+
+def _cpu_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, fields[11:15])) / _TICK  # its own and its dead children's, proc(5)
+
+
+def _pss_megabytes(pid: int) -> float:
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1]) / 1024
+    return 0.0

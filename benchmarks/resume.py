@@ -1,0 +1,35 @@
+"""Resuming a chain whose tasks are all there but the root, with S3 some milliseconds away."""
+
+from __future__ import annotations
+
+import time
+
+from benchmarks import s3
+from benchmarks.report import Figure
+from benchmarks.stack import Caller, await_end, new_name, project
+
+
+def measure(leaves: int = 1000, delay_ms: int = 20) -> list[Figure]:
+    """Make the chain near S3, drop the root's result, and run it again far from S3."""
+    with project() as stack, s3.server(stack.project / "s3") as endpoint:
+        with s3.Delay(endpoint, delay_ms / 1000) as far:
+            stack.environ |= s3.environ(endpoint, stack.project)
+            stack.start()
+            name = new_name()
+            caller = Caller(stack)
+            key = caller.post("FanTask", name=name, leaves=leaves)
+            await_end(caller, key)
+            caller.call("DELETE", f"/api/targets/{key}")
+            stack.stop("worker")
+            stack.start_worker("far worker", AWS_ENDPOINT_URL_S3=far.endpoint)
+            far.requests = 0
+            began = time.perf_counter()
+            caller.post("FanTask", name=name, leaves=leaves)
+            await_end(caller, key)
+            seconds, asked = time.perf_counter() - began, far.requests
+    heads = leaves * delay_ms / 1000
+    return [
+        Figure("resume", f"{leaves:,} tasks there, root missing, S3 {delay_ms} ms away",
+               seconds, "s", 1, "a HEAD per task, its way alone", heads),
+        Figure("resume", "requests to S3", asked, "requests"),
+    ]  # fmt: skip
