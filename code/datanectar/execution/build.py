@@ -1,7 +1,7 @@
 """Runs a root task and all it requires against luigid, and tells how that ended.
 
 How a run ended is decided by ``root.complete()`` and by what the worker told luigid, never by
-``luigi.build``'s own verdict, which is success also when another worker had the root
+Luigi's own verdict, which is success also when another worker had the root
 (luigi/execution_summary.py ``_tasks_status``).
 """
 
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import luigi
-import luigi.interface
+from luigi.execution_summary import summary
 from luigi.worker import Worker
 
 from datanectar.api.api_chains import APIChainCollector
@@ -76,13 +76,14 @@ def _build_until_ended(root: luigi.Task, job: RunJob, send: Send) -> Outcome:
     # be its own, so those of earlier runs are overruled from the start.
     scheduler.insist = job.width > 1
     while True:
-        _build(root, job, scheduler)
+        worker = _build(root, job, scheduler)
         if root.complete():
             return Outcome(DONE)
         if job.width > 1:
             scheduler.learn_failures_of_others(root.task_id)
         failed = _first_failure(root, job, scheduler)
         if failed is not None:
+            logging.getLogger("luigi-interface").info(summary(worker))
             return failed
         # Nothing failed, and the root is not there: another worker has it or what it needs, luigid
         # was restarted and forgot the chain, or it holds a verdict of an earlier run against it.
@@ -97,47 +98,30 @@ def _assist(root: luigi.Task, job: RunJob, send: Send) -> Outcome:
     return Outcome(DONE)
 
 
-def _build(root: luigi.Task, job: RunJob, scheduler: RunScheduler) -> None:
-    worker = worker_id(job.run_id, job.member)
+def _build(root: luigi.Task, job: RunJob, scheduler: RunScheduler) -> Worker:
+    """Do what ``luigi.build`` does, less what nobody asked for: its verdict and its summary.
+
+    They, and the configuration that it reads for a command line, are a tenth of a short run.
+    """
+    worker = _RunWorker(
+        scheduler=scheduler,
+        worker_id=worker_id(job.run_id, job.member),
+        worker_processes=max(1, int(class_option(type(root), "workers", 1))),
+        keep_alive=True,
+        wait_interval=0.1,
+        wait_jitter=0.0,
+        ping_interval=5.0,
+        check_complete_on_run=True,
+        send_failure_email=False,
+        task_process_context="datanectar.execution.log.TaskLog",
+    )
     try:
-        luigi.build(
-            [root],
-            worker_scheduler_factory=_Factory(scheduler, worker),
-            workers=max(1, int(class_option(type(root), "workers", 1))),
-            detailed_summary=True,
-        )
+        with worker:
+            worker.add(root)
+            worker.run()
     finally:
-        _close_books(scheduler, worker)
-
-
-class _Factory:
-    """Luigi's own seam for a scheduler and a worker (luigi/interface.py)."""
-
-    def __init__(self, scheduler: RunScheduler, worker: str) -> None:
-        self._scheduler = scheduler
-        self._worker = worker
-
-    def create_local_scheduler(self) -> RunScheduler:
-        return self._scheduler
-
-    def create_remote_scheduler(self, url: str) -> RunScheduler:
-        return self._scheduler
-
-    def create_worker(
-        self, scheduler: RunScheduler, worker_processes: int, assistant: bool = False
-    ) -> Worker:
-        return _RunWorker(
-            scheduler=scheduler,
-            worker_id=self._worker,
-            worker_processes=worker_processes,
-            keep_alive=True,
-            wait_interval=0.1,
-            wait_jitter=0.0,
-            ping_interval=5.0,
-            check_complete_on_run=True,
-            send_failure_email=False,
-            task_process_context="datanectar.execution.log.TaskLog",
-        )
+        _close_books(scheduler, worker_id(job.run_id, job.member))
+    return worker
 
 
 class _RunWorker(Worker):

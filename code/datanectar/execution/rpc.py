@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import json
 import os
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -56,7 +57,7 @@ class Fetcher:
         self._address = (parts.hostname or "127.0.0.1", parts.port or 80)
         self._send = send
         self._reachable = True
-        self._connections: dict[tuple[int, int], http.client.HTTPConnection] = {}
+        self._connections: dict[tuple[int, int], socket.socket] = {}
 
     def fetch(self, full_url: str, body: dict[str, str], timeout: float) -> str:
         """Return luigid's answer.
@@ -65,7 +66,7 @@ class Fetcher:
             OSError: when luigid can't be reached, or answers anything but 200.
         """
         try:
-            text = self._post(urlsplit(full_url).path, urlencode(body), timeout)
+            text = self._post(urlsplit(full_url).path, urlencode(body).encode(), timeout)
         except self.raises:
             self._say_reachable(False)
             raise
@@ -78,31 +79,47 @@ class Fetcher:
             connection.close()
         self._connections.clear()
 
-    def _post(self, path: str, body: str, timeout: float) -> str:
+    def _post(self, path: str, body: bytes, timeout: float) -> str:
         # By process and thread: task processes and the pinging thread use this fetcher as well.
         me = (os.getpid(), threading.get_ident())
         kept = self._connections.pop(me, None)
-        connection = kept or http.client.HTTPConnection(*self._address, timeout=timeout)
-        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        connection = kept or _connect(self._address, timeout)
         try:
-            connection.request("POST", path, body, headers)
-            response = connection.getresponse()
+            # In one piece: http.client would send the head by itself, and wake luigid for it.
+            connection.sendall(self._head(path, len(body)) + body)
+            response = http.client.HTTPResponse(connection, method="POST")
+            response.begin()
             text = response.read().decode()
         except self.raises:
             connection.close()
             if kept is None:
                 raise
             return self._post(path, body, timeout)  # luigid may have closed the kept one
-        if response.status != 200:
+        if response.will_close or response.status != 200:
             connection.close()
+        else:
+            self._connections[me] = connection
+        if response.status != 200:
             raise OSError(f"luigid answers {response.status} to {path}: {text[:200]}")
-        self._connections[me] = connection
         return text
+
+    def _head(self, path: str, length: int) -> bytes:
+        host, port = self._address
+        return (
+            f"POST {path} HTTP/1.1\r\nHost: {host}:{port}\r\nContent-Length: {length}\r\n"
+            "Content-Type: application/x-www-form-urlencoded\r\n\r\n"
+        ).encode()
 
     def _say_reachable(self, reachable: bool) -> None:
         if reachable != self._reachable:
             self._reachable = reachable
             self._send(SchedulerReport(reachable))
+
+
+def _connect(address: tuple[str, int], timeout: float) -> socket.socket:
+    connection = socket.create_connection(address, timeout)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return connection
 
 
 class RunScheduler(RemoteScheduler):
