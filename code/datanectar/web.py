@@ -17,7 +17,7 @@ from gunicorn.http.errors import (
 )
 from gunicorn.workers.gthread import ThreadWorker
 
-from datanectar.api import answer, auth, chains, ops, runs, status, targets
+from datanectar.api import answer, auth, chains, openapi, ops, runs, status, targets
 from datanectar.api.given import StrictRequest
 from datanectar.execution.children import Children
 from datanectar.execution.queue import RunQueue
@@ -25,6 +25,7 @@ from datanectar.execution.service import Service
 from datanectar.luigid import Luigid
 from datanectar.runs.store import RunStore
 from datanectar.settings import Settings
+from datanectar.views import docs, history, home, pages, run, tasks
 
 #: The most that a request's body may hold, in bytes.
 LARGEST_BODY = 1024 * 1024
@@ -58,8 +59,11 @@ def create_app(settings: Settings) -> Flask:
     app.extensions["datanectar.children"] = children
     answer.funnel_errors(app)
     auth.guard(app, settings)
-    for part in (chains, status, targets, runs, ops):
+    for part in (chains, status, targets, runs, ops, openapi, home, tasks, run, history):
         app.register_blueprint(part.blueprint(service))
+    for routes in (run.results(service), docs.blueprint(), pages.static_files()):
+        app.register_blueprint(routes)
+    pages.prepare(app)
     return app
 
 

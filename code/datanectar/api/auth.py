@@ -160,4 +160,6 @@ def _needed_scope() -> str:
         return "read"
     if request.method == "DELETE" and request.path.startswith("/api/targets/"):
         return "admin"
+    if request.path.startswith("/runs/") and request.path.endswith("/drop"):  # the page's button
+        return "admin"
     return "run"

@@ -131,13 +131,14 @@ def _whole_log(service: Service, status: Status) -> Response:
 
 
 def _follow(service: Service, status: Status, followers: threading.Semaphore) -> Response:
+    tail = _tail()  # refused before it takes a follower's place
     if not followers.acquire(blocking=False):
         raise Unavailable(
             "Too many logs are being followed; try again, or read without following.",
             headers={"Retry-After": "5"},
         )
     headers = {"X-Accel-Buffering": "no", "Cache-Control": "no-store"}
-    events = _Follower(service, status, _last_seen()).events()
+    events = _Follower(service, status, _last_seen(), tail).events()
     response = Response(events, mimetype="text/event-stream", headers=headers)
     response.call_on_close(followers.release)
     return response
@@ -148,13 +149,26 @@ def _last_seen() -> int:
     return int(text) if text.isdecimal() and len(text) < 16 else 0
 
 
+def _tail() -> int | None:
+    """Return the bytes of a long log's end that are enough, or None when all of it is wanted.
+
+    Raises:
+        BadRequest: when ``tail`` is no number.
+    """
+    text = request.args.get("tail")
+    if text is not None and not (text.isdecimal() and len(text) < 16):
+        raise BadRequest("tail is a number of bytes.", fields={"tail": "a number of bytes"})
+    return int(text) if text else None
+
+
 class _Follower:
     """Turns a log into server-sent events; an event's id is the byte after it, to go on from."""
 
-    def __init__(self, service: Service, status: Status, offset: int) -> None:
+    def __init__(self, service: Service, status: Status, offset: int, tail: int | None) -> None:
         self._service = service
         self._key, self._file = status.key, status.file
         self._offset = offset
+        self._tail = tail
         self._log: object = None
         self._decoder = _new_decoder()
 
@@ -184,6 +198,9 @@ class _Follower:
         if (self._log is not None and log != self._log) or size < self._offset:
             self._offset, self._decoder = 0, _new_decoder()
             yield b"event: restart\ndata:\n\n"
+        if self._log is None and self._tail is not None and size - self._offset > self._tail:
+            self._offset = size - self._tail
+            yield f"event: cut\ndata: {self._offset}\n\n".encode()
         self._log = log
         if size > self._offset:
             with contextlib.suppress(DatanectarError, OSError):

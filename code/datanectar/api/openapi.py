@@ -1,0 +1,405 @@
+"""``/openapi.json``: the API described (OpenAPI 3.1), an operation for each task there is now."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Any
+
+from flask import Blueprint, Response, json, request
+
+from datanectar.execution.service import Service
+from datanectar.keys import NAME
+from datanectar.records import ACTIVE, ENDED, Chain, Parameter, Task
+
+Json = dict[str, Any]
+
+#: JSON Schema by Luigi's type, for values as the text of a query string.
+_SCHEMAS: dict[str, Json] = {
+    "IntParameter": {"type": "integer"},
+    "YearParameter": {"type": "integer"},
+    "FloatParameter": {"type": "number"},
+    "NumericalParameter": {"type": "number"},
+    "BoolParameter": {"type": "boolean"},
+    "DateParameter": {"type": "string", "format": "date"},
+    "MonthParameter": {"type": "string", "pattern": r"^\d{4}-\d{2}$"},
+    "DateHourParameter": {"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}T\d{2}$"},
+    "DateMinuteParameter": {"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}T\d{4}$"},
+    "DateSecondParameter": {"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}T\d{6}$"},
+    "ListParameter": {"type": "string", "contentMediaType": "application/json"},
+    "TupleParameter": {"type": "string", "contentMediaType": "application/json"},
+    "DictParameter": {"type": "string", "contentMediaType": "application/json"},
+}
+_STATUSES = [*ACTIVE, *ENDED, "DISABLED", "UNKNOWN"]
+
+
+def blueprint(service: Service) -> Blueprint:
+    """Return the route."""
+    routes = Blueprint("openapi", __name__)
+
+    @routes.get("/openapi.json")
+    def openapi() -> Response:
+        address = request.host_url.rstrip("/")
+        described = describe(service.catalog.chains(), address, bool(service.settings.tokens))
+        return Response(json.dumps(described), mimetype="application/json")
+
+    return routes
+
+
+def describe(chains: list[Chain], address: str, with_tokens: bool = False) -> Json:
+    """Return the API's description.
+
+    Args:
+        chains: the chains there are; those that can't be imported have no operation.
+        address: where the app is, as its client reached it.
+        with_tokens: whether requests need a token.
+    """
+    spec: Json = {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "datanectar",
+            "version": version("datanectar"),
+            "description": "Luigi task chains as a service. Every JSON answer is "
+            '`{"data": ..., "message": ..., "status": N}`.',
+        },
+        "servers": [{"url": address}],
+        "paths": {**_task_paths(chains), **_fixed_paths()},
+        "components": {"schemas": _shapes(), "responses": _refusals()},
+    }
+    if with_tokens:
+        spec["components"]["securitySchemes"] = {
+            "bearer": {"type": "http", "scheme": "bearer"},
+            "basic": {"type": "http", "scheme": "basic", "description": "the token as password"},
+        }
+        spec["security"] = [{"bearer": []}, {"basic": []}]
+    return spec
+
+
+# --- tasks ---------------------------------------------------------------------------------
+
+
+def _task_paths(chains: list[Chain]) -> Json:
+    paths: Json = {}
+    for chain in chains:
+        # A folder or file whose name can't be part of a route is listed with its error only.
+        for task in chain.tasks if NAME.match(chain.type) else []:
+            place = f"/api/chains/{chain.type}/{chain.name}/{task.name}"
+            name = f"{chain.type}.{chain.name}.{task.name}"
+            parameters = [_parameter(item) for item in task.parameters]
+            paths[place] = {"post": _run(chain, task, f"run.{name}", parameters)}
+            paths[f"{place}/key"] = {"get": _explain(chain, task, f"key.{name}", parameters)}
+    return paths
+
+
+def _run(chain: Chain, task: Task, name: str, parameters: list[Json]) -> Json:
+    words = (
+        "Parameters may also come as a form or as a JSON object in the body. "
+        "`Prefer: wait=N` waits up to N seconds for the result."
+    )
+    operation = _operation(
+        name,
+        f"{chain.type}/{chain.name}",
+        _first_line(task.doc) or f"Run {task.name}",
+        "Accepted",
+        "The run that makes the result, or the result that is there.",
+        refusals=(400, 404, 409, 422, 429, 503),
+        parameters=[*parameters, _header("Prefer", "such as `wait=10`")],
+        description="\n\n".join(text for text in (task.doc, words) if text),
+    )
+    operation["responses"]["200"]["headers"] = {
+        "Location": {"description": "the address of the status", "schema": {"type": "string"}}
+    }
+    return operation
+
+
+def _explain(chain: Chain, task: Task, name: str, parameters: list[Json]) -> Json:
+    return _operation(
+        name,
+        f"{chain.type}/{chain.name}",
+        f"The key of {task.name}; starts nothing",
+        "Explanation",
+        "The key, what it is made of, and whether the result is there.",
+        refusals=(400, 404, 422),
+        parameters=parameters,
+    )
+
+
+def _parameter(item: Parameter) -> Json:
+    notes = [item.description, None if item.significant else "Not part of the key."]
+    described: Json = {
+        "name": item.name,
+        "in": "query",
+        "required": item.required,
+        "schema": _schema(item),
+        "description": " ".join(text for text in (*notes, f"({item.type})") if text),
+    }
+    return described
+
+
+def _schema(item: Parameter) -> Json:
+    type = item.type.removeprefix("Optional") if item.optional else item.type
+    schema = dict(_SCHEMAS.get(type, {"type": "string"}))
+    if item.choices is not None and not type.endswith("ListParameter"):
+        schema["enum"] = [*item.choices, ""] if item.optional else list(item.choices)
+    elif item.optional:
+        schema = {"anyOf": [schema, {"const": ""}]}
+    if item.default is not None:
+        schema["default"] = _typed(schema.get("type"), item.default)
+    return schema
+
+
+def _typed(type: str | None, text: str) -> Any:
+    """Return a default as the schema's type has it: ``"3"`` as 3 for an integer."""
+    try:
+        if type == "integer":
+            return int(text)
+        if type == "number":
+            return float(text)
+    except ValueError:
+        return text
+    return text.lower() == "true" if type == "boolean" else text
+
+
+def _first_line(text: str) -> str:
+    return text.strip().partition("\n")[0]
+
+
+# --- fixed routes --------------------------------------------------------------------------
+
+_TYPE = {"in": "path", "name": "type", "required": True, "schema": {"type": "string"}}
+_CHAIN = {"in": "path", "name": "chain", "required": True, "schema": {"type": "string"}}
+_TASK = {"in": "path", "name": "task", "required": True, "schema": {"type": "string"}}
+_RUN_ID = {"in": "path", "name": "run_id", "required": True, "schema": {"type": "string"}}
+_TARGET = {
+    "in": "path",
+    "name": "target",
+    "required": True,
+    "schema": {"type": "string", "format": "path"},
+    "description": "`<key>/<file>`, such as `chains/<type>/<chain>/<Task>/<md5>/out.txt`",
+}
+_KEY = {
+    "in": "query",
+    "name": "chain",
+    "required": True,
+    "schema": {"type": "string", "pattern": "^chains/"},
+    "description": "`<key>/<file>`, as a POST's `status_url` ends",
+}
+
+
+def _query(name: str, about: str, **schema: Any) -> Json:
+    return {"in": "query", "name": name, "description": about, "schema": schema}
+
+
+def _header(name: str, about: str) -> Json:
+    return {"in": "header", "name": name, "description": about, "schema": {"type": "string"}}
+
+
+def _fixed_paths() -> Json:
+    return {
+        "/api/chains": {"get": _look("chains", "List the chains", "chains.list", "Chains")},
+        "/api/chains/{type}": {
+            "get": _look("chains", "List the chains of a type", "chains.type", "Chains", [_TYPE])
+        },
+        "/api/chains/{type}/{chain}": {
+            "get": _look("chains", "One chain", "chains.one", "Chain", [_TYPE, _CHAIN])
+        },
+        "/api/chains/{type}/{chain}/{task}": {
+            "get": _look("chains", "One task", "chains.task", "Task", [_TYPE, _CHAIN, _TASK])
+        },
+        "/api/chainstatus": {
+            "get": _look("status", "The status of a key", "status", "Status", [_KEY])
+        },
+        "/api/chainlog": {"get": _log()},
+        "/api/chaingraph": {
+            "get": _look("status", "The tasks of a key's run", "graph", "Graph", [_KEY])
+        },
+        "/api/targets/{target}": {"get": _file(), "delete": _drop()},
+        "/api/runs": {
+            "get": _look("runs", "The history, newest first", "runs.list", "Runs", _filters())
+        },
+        "/api/runs/{run_id}": {
+            "get": _look("runs", "One run with its graph", "runs.one", "Run", [_RUN_ID]),
+            "delete": _look("runs", "Cancel a run", "runs.cancel", "Run", [_RUN_ID]),
+        },
+        "/healthz": {"get": _look("operation", "Is the app alive", "healthz", "Health")},
+        "/readyz": {"get": _look("operation", "Can it take requests", "readyz", "Health")},
+        "/metrics": {"get": _text("operation", "Figures for Prometheus", "metrics", [])},
+    }
+
+
+def _filters() -> list[Json]:
+    return [
+        _query("status", "", type="string", enum=[*ACTIVE, *ENDED]),
+        *(_query(name, "", type="string") for name in ("type", "chain", "task", "key")),
+        _query("since", "accepted then or later", type="string", format="date-time"),
+        _query("until", "accepted then or earlier", type="string", format="date-time"),
+        _query("param", "`name=value`; may be repeated", type="string"),
+        _query("cursor", "`next_cursor` of the page before", type="string"),
+        _query("limit", "runs on a page", type="integer", minimum=1, maximum=500, default=50),
+    ]
+
+
+def _look(
+    tag: str, summary: str, name: str, shape: str, parameters: list[Json] | None = None
+) -> Json:
+    refusals = (400, 404, 503) if parameters else (503,)
+    return _operation(name, tag, summary, shape, summary, refusals, parameters or [])
+
+
+def _log() -> Json:
+    operation = _text(
+        "status",
+        "A task's log, while it runs too",
+        "log",
+        [_KEY, _query("attempt", "an earlier attempt's: 1, 2 ...", type="integer", minimum=1)],
+    )
+    content = operation["responses"]["200"]["content"]
+    content["text/event-stream"] = {"schema": {"type": "string"}}
+    return operation
+
+
+def _file() -> Json:
+    operation = _text("results", "A file of a result", "target", [_TARGET])
+    ok = {"description": "The file.", "content": {"*/*": {"schema": {}}}}
+    elsewhere = {"description": "S3 mode: the file is at the address in `Location`."}
+    operation["responses"] |= {"200": ok, "302": elsewhere}
+    return operation
+
+
+def _drop() -> Json:
+    target = {**_TARGET, "description": "the key: `chains/<type>/<chain>/<Task>/<md5>`"}
+    return _operation(
+        "target.drop",
+        "results",
+        "Drop a result, so that the next POST makes it again",
+        "Dropped",
+        "The files that were deleted.",
+        (400, 404, 409, 502),
+        [target],
+    )
+
+
+def _text(tag: str, summary: str, name: str, parameters: list[Json]) -> Json:
+    operation = _operation(name, tag, summary, "Health", summary, (400, 404), parameters)
+    operation["responses"]["200"]["content"] = {"text/plain": {"schema": {"type": "string"}}}
+    return operation
+
+
+def _operation(
+    name: str,
+    tag: str,
+    summary: str,
+    shape: str,
+    success: str,
+    refusals: tuple[int, ...] = (),
+    parameters: list[Json] | None = None,
+    description: str = "",
+) -> Json:
+    content = {"application/json": {"schema": _envelope({"$ref": f"#/components/schemas/{shape}"})}}
+    operation: Json = {
+        "operationId": name,
+        "tags": [tag],
+        "summary": summary,
+        "parameters": parameters or [],
+        "responses": {
+            "200": {"description": success, "content": content},
+            **{str(code): {"$ref": f"#/components/responses/{code}"} for code in refusals},
+            "default": {"$ref": "#/components/responses/default"},
+        },
+    }
+    return operation | ({"description": description} if description else {})
+
+
+# --- bodies --------------------------------------------------------------------------------
+
+
+def _envelope(data: Json) -> Json:
+    return {
+        "type": "object",
+        "required": ["data", "message", "status"],
+        "properties": {
+            "data": data,
+            "message": {"type": "string"},
+            "status": {"type": "integer"},
+        },
+    }
+
+
+def _refusals() -> Json:
+    reasons = {
+        "400": "The request can't be understood; `data.fields` names each parameter.",
+        "404": "There is no such chain, task, run, key or file.",
+        "409": "The present state forbids it.",
+        "422": "The chain's own code is at fault.",
+        "429": "Too many runs wait; `Retry-After` says when to try again.",
+        "502": "The result store refuses or can't be reached.",
+        "503": "A part that is needed now is away.",
+        "default": "An error, with its reason as `message`.",
+    }
+    fields = {"type": "object", "additionalProperties": {"type": "string"}}
+    data = {"type": ["object", "null"], "properties": {"fields": fields}}
+    content = {"application/json": {"schema": _envelope(data)}}
+    return {code: {"description": why, "content": content} for code, why in reasons.items()}
+
+
+def _object(**properties: Json) -> Json:
+    return {"type": "object", "properties": properties}
+
+
+def _shapes() -> Json:
+    text, maybe = {"type": "string"}, {"type": ["string", "null"]}
+    whole, flag = {"type": "integer"}, {"type": "boolean"}
+    maybe_whole = {"type": ["integer", "null"]}
+    texts = {"type": "object", "additionalProperties": text}
+    status = {"type": "string", "enum": _STATUSES}
+
+    def many(shape: str) -> Json:
+        return {"type": "array", "items": {"$ref": f"#/components/schemas/{shape}"}}
+
+    return {
+        "Accepted": _object(
+            key=text, status_url=text, expires_in=whole, job_status=status,
+            run_id=maybe, target_url=maybe,
+        ),
+        "Explanation": _object(
+            key=text, task_id=text, parameters=texts, defaults={"type": "array", "items": text},
+            hashed=maybe, run_time=text, storage=text, output=maybe, complete=flag,
+            made_by_run=maybe, status_url=text,
+        ),
+        "Parameter": _object(
+            name=text, type=text, required=flag, default=maybe, description=maybe,
+            significant=flag, private=flag, optional=flag,
+            choices={"type": ["array", "null"], "items": text},
+        ),
+        "Task": _object(
+            name=text, doc=text, parameters=many("Parameter"), schedule=maybe, error=maybe,
+            api_href=text,
+        ),
+        "Chain": _object(
+            type=text, name=text, doc=text, error=maybe, tasks=many("Task"), api_href=text
+        ),
+        "Chains": many("Chain"),
+        "Status": _object(
+            key=text, job_status=status, resource_url=maybe, expires_in=maybe_whole, error=maybe,
+            traceback=maybe, failed_key=maybe, failed_log_url=maybe, log_url=text,
+            params_url=text, run_id=maybe, attempts=whole, created=maybe, started=maybe,
+            finished=maybe, progress=maybe_whole, status_message=maybe, tracking_url=maybe,
+            scheduler=maybe,
+        ),
+        "Run": _object(
+            id=text, key=text, type=text, chain=text, task=text, parameters=texts,
+            job_status=status, cancel_requested=flag, trigger=text, attempts=whole, created=maybe,
+            started=maybe, finished=maybe, worker=maybe, error=maybe, traceback=maybe,
+            failed_key=maybe, status_url=text, log_url=text,
+        ),
+        "Runs": _object(runs=many("Run"), next_cursor=maybe),
+        "Node": _object(
+            id=text, key=maybe, family=text, status=status, started=maybe, finished=maybe,
+            error=maybe, progress=maybe_whole, status_message=maybe, tracking_url=maybe,
+            log_url=maybe,
+        ),
+        "Graph": _object(
+            nodes=many("Node"), edges={"type": "array", "items": _object(**{"from": text, "to": text})}
+        ),
+        "Dropped": _object(key=text, dropped={"type": "array", "items": text}),
+        "Health": {"type": "object"},
+    }  # fmt: skip

@@ -1,0 +1,89 @@
+"""``/``: the chains there are, the latest runs, and whether all parts are well."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from flask import Blueprint, Response, request
+
+from datanectar.api.ops import health
+from datanectar.execution.service import Service
+from datanectar.records import Chain
+from datanectar.runs.store import RunFilters
+from datanectar.views.pages import page
+
+#: Chains on a page: with a thousand of them the page stays small.
+PAGE = 40
+_LATEST_RUNS = 10
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A page of the chains that match, by type; ``total`` counts all that match."""
+
+    groups: list[tuple[str, list[Chain]]]
+    total: int
+    number: int
+    pages: int
+    types: list[str]
+    broken: int
+
+
+def blueprint(service: Service) -> Blueprint:
+    """Return the page and the part of it that is looked at again and again."""
+    routes = Blueprint("home", __name__)
+
+    @routes.get("/")
+    def home() -> Response:
+        listing = list_chains(
+            service.catalog.chains(),
+            request.args.get("q", ""),
+            request.args.get("type", ""),
+            request.args.get("page", ""),
+        )
+        return page("home.html", listing=listing, chains=service.settings.chains, **_now(service))
+
+    @routes.get("/live")
+    def live() -> Response:
+        return page("home_parts.html", **_now(service))
+
+    return routes
+
+
+def _now(service: Service) -> dict[str, Any]:
+    runs, _ = service.store.list_runs(RunFilters(), cursor=None, limit=_LATEST_RUNS)
+    return {
+        "runs": runs,
+        "health": health(service),
+        "counts": service.store.active_counts(),
+        "luigid_url": service.luigid.url,
+    }
+
+
+def list_chains(chains: list[Chain], words: str, type: str, number: str) -> Listing:
+    """Return the page ``number`` of the chains of a type whose names or docs hold all the words."""
+    wanted = words.lower().split()
+    matching = [
+        chain
+        for chain in chains
+        if (not type or chain.type == type)
+        and all(word in text for text in [_searched(chain)] for word in wanted)
+    ]
+    pages = max(1, -(-len(matching) // PAGE))
+    current = min(max(1, int(number)), pages) if number.isdecimal() and len(number) < 9 else 1
+    shown = matching[(current - 1) * PAGE : current * PAGE]
+    return Listing(
+        [(name, list(group)) for name, group in groupby(shown, key=lambda chain: chain.type)],
+        len(matching),
+        current,
+        pages,
+        sorted({chain.type for chain in chains}),
+        sum(1 for chain in chains if chain.error),
+    )
+
+
+def _searched(chain: Chain) -> str:
+    names = (f"{task.name} {task.doc}" for task in chain.tasks)
+    return " ".join((chain.type, chain.name, chain.doc, *names)).lower()

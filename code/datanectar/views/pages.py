@@ -1,0 +1,94 @@
+"""What all pages share: how they are rendered, their headers, their static files, their errors."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from flask import Blueprint, Flask, Response, render_template, request, send_from_directory
+
+from datanectar.views import wording
+
+STATIC = Path(__file__).parents[1] / "static"
+
+#: Nothing but this app's own files: no inline script or style, no frame, no foreign address.
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+#: Paths whose answers are for machines, also when a browser asks.
+_FOR_MACHINES = ("/api/", "/healthz", "/readyz", "/metrics", "/openapi.json")
+#: A year: a file's address changes with its content.
+_FOREVER = 31_536_000
+
+
+def page(template: str, *, status: int = 200, **values: Any) -> Response:
+    """Return a template rendered with ``values`` as a page."""
+    return Response(render_template(template, **values), status=status, mimetype="text/html")
+
+
+def static_files() -> Blueprint:
+    """Return the route of styles, scripts and the icon."""
+    routes = Blueprint("static_files", __name__)
+
+    @routes.get("/static/<path:name>")
+    def static_file(name: str) -> Response:
+        is_current = request.args.get("v") == static_version()
+        return send_from_directory(STATIC, name, max_age=_FOREVER if is_current else 0)
+
+    return routes
+
+
+@lru_cache(maxsize=1)
+def static_version() -> str:
+    """Return a text that changes when any static file does."""
+    content = b"".join(file.read_bytes() for file in sorted(STATIC.iterdir()))
+    return hashlib.sha256(content).hexdigest()[:12]
+
+
+def prepare(app: Flask) -> None:
+    """Give the app the pages' words, headers and error page."""
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    for name in ("ago", "exactly", "machine_time", "lasting", "size", "first_line"):
+        app.jinja_env.filters[name] = getattr(wording, name)
+    app.jinja_env.globals["now"] = time.time
+    app.jinja_env.globals["static"] = lambda name: f"/static/{name}?v={static_version()}"
+    app.after_request(_error_page)  # Flask calls the last one registered first
+    app.after_request(_secured)
+    app.after_request_funcs[None].reverse()
+
+
+def _error_page(response: Response) -> Response:
+    """Turn an error for a browser into a page with the same status, words and headers."""
+    if response.status_code < 400 or response.mimetype != "application/json" or not _wants_page():
+        return response
+    words = (response.get_json(silent=True) or {}).get("message", "")
+    response.set_data(
+        render_template("error.html", status=response.status_code, words=words, path=request.path)
+    )
+    response.mimetype = "text/html"
+    return response
+
+
+def _wants_page() -> bool:
+    if request.path.startswith(_FOR_MACHINES):
+        return False
+    accepted = request.accept_mimetypes
+    return (
+        bool(accepted["text/html"] and accepted.best != "application/json")
+        and str(accepted) != "*/*"
+    )
+
+
+def _secured(response: Response) -> Response:
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    if response.mimetype == "text/html":
+        response.headers.setdefault("Content-Security-Policy", POLICY)
+        # With no referrer at all, browsers would send `Origin: null` along with our own forms.
+        response.headers.setdefault("Referrer-Policy", "same-origin")
+        response.headers.setdefault("Cache-Control", "no-cache")
+    return response

@@ -1,0 +1,115 @@
+"""A look at a result: its first bytes as text, table, JSON or picture. Never reads it whole."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import dataclass, field
+
+from datanectar.errors import DatanectarError
+from datanectar.keys import Key
+from datanectar.storage.base import Storage
+
+#: What is read of a result, in bytes.
+LOOK = 64 * 1024
+#: The largest picture that is shown, in bytes.
+LARGEST_PICTURE = 10_000_000
+_MOST_ROWS, _MOST_COLUMNS = 50, 30
+_PICTURES = {
+    b"\x89PNG\r\n\x1a\n": "image/png",
+    b"\xff\xd8\xff": "image/jpeg",
+    b"GIF8": "image/gif",
+}
+
+
+@dataclass(frozen=True)
+class Preview:
+    """``kind`` is text, table, json, picture, binary, empty or missing."""
+
+    kind: str
+    size: int = 0
+    text: str = ""
+    header: list[str] = field(default_factory=list)
+    rows: list[list[str]] = field(default_factory=list)
+    cut: bool = False
+    media_type: str | None = None
+
+
+def preview(storage: Storage, key: Key, file: str) -> Preview:
+    """Return a look at a file; a store that can't be reached gives its words as kind ``missing``."""
+    try:
+        info = storage.info(key, file)
+        if info is None:
+            return Preview("missing")
+        return _look(_beginning(storage, key, file), info.size, file)
+    except DatanectarError as problem:
+        return Preview("missing", text=problem.message)
+
+
+def _beginning(storage: Storage, key: Key, file: str) -> bytes:
+    content = b""
+    for piece in storage.read_chunks(key, file):
+        content += piece
+        if len(content) >= LOOK:
+            break
+    return content[:LOOK]
+
+
+def _look(content: bytes, size: int, file: str) -> Preview:
+    if not size:
+        return Preview("empty")
+    media_type = picture_type(content)
+    if media_type and size <= LARGEST_PICTURE:
+        return Preview("picture", size, media_type=media_type)
+    cut = size > len(content)
+    text = _text(content, cut)
+    if text is None or media_type:
+        return Preview("binary", size)
+    ending = file.rpartition(".")[2].lower()
+    if ending in ("csv", "tsv"):
+        return _table(text, size, "\t" if ending == "tsv" else ",", cut)
+    pretty = None if cut or ending == "jsonl" else _pretty(text)
+    if pretty is not None:
+        return Preview("json", size, pretty)
+    return Preview("text", size, text, cut=cut)
+
+
+def picture_type(content: bytes) -> str | None:
+    """Return the media type of a picture that browsers show, by its first bytes, or None."""
+    if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
+        return "image/webp"
+    return next((type for start, type in _PICTURES.items() if content.startswith(start)), None)
+
+
+def _text(content: bytes, cut: bool) -> str | None:
+    if b"\x00" in content:
+        return None
+    # The cut may go through the middle of a character: at most three bytes of it are there.
+    for dropped in range(4 if cut else 1):
+        try:
+            return content[: len(content) - dropped].decode("utf-8-sig")
+        except UnicodeDecodeError:
+            continue
+    return None
+
+
+def _table(text: str, size: int, separator: str, cut: bool) -> Preview:
+    if cut:
+        text = text[: text.rfind("\n") + 1] or text
+    try:
+        lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator))
+    except csv.Error:
+        return Preview("text", size, text, cut=cut)
+    header, *rows = [line[:_MOST_COLUMNS] for line in lines[: _MOST_ROWS + 1]] or [[]]
+    more = cut or len(lines) > _MOST_ROWS + 1
+    return Preview("table", size, header=header, rows=rows, cut=more)
+
+
+def _pretty(text: str) -> str | None:
+    if text.lstrip()[:1] not in ("{", "["):
+        return None
+    try:
+        return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return None

@@ -1,0 +1,115 @@
+"""``/chains/<type>/<chain>/<Task>``: a task, its form, and starting it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Blueprint, Response, redirect, request, url_for
+
+from datanectar.errors import BadRequest, ChainError, DatanectarError, KeyUndefined, NotFound
+from datanectar.execution.service import Service
+from datanectar.records import Chain, Run, Task
+from datanectar.runs.store import RunFilters
+from datanectar.views import forms
+from datanectar.views.pages import page
+
+_LATEST_RUNS = 8
+
+
+def blueprint(service: Service) -> Blueprint:
+    """Return the page, its form's target, and the look at a key that starts nothing."""
+    routes = Blueprint("tasks", __name__, url_prefix="/chains/<type>/<chain>/<task>")
+
+    @routes.get("")
+    def form(type: str, chain: str, task: str) -> Response:
+        return show(service, type, chain, task, typed=request.args)
+
+    @routes.post("")
+    def run(type: str, chain: str, task: str) -> Response:
+        described = find(service, type, chain, task)[1]
+        return start(service, type, chain, task, forms.given(described.parameters, request.form))
+
+    @routes.post("/key")
+    def key(type: str, chain: str, task: str) -> Response:
+        described = find(service, type, chain, task)[1]
+        raw = forms.given(described.parameters, request.form)
+        try:
+            resolution = service.resolve(type, chain, task, raw)
+            found = {"resolution": resolution, "complete": service.is_complete(resolution)}
+        except (BadRequest, ChainError, KeyUndefined) as problem:
+            return show(service, type, chain, task, typed=request.form, problem=problem)
+        return show(service, type, chain, task, typed=request.form, key=found)
+
+    return routes
+
+
+def start(service: Service, type: str, chain: str, task: str, raw: dict[str, Any]) -> Response:
+    """Have the task run and go to the run's page; what can't be taken is shown in the form."""
+    try:
+        accepted = service.accept(type, chain, task, raw, trigger="page")
+    except (BadRequest, ChainError, KeyUndefined) as problem:
+        return show(service, type, chain, task, typed=raw, problem=problem)
+    if accepted.run is not None:
+        there = 1 if accepted.done else None
+        address = url_for("runs_page.run", run_id=accepted.run.id, there=there)
+    else:
+        address = url_for("results.result", key=accepted.resolution.key.removeprefix("chains/"))
+    return redirect(address, 303)  # type: ignore[return-value]
+
+
+def show(
+    service: Service,
+    type: str,
+    chain: str,
+    task: str,
+    *,
+    typed: Mapping[str, str],
+    problem: DatanectarError | None = None,
+    key: dict[str, Any] | None = None,
+) -> Response:
+    """Return the task's page, with what was typed and what is wrong with it."""
+    described_chain, described = find(service, type, chain, task)
+    errors = problem.fields if problem else {}
+    fields = forms.fields(described.parameters, _last(typed), errors)
+    names = {item.name for item in described.parameters}
+    return page(
+        "task.html",
+        status=problem.status if problem else 200,
+        chain=described_chain,
+        task=described,
+        fields=fields,
+        problem=problem,
+        beside={name: why for name, why in errors.items() if name not in names},
+        key=key,
+        runs=_latest(service, type, chain, task),
+        api=f"{request.host_url}api/chains/{type}/{chain}/{task}",
+    )
+
+
+def find(service: Service, type: str, chain: str, task: str) -> tuple[Chain, Task]:
+    """Return a chain and its task as they are on disk now.
+
+    Raises:
+        NotFound: when there is no such task, with the reason when the chain can't be imported.
+    """
+    described = service.catalog.chain(type, chain)
+    for item in described.tasks:
+        if item.name == task:
+            return described, item
+    if described.error:
+        raise ChainError(f"{type}/{chain} can't be imported: {described.error}")
+    names = ", ".join(item.name for item in described.tasks) or "none"
+    raise NotFound(f"{type}/{chain} has no task {task[:100]!r}; its tasks: {names}.")
+
+
+def _latest(service: Service, type: str, chain: str, task: str) -> list[Run]:
+    filters = RunFilters(type=type, chain=chain, task=task)
+    return service.store.list_runs(filters, cursor=None, limit=_LATEST_RUNS)[0]
+
+
+def _last(typed: Mapping[str, Any]) -> dict[str, str]:
+    """Return the last value by name: a checkbox follows a hidden ``false``."""
+    if hasattr(typed, "getlist"):
+        return {name: typed.getlist(name)[-1] for name in typed}
+    return {name: str(value) for name, value in typed.items()}

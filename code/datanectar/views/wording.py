@@ -1,0 +1,65 @@
+"""Times, lengths and sizes in words, as the pages show them."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime, timezone
+
+_MINUTE, _HOUR, _DAY = 60, 3600, 86_400
+_UNITS = ("B", "KB", "MB", "GB", "TB")
+
+
+def ago(stamp: float | None, now: float | None = None) -> str:
+    """Return how long ago a Unix stamp is; from a day on, the date in UTC."""
+    if stamp is None:
+        return "not yet"
+    seconds = max(0.0, (time.time() if now is None else now) - stamp)
+    if seconds < 5:
+        return "just now"
+    if seconds < _MINUTE:
+        return f"{seconds:.0f} s ago"
+    if seconds < _HOUR:
+        return f"{seconds // _MINUTE:.0f} min ago"
+    if seconds < _DAY:
+        return f"{seconds // _HOUR:.0f} h ago"
+    return datetime.fromtimestamp(stamp, timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def exactly(stamp: float | None) -> str:
+    """Return a Unix stamp as date and time in UTC, to the second."""
+    if stamp is None:
+        return ""
+    return datetime.fromtimestamp(stamp, timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def machine_time(stamp: float) -> str:
+    """Return a Unix stamp as HTML's ``<time datetime>`` wants it."""
+    return datetime.fromtimestamp(stamp, timezone.utc).isoformat(timespec="milliseconds")
+
+
+def lasting(seconds: float | None) -> str:
+    """Return a length of time, in the two units that matter."""
+    if seconds is None:
+        return ""
+    if seconds < 10:
+        return f"{max(0.0, seconds):.1f} s"
+    if seconds < _MINUTE:
+        return f"{seconds:.0f} s"
+    if seconds < _HOUR:
+        return f"{seconds // _MINUTE:.0f} min {seconds % _MINUTE:.0f} s"
+    return f"{seconds // _HOUR:.0f} h {seconds % _HOUR // _MINUTE:.0f} min"
+
+
+def size(count: int) -> str:
+    """Return a number of bytes in the unit that suits it."""
+    value = float(count)
+    for unit in _UNITS:
+        if value < 1000 or unit == _UNITS[-1]:
+            break
+        value /= 1000
+    return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+
+
+def first_line(text: str) -> str:
+    """Return the first sentence-like line of a docstring, or nothing."""
+    return text.strip().partition("\n")[0].strip()
