@@ -22,6 +22,7 @@ from datanectar.keys import NAME
 from datanectar.records import Chain, Parameter, Task
 from datanectar.settings import current
 from datanectar.util.identity import class_option
+from datanectar.util.sources import always_import_edits
 
 
 class APIChainCollector:
@@ -113,6 +114,7 @@ class APIChainCollector:
         source = str(self.chains.parent)
         if source not in sys.path:
             sys.path.insert(0, source)
+        always_import_edits(source)
         # luigid takes two tasks of one name for one task (its ids begin with the family):
         # each chain gets a namespace, also a chain that another one imports.
         for file in find_chains(self.chains):
@@ -152,7 +154,8 @@ def describe_task(cls: type[luigi.Task]) -> Task:
             cron.parse(schedule)
         parameters = [describe_parameter(cls, name, item) for name, item in cls.get_params()]
     except Exception as problem:
-        error = traceback.format_exception_only(problem)[-1].strip()
+        ours = isinstance(problem, ChainError)
+        error = str(problem) if ours else traceback.format_exception_only(problem)[-1].strip()
         schedule = schedule if isinstance(schedule, str) else None
         return Task(cls.__name__, inspect.cleandoc(doc), [], schedule, error)
     return Task(cls.__name__, inspect.cleandoc(doc), parameters, schedule)
@@ -160,13 +163,9 @@ def describe_task(cls: type[luigi.Task]) -> Task:
 
 def describe_parameter(cls: type[luigi.Task], name: str, item: luigi.Parameter) -> Parameter:
     """Return one parameter as the API shows it; a hidden or private default is not shown."""
-    family = cls.get_task_family()
-    required = not item.has_task_value(family, name)
+    required = not item.has_task_value(cls.get_task_family(), name)
     shown = item.visibility == ParameterVisibility.PUBLIC
-    default = None
-    if not required and shown:
-        value = item.task_value(family, name)
-        default = None if value is None else str(item.serialize(value))
+    default = None if required or not shown else _default_text(cls, name, item)
     return Parameter(
         name=name,
         type=type(item).__name__,
@@ -178,6 +177,15 @@ def describe_parameter(cls: type[luigi.Task], name: str, item: luigi.Parameter) 
         private=not shown,
         optional=isinstance(item, OptionalParameterMixin),
     )
+
+
+def _default_text(cls: type[luigi.Task], name: str, item: luigi.Parameter) -> str | None:
+    try:
+        value = item.task_value(cls.get_task_family(), name)
+        return None if value is None else str(item.serialize(value))
+    except Exception as problem:  # an author's default, or Luigi's configuration
+        reason = traceback.format_exception_only(problem)[-1].strip()
+        raise ChainError(f"parameter {name}: its default can't be used: {reason}") from problem
 
 
 def _description(item: luigi.Parameter) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
@@ -37,11 +38,15 @@ class Catalog:
     Args:
         settings: the settings in force.
         children: imports the chains.
+        today: tells the date.
     """
 
-    def __init__(self, settings: Settings, children: Children) -> None:
+    def __init__(
+        self, settings: Settings, children: Children, today: Callable[[], date] = date.today
+    ) -> None:
         self._settings = settings
         self._children = children
+        self._today = today
         self._known: dict[tuple[str, str], _Known] = {}
         self._refreshing = threading.Lock()
 
@@ -82,13 +87,13 @@ class Catalog:
     def _fresh(self, file: ChainFile) -> _Known | None:
         """Return what is known of a chain, unless it may have changed since."""
         known = self._known.get((file.type, file.name))
-        if known is None or known.day != date.today() or known.until < time.monotonic():
+        if known is None or known.day != self._today() or known.until < time.monotonic():
             return None  # on another day, `default=date.today()` is another default
         sources = known.chain.sources
         return known if all(file_stamp(path) == (at, size) for path, at, size in sources) else None
 
     def _describe(self, file: ChainFile) -> _Known:
-        day, began = date.today(), time.monotonic()
+        day, began = self._today(), time.monotonic()
         # Taken before the import: an edit meanwhile makes the answer stale, not forever wrong.
         stamp = file_stamp(file.path)
         try:
