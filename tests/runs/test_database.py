@@ -92,3 +92,16 @@ def test_an_error_inside_a_transaction_undoes_it(store: RunStore, accept: Accept
         connection.execute(text("DELETE FROM runs"))
         _ = 1 / 0
     assert store.get(run_id) is not None
+
+
+def test_a_passing_write_does_not_wait_for_the_disk_and_a_later_one_does_again(
+    tmp_path: Path,
+) -> None:
+    store = RunStore(f"sqlite:///{tmp_path}/runs.db")
+    store.prepare()
+    seen = []
+    for passing in (True, False, True):
+        with store._db.write(passing=passing) as connection:
+            seen.append(connection.exec_driver_sql("PRAGMA synchronous").scalar())
+    store.close()
+    assert seen == [1, 2, 1]

@@ -46,6 +46,13 @@ class _WokenSqliteStorage(SqliteStorage):
         # Both ends: reading never meets an end of file, writing never blocks or fails.
         self._pipe = os.open(self._pipe_path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
 
+    def _create_connection(self) -> sqlite3.Connection:
+        # A message that a power cut takes is sent again from the run store, so none waits for the
+        # disk; Huey itself knows FULL, and OFF, which can leave a broken file (PRAGMA synchronous).
+        connection: sqlite3.Connection = super()._create_connection()
+        connection.execute("PRAGMA synchronous=NORMAL")
+        return connection
+
     def enqueue(self, data: bytes, priority: float | None = None) -> None:
         super().enqueue(data, priority)
         with contextlib.suppress(BlockingIOError):

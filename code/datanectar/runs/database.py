@@ -41,13 +41,14 @@ from datanectar.errors import StartupError, Unavailable
 #: Seconds that a write waits for another process's write to end. SQLite's own default, 5, is
 #: where "database is locked" comes from.
 BUSY_SECONDS = 30
-#: An answered POST must outlive a power cut: in WAL mode NORMAL may lose the last commits then.
-SQLITE_SYNCHRONOUS = "FULL"
+#: An answered POST must outlive a power cut: in WAL mode NORMAL may lose the last commits then, and
+#: no more than them. That will do for what is found out or done again when the power is back.
+SQLITE_SYNCHRONOUS, SQLITE_SYNCHRONOUS_PASSING = "FULL", "NORMAL"
 #: Seconds to wait for a PostgreSQL server to answer, and for a connection of the pool.
 CONNECT_SECONDS = 5
 POOL_SECONDS = 10
 
-_BEGIN = "datanectar_begin"
+_BEGIN, _SYNCHRONOUS = "datanectar_begin", "datanectar_synchronous"
 _OUR_MISTAKES = (DataError, IntegrityError, ProgrammingError)
 
 
@@ -57,6 +58,7 @@ class _Process:
 
     engine: Engine
     writer: Engine
+    passing_writer: Engine
     #: One write at a time in a process: waiting on a lock here is exact, while SQLite's waiting
     #: sleeps for up to 100 ms at a time.
     write_lock: AbstractContextManager[Any] = field(default_factory=nullcontext)
@@ -105,14 +107,19 @@ class Database:
             yield connection
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self, *, passing: bool = False) -> Iterator[Connection]:
         """Give a connection inside one transaction, committed at the end and undone by an error.
+
+        Args:
+            passing: the write may be forgotten in a power cut, with what is written after it; it
+                then need not wait for the disk (on SQLite).
 
         Raises:
             Unavailable: when the database can't be reached, or stays locked.
         """
         here = self._here()
-        with self._translated(), here.write_lock, here.writer.begin() as connection:
+        writer = here.passing_writer if passing else here.writer
+        with self._translated(), here.write_lock, writer.begin() as connection:
             yield connection
 
     def now(self) -> ColumnElement[float]:
@@ -170,10 +177,11 @@ class Database:
     def _open(self) -> _Process:
         if not self.is_sqlite:
             engine = _postgres_engine(self._url)
-            return _Process(engine, engine)
+            return _Process(engine, engine, engine)
         engine = _sqlite_engine(self._url)
         writer = engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
-        return _Process(engine, writer, threading.Lock())
+        passing = writer.execution_options(**{_SYNCHRONOUS: SQLITE_SYNCHRONOUS_PASSING})
+        return _Process(engine, writer, passing, threading.Lock())
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -238,11 +246,14 @@ def _set_up_sqlite(connection: Any, _record: Any) -> None:
     # Python's driver would begin transactions on its own, at the first write and too late: a
     # transaction that reads before it writes can't be given the lock when another has written.
     connection.isolation_level = None
-    connection.execute(f"PRAGMA synchronous={SQLITE_SYNCHRONOUS}")
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    connection.exec_driver_sql(connection.get_execution_options().get(_BEGIN, "BEGIN"))
+    options = connection.get_execution_options()
+    if _BEGIN in options:  # a writer; the connection may have been either kind's before
+        synchronous = options.get(_SYNCHRONOUS, SQLITE_SYNCHRONOUS)
+        connection.exec_driver_sql(f"PRAGMA synchronous={synchronous}")
+    connection.exec_driver_sql(options.get(_BEGIN, "BEGIN"))
 
 
 def _postgres_engine(url: URL) -> Engine:

@@ -3,6 +3,9 @@
 A worker that takes a run holds a lease on it and renews it by heartbeats. Every write names the
 run, the attempt and the owner, and changes nothing unless all three still hold (fencing): a
 worker that was given up for dead and comes back can't touch what another one has taken over.
+
+What a worker writes about a run on its way is passing: should a power cut undo it, the run waits
+again, or is held by a worker that died with the power. How a run ended is written for good.
 """
 
 from __future__ import annotations
@@ -86,7 +89,7 @@ class Leases(Part):
             "child_started": child_started,
             **dict.fromkeys(("error", "traceback", "failed_key")),
         }
-        with self._db.write() as connection:
+        with self._db.write(passing=True) as connection:
             pending = and_(runs.c.id == run_id, runs.c.status == PENDING)
             if not connection.execute(update(runs).where(pending).values(taken)).rowcount:
                 return None
@@ -116,7 +119,7 @@ class Leases(Part):
         Returns:
             False, and writes nothing, when the run is no longer held.
         """
-        with self._db.write() as connection:
+        with self._db.write(passing=True) as connection:
             fence = _held(run_id, attempt, owner)
             locked = select(runs.c.id).where(fence).with_for_update()
             if connection.execute(locked).first() is None:
@@ -195,7 +198,7 @@ class Leases(Part):
         """Renew the leases of all runs that ``owner`` holds, and say which those are."""
         mine = and_(has_status(RUNNING), runs.c.owner == owner)
         lease = {"lease_until": self._db.now() + lease_seconds}
-        with self._db.write() as connection:
+        with self._db.write(passing=True) as connection:
             connection.execute(update(runs).where(mine).values(lease))
             rows = connection.execute(select(runs.c.id, runs.c.cancel_requested).where(mine)).all()
         return Held(
@@ -235,7 +238,7 @@ class Leases(Part):
         row = {"node": node, "pid": pid, "pid_started": pid_started, "slots": slots}
         beat = self._db.insert(workers).values(id=id, heartbeat=self._db.now(), **row)
         renewed = {name: beat.excluded[name] for name in (*row, "heartbeat")}
-        with self._db.write() as connection:
+        with self._db.write(passing=True) as connection:
             connection.execute(beat.on_conflict_do_update(index_elements=["id"], set_=renewed))
 
     def forget_worker(self, id: str) -> None:
@@ -256,7 +259,7 @@ class Leases(Part):
 
     def _write_held(self, run_id: str, attempt: int, owner: str, values: dict[str, Any]) -> bool:
         fence = _held(run_id, attempt, owner)
-        with self._db.write() as connection:
+        with self._db.write(passing=True) as connection:
             return connection.execute(update(runs).where(fence).values(values)).rowcount == 1
 
     def _let_go(
