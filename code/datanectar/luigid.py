@@ -23,6 +23,28 @@ from datanectar.settings import Settings
 #: luigid's settings for a service; the reasons stand in the file.
 CONFIGURATION = Path(__file__).with_name("luigid.cfg")
 
+#: What luigid's process does. A saved state is good for one start: after a crash, an older one would
+#: have it believe that tasks run which have long ended, and let runs wait for them.
+_PROGRAM = """
+from datanectar.lifeline import die_with_parent
+
+die_with_parent()
+
+from pathlib import Path
+
+from luigi.cmdline import luigid
+from luigi.scheduler import SimpleTaskState
+
+
+def load_once(state, load=SimpleTaskState.load):
+    load(state)
+    Path(state._state_path).unlink(missing_ok=True)
+
+
+SimpleTaskState.load = load_once
+luigid()
+"""
+
 #: Seconds for which the answer to "is luigid up" is good.
 _UP_IS_GOOD_FOR = 1.0
 
@@ -33,8 +55,7 @@ def command(settings: Settings) -> list[str]:
     return [
         sys.executable,
         "-c",
-        "from datanectar.lifeline import die_with_parent; die_with_parent();"
-        "from luigi.cmdline import luigid; luigid()",
+        _PROGRAM,
         "--address",
         parts.hostname or "127.0.0.1",
         "--port",
