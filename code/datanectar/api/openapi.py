@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from importlib.metadata import version
 from typing import Any
 
-from flask import Blueprint, Response, json, request
+from flask import Blueprint, Response, request
 
 from datanectar.execution.service import Service
 from datanectar.keys import NAME

@@ -26,15 +26,18 @@ function list(operations, words) {
     wanted.every((word) => `${one.method} ${one.path} ${one.summary} ${one.tags}`.toLowerCase().includes(word)),
   );
   place.replaceChildren();
-  let group;
-  for (const operation of found.slice(0, FEW)) {
-    const tag = operation.tags[0];
-    if (group !== tag) place.append(make("h2", { class: "tag" }, tag));
-    group = tag;
-    place.append(row(operation));
+  const groups = byTag(found.slice(0, FEW));
+  for (const [tag, members] of groups) {
+    place.append(make("h2", { class: "tag" }, tag), ...members.map(row));
   }
   const more = found.length > FEW ? `; the first ${FEW} are shown, search for the others` : "";
   count.textContent = `${found.length} operation${found.length === 1 ? "" : "s"}${more}.`;
+}
+
+function byTag(operations) {
+  const groups = new Map();
+  for (const one of operations) groups.set(one.tags[0], [...(groups.get(one.tags[0]) ?? []), one]);
+  return groups;
 }
 
 function row(operation) {

@@ -4,7 +4,7 @@ const holder = document.querySelector("[data-live]");
 const announcer = document.getElementById("announcer");
 const LONG_WAIT = 3000; // milliseconds, while nobody looks or nobody answers
 
-let seen = new Map(partsOf(holder).map((part) => [part.id, part.outerHTML]));
+let seen = new Map(partsOf(document).map((part) => [part.id, part.outerHTML]));
 let said = sayingOf(holder);
 
 function partsOf(root) {

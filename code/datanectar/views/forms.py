@@ -115,5 +115,5 @@ def given(parameters: list[Parameter], form: MultiDict[str, str]) -> dict[str, A
 def _is_left_out(item: Parameter) -> bool:
     if item.required or item.private or item.default is None:
         return True
-    is_text = plain_type(item) in ("Parameter", "PathParameter") or item.optional
+    is_text = plain_type(item) in ("Parameter", "StrParameter", "PathParameter") or item.optional
     return not is_text and item.default != ""

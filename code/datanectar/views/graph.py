@@ -17,10 +17,10 @@ from datanectar.records import CANCELLED, DISABLED, DONE, FAILED, PENDING, RUNNI
 LARGEST = 300
 COMFORTABLE = 60
 
-WIDTH, HEIGHT = 216, 46
-_GAP_X, _GAP_Y, _MARGIN = 64, 14, 8
+WIDTH, HEIGHT = 192, 46
+_GAP_X, _GAP_Y, _MARGIN = 44, 14, 8
 _SWEEPS = 4
-_LABEL_LENGTH = 28
+_LABEL_LENGTH = 21
 #: Which status stands for a family: the first of these that any of its tasks has.
 _TELLING = (FAILED, DISABLED, RUNNING, PENDING, CANCELLED)
 
@@ -132,7 +132,7 @@ def _family_node(family: str, rows: list[TaskRow]) -> Node:
     if status == PENDING and counts[DONE]:
         status = RUNNING  # on its way
     words = ", ".join(f"{count} {name.lower()}" for name, count in counts.most_common())
-    name = f"{family.rpartition('.')[2]} × {len(rows)}"
+    name = family.rpartition(".")[2] + (f" × {len(rows)}" if len(rows) > 1 else "")
     key = rows[0].key if len(rows) == 1 else None
     return Node(family, _short(name), _short(words), f"{name}: {words}", status, key)
 

@@ -33,7 +33,7 @@ def blueprint(service: Service) -> Blueprint:
 
     @routes.get("/live")
     def live(run_id: str) -> Response:
-        return page("run_parts.html", **run_values(service, service.run(run_id)))
+        return page("run_live.html", **run_values(service, service.run(run_id)))
 
     @routes.post("/cancel")
     def cancel(run_id: str) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from datetime import datetime, timezone
 
@@ -41,8 +42,10 @@ def lasting(seconds: float | None) -> str:
     """Return a length of time, in the two units that matter."""
     if seconds is None:
         return ""
+    if seconds < 1:
+        return f"{max(0.0, seconds) * 1000:.0f} ms"
     if seconds < 10:
-        return f"{max(0.0, seconds):.1f} s"
+        return f"{seconds:.1f} s"
     if seconds < _MINUTE:
         return f"{seconds:.0f} s"
     if seconds < _HOUR:
@@ -61,5 +64,5 @@ def size(count: int) -> str:
 
 
 def first_line(text: str) -> str:
-    """Return the first sentence-like line of a docstring, or nothing."""
-    return text.strip().partition("\n")[0].strip()
+    """Return the first line of a docstring, without the marks that are for Sphinx."""
+    return re.sub(r":{1,2}\Z|``", "", text.strip().partition("\n")[0].strip())
