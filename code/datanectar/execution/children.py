@@ -38,6 +38,8 @@ log = logging.getLogger(__name__)
 
 #: Seconds that a zygote may take to import its preloads.
 _ZYGOTE_START = 60.0
+#: The longest line, in bytes, that a child's report may be: the description of a huge chain.
+_LONGEST_REPORT = 16 * 1024 * 1024
 #: Seconds to wait for the news of a child's end once its report pipe is closed.
 _EXIT_NEWS = 5.0
 
@@ -78,18 +80,23 @@ class Child:
         """
         deadline = time.monotonic() + timeout
         while not self._buffer.count(b"\n"):
-            if not self._wait_readable(max(0.0, deadline - time.monotonic())):
+            ended = self.has_ended  # asked first: what it wrote before that is read to the end
+            if not self._is_readable(0.0 if ended else max(0.0, deadline - time.monotonic())):
+                if ended:  # and a process that it left behind has the pipe open
+                    raise EOFError
                 return
             data = os.read(self._reports, 1 << 16)
             if not data:
                 raise EOFError
             self._buffer += data
+            if len(self._buffer) > _LONGEST_REPORT:  # nothing of ours: a task gone wild
+                self._buffer = b""
         *lines, self._buffer = self._buffer.split(b"\n")
         for line in lines:
             with contextlib.suppress(ValueError):  # a task may write into any descriptor it finds
                 yield decode(line)
 
-    def _wait_readable(self, seconds: float) -> bool:
+    def _is_readable(self, seconds: float) -> bool:
         poll = select.poll()
         poll.register(self._reports, select.POLLIN)
         return bool(poll.poll(seconds * 1000))
@@ -107,6 +114,18 @@ class Child:
     def has_ended(self) -> bool:
         """Whether the zygote has told of the child's end."""
         return self._ended.is_set()
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether the child is there to be sent its job; it may be gone and no news of it yet."""
+        poll = select.poll()
+        poll.register(self._job, select.POLLERR)
+        return not self.has_ended and not poll.poll(0)
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the child ended with its zygote: nobody can tell how."""
+        return self.has_ended and self._status is None
 
     @property
     def was_killed(self) -> bool:
@@ -141,6 +160,10 @@ def describe_end(status: int | None) -> str:
     return f"exit code {os.WEXITSTATUS(status)}"
 
 
+class _Lost(Unavailable):
+    """Raised when a child died with its zygote."""
+
+
 class _ZygoteClient:
     """The parent's end of one zygote."""
 
@@ -153,6 +176,7 @@ class _ZygoteClient:
             stdin=subprocess.DEVNULL,
             stderr=None,
             start_new_session=True,
+            cwd=settings.code if settings.code.is_dir() else None,
             env={
                 **settings.environ_for_children(os.environ),
                 "PYTHONPATH": _python_path(settings),
@@ -269,6 +293,8 @@ class _ZygoteClient:
     def _mourn(self) -> None:
         """The zygote is gone. Its children die with it; what they started may not have."""
         self.gone = True
+        with self._asking:
+            self._socket.close()
         with self._state:
             lost, self._live = list(self._live.values()), {}
         for child in lost:
@@ -277,6 +303,7 @@ class _ZygoteClient:
             child.ended(None)
         while self._started:
             self._started.popleft().set()
+        self._process.wait()
 
 
 def _python_path(settings: Settings) -> str:
@@ -351,8 +378,15 @@ class Children:
 
         Raises:
             ChainError: when the child takes too long or ends without an answer.
+            Unavailable: when children die before they can answer, by no fault of the chain's.
             DatanectarError: what the child refused the job with.
         """
+        try:
+            return self._ask(job, timeout, subject)
+        except _Lost:  # with the zygote; there is another by now
+            return self._ask(job, timeout, subject)
+
+    def _ask(self, job: Any, timeout: float, subject: str) -> Any:
         child = self.take(job)
         try:
             for answer in child.reports(timeout):
@@ -361,6 +395,8 @@ class Children:
                 return answer
         except EOFError:
             end = child.wait_end()
+            if child.is_lost:
+                raise _Lost(f"{subject}: the child was {end}; try again.") from None
             raise ChainError(f"{subject}: its import ended the process ({end}).") from None
         finally:
             child.close()
@@ -374,17 +410,24 @@ class Children:
         Raises:
             Unavailable: when no child can be had.
         """
-        child = None
-        while child is None:
-            try:
-                child = self._ready.popleft()
-            except IndexError:
-                return self._running_zygote().fork()
-            if child.has_ended:
-                child.close()
-                child = None
+        child = self._fork_or_ready()
+        while not child.is_listening:
+            child.close()
+            child = self._fork_or_ready()
         self._wanted.release()
         return child
+
+    def _fork_or_ready(self) -> Child:
+        try:
+            return self._ready.popleft()
+        except IndexError:
+            return self._fork()
+
+    def _fork(self) -> Child:
+        try:
+            return self._running_zygote().fork()
+        except Unavailable:  # the zygote was killed just now; a new one is started
+            return self._running_zygote().fork()
 
     def give_back(self, child: Child) -> None:
         """Keep a reserved child for later."""
@@ -403,7 +446,7 @@ class Children:
             self._wanted.acquire()
             try:
                 while len(self._ready) < self._ahead and not self._closed:
-                    self._ready.append(self._running_zygote().fork())
+                    self._ready.append(self._fork())
             except (Unavailable, StartupError) as problem:
                 if not self._closed:
                     log.error("%s", problem.message)

@@ -5,7 +5,8 @@ zygote has Luigi and the modules of ``DATANECTAR_PRELOAD`` imported already, so 
 milliseconds. It does no work itself: no threads, no connections, nothing of an author's code.
 
 It also sees to it that nothing stays behind: when a child ends, the rest of its process group and
-whatever it left orphaned is killed; when the parent ends, however it ends, every child is.
+whatever it left orphaned is killed; when the parent ends, however it ends, every child is. A guard,
+the zygote's own parent, does the same should the zygote itself be killed.
 
 ``multiprocessing``'s forkserver would need two more processes (a resource tracker, and a reaper of
 process groups), imports the parent's ``__main__`` into each child, takes pickles from children and
@@ -27,6 +28,7 @@ import signal
 import socket
 import struct
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 from datanectar.lifeline import adopt_orphans, die_with_parent
@@ -37,6 +39,8 @@ FORK, KILL, STARTED, EXITED, READY = b"F", b"K", b"S", b"X", b"R"
 
 #: What every child needs; imported here once.
 PRELOAD = ("luigi", "datanectar.execution.child")
+#: Does once what every child would do first.
+WARM = "datanectar.execution.warm"
 
 
 def main() -> None:
@@ -47,32 +51,59 @@ def main() -> None:
             importlib.import_module(name)
     except BaseException as problem:  # a preload is an author's choice: anything may happen in it
         sys.exit(f"DATANECTAR_PRELOAD: {name} can't be imported: {problem!r}")
-    adopt_orphans()
+    _warm()
     gc.collect()
     gc.freeze()  # keeps the collector from touching, and so copying, pages that children share
+    _leave_guard(control)
+    adopt_orphans()
     control.sendall(MESSAGE.pack(READY, os.getpid()))
     _Zygote(control).serve()
+
+
+def _warm() -> None:
+    try:
+        importlib.import_module(WARM).warm()
+    except Exception as problem:  # children then do for themselves what was to be done for them
+        print(f"Children will start slower, warming failed: {problem!r}", file=sys.stderr)
+
+
+def _leave_guard(control: socket.socket) -> None:
+    """Go on in a fork; the process that there was waits for its end, and clears up after it."""
+    adopt_orphans()
+    pid = os.fork()
+    if pid == 0:
+        die_with_parent(signal.SIGTERM)
+        return
+    control.close()
+    _, status = os.waitpid(pid, 0)
+    _kill_strays_until_none_is_left()
+    os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
 
 
 class _Zygote:
     def __init__(self, control: socket.socket) -> None:
         self.control = control
         self.live: set[int] = set()
+        self.ending = False
         self.wake_read, self.wake_write = socket.socketpair()
         self.wake_read.setblocking(False)
         self.wake_write.setblocking(False)
         signal.set_wakeup_fd(self.wake_write.fileno())
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+        signal.signal(signal.SIGTERM, self._end)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def serve(self) -> None:
         """Fork, kill and reap until the parent goes."""
         try:
-            while self._answer_one():
+            while not self.ending and self._answer_one():
                 self._reap()
         finally:
             self._end_all()
+
+    def _end(self, *_: object) -> None:
+        # No exception, which could hit the clearing up: the descriptor of signals wakes the loop.
+        self.ending = True
 
     def _answer_one(self) -> bool:
         ready, _, _ = select.select([self.control, self.wake_read], [], [])
@@ -108,6 +139,8 @@ class _Zygote:
         try:
             os.setsid()
             die_with_parent(signal.SIGKILL)
+            # What a task leaves orphaned is this child's while it lives: the task may need it.
+            adopt_orphans()
             signal.set_wakeup_fd(-1)
             for number in (signal.SIGCHLD, signal.SIGTERM):
                 signal.signal(number, signal.SIG_DFL)
@@ -121,7 +154,8 @@ class _Zygote:
             os._exit(code)
 
     def _reap(self) -> None:
-        for pid in _ended_children():
+        # Until there is none: the system tells of several ends by one signal.
+        while pid := _ended_child():
             if pid in self.live:
                 _kill_group(pid)  # its pid is still held by the zombie, so it is still its group
             _, status = os.waitpid(pid, 0)
@@ -129,41 +163,46 @@ class _Zygote:
                 self.live.discard(pid)
                 with contextlib.suppress(OSError):
                     self.control.sendall(MESSAGE.pack(EXITED, pid) + STATUS.pack(status))
-                self._kill_orphans()
-
-    def _kill_orphans(self) -> None:
-        """Kill what an ended child left behind in sessions of its own; it is the zygote's now."""
-        for pid in _children_of_this_process():
-            if pid not in self.live:
-                with contextlib.suppress(OSError):
-                    os.kill(pid, signal.SIGKILL)
+            # What the ended one left behind in sessions of its own is the zygote's now. When that
+            # ends, it comes by here too: it may have left something in its turn.
+            _kill_children(self.live)
 
     def _end_all(self) -> None:
         for pid in self.live:
             _kill_group(pid)
         self.live.clear()
-        with contextlib.suppress(ChildProcessError):
-            while True:
-                self._kill_orphans()
-                os.waitpid(-1, 0)
+        _kill_strays_until_none_is_left()
 
 
-def _ended_children() -> list[int]:
-    """Return pids of children that have ended, not reaped yet (one at a time where the system can)."""
+def _ended_child() -> int | None:
+    """Return the pid of a child that has ended and is not reaped yet, or None."""
     if not hasattr(os, "waitid"):  # macOS before Python 3.13
         return _ended_by_polling()
-    ended = []
     with contextlib.suppress(ChildProcessError):
         result = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-        if result is not None:
-            ended.append(result.si_pid)
-    return ended
+        return result.si_pid if result else None
+    return None
 
 
-def _ended_by_polling() -> list[int]:
+def _ended_by_polling() -> int | None:
     import psutil
 
-    return [p.pid for p in psutil.Process().children() if p.status() == psutil.STATUS_ZOMBIE]
+    children = psutil.Process().children()
+    return next((p.pid for p in children if p.status() == psutil.STATUS_ZOMBIE), None)
+
+
+def _kill_strays_until_none_is_left() -> None:
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            _kill_children(but=())
+            os.waitpid(-1, 0)
+
+
+def _kill_children(but: Collection[int]) -> None:
+    for pid in _children_of_this_process():
+        if pid not in but:
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
 
 
 def _children_of_this_process() -> list[int]:
