@@ -121,6 +121,7 @@ def _build(root: luigi.Task, job: RunJob, scheduler: RunScheduler) -> Worker:
             worker.run()
     finally:
         _close_books(scheduler, worker_id(job.run_id, job.member))
+        scheduler.close()
     return worker
 
 

@@ -1,0 +1,200 @@
+"""Does once, in the zygote, what every child does first, so that children find it done.
+
+The first resolve and the first build in a process read configuration, compile patterns, import
+what is imported late, and let Python specialise its bytecode. In a fork each of these is paid
+again, and the pages that it writes are copied. Here a chain of ours is resolved and run for real,
+in a folder that is thrown away, against a scheduler in a process that ends with it; then every
+trace that a chain could notice is removed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import sys
+import tempfile
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+from luigi.scheduler import Scheduler
+from luigi.task_register import Register
+
+from datanectar import settings
+from datanectar.execution import build, resolve
+from datanectar.records import DONE, Resolution, ResolveJob, RunJob
+
+#: Seconds that it may take; on a quiet machine it takes 0.2.
+_LIMIT = 20
+
+_TYPE, _CHAIN, _TASK = "warming", "warming_chain", "WarmingTask"
+_SOURCE = """
+import luigi
+
+from datanectar import NectarTask
+
+
+class WarmingTask(NectarTask):
+    name = luigi.Parameter(default="nobody")
+
+    def run(self):
+        print(self.name)
+        with self.output().open("w") as out:
+            out.write(self.name)
+"""
+
+
+def warm() -> None:
+    """Resolve and run a chain of ours, and leave no trace of it.
+
+    Raises:
+        RuntimeError: when its run fails, with the reason.
+    """
+    if not settings.current().is_local:
+        from datanectar.storage import s3, s3_client  # noqa: F401
+
+        s3_client.warm()
+    with (
+        tempfile.TemporaryDirectory(prefix="datanectar-warming-") as folder,
+        _time_limit(),
+        _luigi_as_it_was(),
+        _imports_as_they_were(),
+        _output_as_it_was(),
+        _scheduler() as url,
+        _project(Path(folder), url),
+    ):
+        job = ResolveJob(_TYPE, _CHAIN, _TASK, {"name": "warm"}, datetime.now().isoformat())
+        run_job = _run_job(resolve.resolve(job), Path(folder))
+        outcome = build.run(run_job, lambda report: None)
+    if outcome.status != DONE:
+        raise RuntimeError(outcome.error)
+
+
+def _run_job(resolution: Resolution, folder: Path) -> RunJob:
+    return RunJob(
+        run_id="warming",
+        attempt=1,
+        type=_TYPE,
+        chain=_CHAIN,
+        task=_TASK,
+        params=resolution.params,
+        run_time=resolution.run_time,
+        key=resolution.key,
+        spool=str(folder / "spool"),
+    )
+
+
+@contextlib.contextmanager
+def _time_limit() -> Iterator[None]:
+    """Raise in the block when it takes too long: a run waits for its scheduler for ever."""
+
+    def ring(*_: object) -> None:
+        raise TimeoutError(f"warming takes longer than {_LIMIT} s")
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.alarm(_LIMIT)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@contextlib.contextmanager
+def _project(folder: Path, luigid_url: str) -> Iterator[None]:
+    """Let the settings in force be those of a project in ``folder`` that has the chain."""
+    chain = folder / "code" / "chains" / _TYPE / f"{_CHAIN}.py"
+    chain.parent.mkdir(parents=True)
+    chain.write_text(_SOURCE)
+    before = dict(os.environ)
+    for name in [name for name in before if name.startswith("DATANECTAR_")]:
+        del os.environ[name]
+    os.environ.update(ENV="local", DATANECTAR_PROJECT=str(folder), DATANECTAR_LUIGID_URL=luigid_url)
+    settings.current.cache_clear()
+    try:
+        yield
+    finally:
+        for name in set(os.environ) - set(before):
+            del os.environ[name]
+        os.environ.update(before)
+        settings.current.cache_clear()
+        settings.current()
+
+
+@contextlib.contextmanager
+def _output_as_it_was() -> Iterator[None]:
+    kept = [(number, os.dup(number)) for number in (1, 2)]
+    try:
+        yield
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        for number, copy in kept:
+            os.dup2(copy, number)
+            os.close(copy)
+
+
+@contextlib.contextmanager
+def _luigi_as_it_was() -> Iterator[None]:
+    """Have Luigi forget the task, and this process the signal handler of Luigi's worker."""
+    registered, namespaces = list(Register._reg), dict(Register._default_namespace_dict)
+    handler = signal.getsignal(signal.SIGUSR1)
+    try:
+        yield
+    finally:
+        Register._reg[:] = registered
+        Register._default_namespace_dict.clear()
+        Register._default_namespace_dict.update(namespaces)
+        Register.clear_instance_cache()
+        signal.signal(signal.SIGUSR1, handler)
+
+
+@contextlib.contextmanager
+def _imports_as_they_were() -> Iterator[None]:
+    """Have Python forget the chain, and keep what else was imported late."""
+    path, finders = list(sys.path), set(sys.path_importer_cache)
+    try:
+        yield
+    finally:
+        for name in [name for name in sys.modules if name.partition(".")[0] == "chains"]:
+            del sys.modules[name]
+        for place in set(sys.path_importer_cache) - finders:
+            del sys.path_importer_cache[place]
+        sys.path[:] = path
+
+
+@contextlib.contextmanager
+def _scheduler() -> Iterator[str]:
+    """Have a fork answer as luigid does: this process gets no thread, and keeps nothing of it."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        pid = os.fork()
+        if pid == 0:
+            try:
+                _answer_calls(listener)
+            finally:
+                os._exit(0)
+    try:
+        yield address
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+
+def _answer_calls(listener: socket.socket) -> None:
+    """Answer on one connection; as much of luigi/server.py as one run needs."""
+    scheduler: Any = Scheduler()
+    stream = listener.accept()[0].makefile("rwb")
+    while request := stream.readline():
+        method = request.split()[1].decode().rpartition("/")[2]
+        headers = dict(line.split(b": ") for line in iter(stream.readline, b"\r\n"))
+        data = parse_qs(stream.read(int(headers[b"Content-Length"])).decode())["data"][0]
+        answer = getattr(scheduler, method)(**json.loads(data))
+        body = json.dumps({"response": answer}).encode()
+        stream.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+        stream.flush()
