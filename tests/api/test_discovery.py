@@ -251,7 +251,7 @@ def test_what_is_listed_today_is_looked_at_again_tomorrow(make_stack: Any) -> No
 @pytest.mark.parametrize("place", ["my-etl/some_chain", "fresh/so-so_chain", "fresh/été_chain"])
 def test_a_name_that_cannot_be_a_route_is_reported_and_not_served(web: Stack, place: str) -> None:
     web.chain(place, FRESH.format(default="x"))
-    type, name = place.split("/")
+    name = place.split("/")[1]
 
     listed = next(c for c in data(web.get("/api/chains")) if c["name"] == name)
 

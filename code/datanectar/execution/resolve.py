@@ -118,11 +118,26 @@ def read_parameter(item: luigi.Parameter, value: Any) -> str:
     if "\x00" in text:
         raise ValueError("it holds a NUL byte")
     text.encode()  # raises for half a surrogate pair, which JSON can spell and nothing can hash
+    _check_kind(item, text)
     parsed = item.normalize(item.parse(text))
     canonical = in_one_order(item, str(item.serialize(parsed)))
     if _is_lost(parsed, item.normalize(item.parse(canonical))):
         raise ValueError(f"it can only be kept as {canonical!r}, which is something else")
     return canonical
+
+
+def _check_kind(item: luigi.Parameter, text: str) -> None:
+    """Refuse other JSON for an object or a list: Luigi makes a list of the letters of a text."""
+    kinds = {luigi.DictParameter: dict, luigi.ListParameter: list}
+    wanted = next((kind for cls, kind in kinds.items() if isinstance(item, cls)), None)
+    if wanted is None or type(item).__module__ != luigi.Parameter.__module__:
+        return
+    try:
+        value = json.loads(text)
+    except ValueError:  # parse() has the words for it, or knows another spelling
+        return
+    if value is not None and not isinstance(value, wanted):
+        raise ValueError(f"it is no JSON {'object' if wanted is dict else 'list'}")
 
 
 def _is_lost(value: Any, kept: Any) -> bool:
