@@ -23,6 +23,9 @@ from datanectar.settings import Settings
 #: luigid's settings for a service; the reasons stand in the file.
 CONFIGURATION = Path(__file__).with_name("luigid.cfg")
 
+#: How the reason of a task begins that has not failed, but whose process was stopped or lost.
+INTERRUPTED = "interrupted: "
+
 #: What luigid's process does. A saved state is good for one start: after a crash, an older one would
 #: have it believe that tasks run which have long ended, and let runs wait for them.
 _PROGRAM = """
@@ -122,7 +125,7 @@ class Luigid:
             return json.load(response)["response"]
 
     def fail_tasks(self, worker: str, task_ids: Iterable[str], why: str) -> None:
-        """Say in a dead worker's name that what it ran has failed, so that nobody waits for it."""
+        """Say in a dead worker's name that what it ran has ended, so that nobody waits for it."""
         for task_id in task_ids:
             self.call(
                 "add_task",
@@ -130,7 +133,7 @@ class Luigid:
                 task_id=task_id,
                 status="FAILED",
                 runnable=False,
-                expl=json.dumps(why),
+                expl=json.dumps(f"{INTERRUPTED}{why}"),
             )
 
     def graph_url(self, task_id: str) -> str:

@@ -25,7 +25,7 @@ from luigi.worker import Worker
 from datanectar.api.api_chains import APIChainCollector
 from datanectar.errors import DatanectarError
 from datanectar.execution import log
-from datanectar.execution.rpc import RunScheduler
+from datanectar.execution.rpc import PING_INTERVAL, RunScheduler
 from datanectar.keys import RUN_TIME_VARIABLE, parse_key
 from datanectar.luigid import worker_id
 from datanectar.records import DONE, FAILED, RUNNING, Outcome, RunJob
@@ -87,6 +87,8 @@ def _build_until_ended(root: luigi.Task, job: RunJob, send: Send) -> Outcome:
             return failed
         # Nothing failed, and the root is not there: another worker has it or what it needs, luigid
         # was restarted and forgot the chain, or it holds a verdict of an earlier run against it.
+        if scheduler.is_forgotten(root.task_id):
+            time.sleep(PING_INTERVAL + 1)  # until all who run a task have told luigid anew
         scheduler.insist = True
         time.sleep(wait)
         wait = min(_LONGEST_WAIT, wait * 2 or _FIRST_WAIT)
@@ -110,7 +112,7 @@ def _build(root: luigi.Task, job: RunJob, scheduler: RunScheduler) -> Worker:
         keep_alive=True,
         wait_interval=0.1,
         wait_jitter=0.0,
-        ping_interval=5.0,
+        ping_interval=PING_INTERVAL,
         check_complete_on_run=True,
         send_failure_email=False,
         task_process_context="datanectar.execution.log.TaskLog",

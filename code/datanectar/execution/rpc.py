@@ -18,6 +18,7 @@ from luigi.rpc import RemoteScheduler
 from luigi.task_register import load_task
 
 from datanectar.errors import KeyUndefined
+from datanectar.luigid import INTERRUPTED
 from datanectar.records import (
     DISABLED,
     DONE,
@@ -41,6 +42,9 @@ _ERROR_CHARACTERS = 2000
 #: Between two tries to reach luigid, in seconds, and how often; a run waits for luigid for days.
 RETRY_WAIT = 1
 RETRY_ATTEMPTS = 1_000_000
+
+#: Seconds between two signs of life to luigid.
+PING_INTERVAL = 5.0
 
 
 class Fetcher:
@@ -193,6 +197,21 @@ class RunScheduler(RemoteScheduler):
             answer["n_pending_tasks"] = 0  # Luigi's worker then ends, keep_alive or not
         return answer
 
+    def ping(self, **call: Any) -> Any:
+        """Tell luigid that the worker lives, and what it runs, should luigid have forgotten.
+
+        One that was killed comes back empty, and would give a task that runs here to another run.
+        """
+        for task_id in [t for t, status in dict(self.statuses).items() if status == RUNNING]:
+            if task_id in self._additions and self.is_forgotten(task_id):
+                known = self._additions[task_id]
+                super().add_task(**{**known, "worker": call["worker"], "status": RUNNING})
+        return super().ping(**call)
+
+    def is_forgotten(self, task_id: str) -> bool:
+        """Tell whether luigid knows nothing of a task, as after a crash."""
+        return "taskFamily" not in self.fetch_error(task_id=task_id)
+
     def announce_scheduling_failure(self, **call: Any) -> Any:
         """Keep why a task could not be scheduled: its ``complete()`` or ``requires()`` raised."""
         self._announced[call["task_name"]] = _explanation(call.get("expl"))
@@ -213,13 +232,13 @@ class RunScheduler(RemoteScheduler):
     def learn_failures_of_others(self, root: str) -> None:
         """Take over from luigid which tasks of the root's graph failed in other workers, and why.
 
-        A task whose worker was pruned has no explanation (scheduler.py ``fail_dead_worker_task``):
-        it did not fail, and is run again.
+        A task whose worker was pruned has no explanation (scheduler.py ``fail_dead_worker_task``),
+        one whose process was stopped says so: it did not fail, and is run again.
         """
         for task_id, known in self.dep_graph(task_id=root).items():
             if known.get("status") in (FAILED, DISABLED) and task_id not in self.errors:
                 error = self.fetch_error(task_id=task_id).get("error")
-                if error:
+                if error and not _explanation(error).startswith(INTERRUPTED):
                     self.errors[task_id] = _explanation(error)
 
     def _report(self, task_id: str, status: str, call: dict[str, Any]) -> None:
