@@ -10,7 +10,7 @@ from urllib.parse import unquote_to_bytes
 from flask import Request, request
 from werkzeug.formparser import FormDataParser
 
-from datanectar.errors import BadRequest
+from datanectar.errors import BadRequest, PayloadTooLarge
 
 #: How deep lists and objects may lie in one another in a JSON body.
 _DEEPEST = 50
@@ -45,19 +45,21 @@ def given_parameters() -> dict[str, Any]:
 
     Raises:
         BadRequest: when one is given twice, or the body can't be read.
+        PayloadTooLarge: when the body is.
     """
-    pairs: list[tuple[str, Any]] = [*request.args.items(multi=True), *_form_pairs()]
-    if request.mimetype == "application/json":
-        pairs += _json_pairs()
+    body = _json_pairs if request.mimetype == "application/json" else _form_pairs
+    pairs: list[tuple[str, Any]] = [*request.args.items(multi=True), *body()]
     if len(pairs) > _MOST:
         raise BadRequest(f"{len(pairs)} parameters were given; {_MOST} is the most.")
     return _once_each(pairs)
 
 
-def _form_pairs() -> list[tuple[str, str]]:
+def _form_pairs() -> list[tuple[str, Any]]:
     try:
         pairs = list(request.form.items(multi=True))
+        _refuse_rest()
     except ValueError as problem:
+        _refuse_rest()
         raise BadRequest(f"The body can't be read as {request.mimetype}: {problem}") from problem
     if request.files:
         files = dict.fromkeys(request.files, "a file; send text")
@@ -67,6 +69,7 @@ def _form_pairs() -> list[tuple[str, str]]:
 
 def _json_pairs() -> list[tuple[str, Any]]:
     body = request.get_data()
+    _refuse_rest()
     if not body.strip():
         return []
     try:
@@ -78,6 +81,12 @@ def _json_pairs() -> list[tuple[str, Any]]:
     if not _is_shallow(content, _DEEPEST):
         raise BadRequest(f"The body's JSON is nested more than {_DEEPEST} levels deep.")
     return list(content.items())
+
+
+def _refuse_rest() -> None:
+    """Refuse a chunked body beyond the limit, of which werkzeug gives what is below it."""
+    if request.content_length is None and request.environ["wsgi.input"].read(1):
+        raise PayloadTooLarge(f"The body is larger than {request.max_content_length} bytes.")
 
 
 def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
