@@ -8,6 +8,7 @@ import os
 import sys
 import traceback
 from collections.abc import Iterable
+from importlib.abc import MetaPathFinder
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -115,10 +116,8 @@ class APIChainCollector:
         if source not in sys.path:
             sys.path.insert(0, source)
         always_import_edits(source)
-        # luigid takes two tasks of one name for one task (its ids begin with the family):
-        # each chain gets a namespace, also a chain that another one imports.
-        for file in find_chains(self.chains):
-            luigi.namespace(f"{file.type}.{file.name}", scope=f"chains.{file.type}.{file.name}")
+        if not any(isinstance(finder, _Namespaces) for finder in sys.meta_path):
+            sys.meta_path.insert(0, _Namespaces())
 
     def _sources(self, known: Iterable[str]) -> list[tuple[str, int, int]]:
         """Return the project's files that were imported since ``known``, with time and size."""
@@ -130,6 +129,20 @@ class APIChainCollector:
         }
         inside = sorted(file for file in files if file and file.startswith(root))
         return [(file, *file_stamp(file)) for file in inside]
+
+
+class _Namespaces(MetaPathFinder):
+    """Gives each chain a Luigi namespace as it is imported, also when another chain imports it.
+
+    luigid takes two tasks of one name for one task (its ids begin with the family). A finder, since
+    to name the namespaces ahead is to look for all chains in each child that needs one.
+    """
+
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> None:
+        """Name the namespace, and leave the finding to others."""
+        parts = fullname.split(".")
+        if len(parts) == 3 and parts[0] == "chains":
+            luigi.namespace(f"{parts[1]}.{parts[2]}", scope=fullname)
 
 
 def import_problem(problem: BaseException, path: Path) -> str:
