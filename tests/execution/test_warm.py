@@ -24,6 +24,7 @@ def look():
         "namespaces": dict(Register._default_namespace_dict),
         "chains": [name for name in sys.modules if name.startswith("chains")],
         "path": sys.path,
+        "path_hooks": list(map(repr, sys.path_hooks)),
         "environ": dict(os.environ),
         "project": str(settings.current().project),
         "handlers": [str(signal.getsignal(n)) for n in (signal.SIGUSR1, signal.SIGALRM)],

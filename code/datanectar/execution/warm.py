@@ -156,8 +156,8 @@ def _luigi_as_it_was() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _imports_as_they_were() -> Iterator[None]:
-    """Have Python forget the chain, and keep what else was imported late."""
-    path, finders = list(sys.path), set(sys.path_importer_cache)
+    """Have Python forget the chain and where it lay, and keep what else was imported late."""
+    path, hooks, finders = list(sys.path), list(sys.path_hooks), set(sys.path_importer_cache)
     try:
         yield
     finally:
@@ -165,7 +165,7 @@ def _imports_as_they_were() -> Iterator[None]:
             del sys.modules[name]
         for place in set(sys.path_importer_cache) - finders:
             del sys.path_importer_cache[place]
-        sys.path[:] = path
+        sys.path[:], sys.path_hooks[:] = path, hooks
 
 
 @contextlib.contextmanager
