@@ -15,6 +15,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -195,7 +196,9 @@ def _keep_reason(job: RunJob, spool: Path) -> None:
     log.keep_run_log(storage, parse_key(job.key), spool)
 
 
+@lru_cache(maxsize=1)
 def _configure_luigi() -> None:
+    """Set Luigi up for runs, once: children find it done by the zygote's warming."""
     # Named, because its default changes with Python's version; a chain's tasks need not pickle.
     multiprocessing.set_start_method("fork", force=True)
     warnings.filterwarnings("ignore", message=".*multi-threaded.*fork", category=DeprecationWarning)
