@@ -241,6 +241,12 @@ class Run:
     scheduler_reachable: bool = True
     child_pid: int | None = None
     child_started: float | None = None
+    handed_back: int = 0
+
+    @property
+    def losses(self) -> int:
+        """How many attempts were lost, the present one included should it be."""
+        return self.attempt - self.handed_back
 
 
 @dataclass(frozen=True)

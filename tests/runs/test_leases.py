@@ -275,9 +275,22 @@ def test_a_lost_run_waits_again_and_fails_after_its_last_attempt(
     assert store.take_back(run, "worker lost again", max_attempts=3) == FAILED
 
     ended = got(store, run_id)
-    assert (ended.status, ended.error) == (FAILED, "worker lost again")
+    reason = "worker lost again, and so the last of 3 attempts was lost"
+    assert (ended.status, ended.error) == (FAILED, reason)
     assert ended.finished is not None
     assert statuses(store, run_id) == {"A": FAILED}
+
+
+def test_attempts_that_were_handed_back_are_no_losses(store: RunStore, accept: Accept) -> None:
+    run_id = accept()
+    for attempt in (1, 2, 3):
+        claimed(store, run_id)
+        assert store.release(run_id, attempt, "worker", "its worker was stopped")
+
+    assert store.take_back(claimed(store, run_id), "worker lost", max_attempts=2) == PENDING
+    again = claimed(store, run_id)
+    assert (again.attempt, again.losses) == (5, 2)
+    assert store.take_back(again, "worker lost", max_attempts=2) == FAILED
 
 
 def test_a_lost_run_that_was_to_be_cancelled_is(store: RunStore, accept: Accept) -> None:

@@ -18,6 +18,7 @@ from sqlalchemy import ColumnElement, Connection, and_, func, literal, select, u
 
 from datanectar.records import (
     CANCELLED,
+    DONE,
     ENDED,
     FAILED,
     PENDING,
@@ -137,7 +138,7 @@ class Leases(Part):
     ) -> bool:
         """End the run as ``outcome`` says, with the last reports, in one transaction.
 
-        Tasks that are still RUNNING end too: CANCELLED if the run was, else FAILED.
+        Tasks that are still RUNNING end as the run does; in a DONE run, those that wait do too.
 
         Returns:
             False, and writes nothing, when the run is no longer held.
@@ -166,6 +167,8 @@ class Leases(Part):
     def release(self, run_id: str, attempt: int, owner: str, reason: str) -> bool:
         """Give the run back unfinished: PENDING again, or CANCELLED if somebody asked for that.
 
+        The run is not to blame: the attempt does not count against ``max_attempts``.
+
         Returns:
             False when it is no longer held.
         """
@@ -181,11 +184,11 @@ class Leases(Part):
         Args:
             run: as :meth:`expired` or :meth:`held_by` gave it; a later attempt is left alone.
             reason: why, for the run's error.
-            max_attempts: how many attempts a run has.
+            max_attempts: how many attempts a run may lose.
             if_expired: leave the run alone if its owner has sent a heartbeat in the meantime.
 
         Returns:
-            The new status: CANCELLED if that was asked for, FAILED after the last attempt, else
+            The new status: CANCELLED if that was asked for, FAILED after the last loss, else
             PENDING. None when somebody else was faster.
         """
         fence = _held(run.id, run.attempt, run.owner)
@@ -269,19 +272,23 @@ class Leases(Part):
         reason: str,
         max_attempts: int | None,
     ) -> str | None:
-        wanted = select(runs.c.id, runs.c.attempt, runs.c.cancel_requested).where(fence)
+        columns = (runs.c.id, runs.c.attempt, runs.c.handed_back, runs.c.cancel_requested)
+        wanted = select(*columns).where(fence)
         row = connection.execute(wanted.with_for_update()).one_or_none()
         if row is None:
             return None
         if row.cancel_requested:
             status = CANCELLED
-        elif max_attempts is not None and row.attempt >= max_attempts:
+        elif max_attempts is not None and row.attempt - row.handed_back >= max_attempts:
             status = FAILED
+            reason = f"{reason}, and so the last of {row.attempt} attempts was lost"
         else:
             status = PENDING
         values: dict[str, Any] = {"status": status, "error": storable(reason), **_NO_CHILD}
         if status == PENDING:
             values |= {"owner": None, "queued": self._db.now()}
+            if max_attempts is None:
+                values |= {"handed_back": runs.c.handed_back + 1}
         else:
             values |= {"finished": self._db.now()}
         connection.execute(update(runs).where(runs.c.id == row.id).values(values))
@@ -299,14 +306,19 @@ class Leases(Part):
         connection.execute(upsert, [_task_row(run_id, report) for report in reports])
 
     def _stop_tasks(self, connection: Connection, run_id: str, run_status: str) -> None:
-        """Let no task be RUNNING in a run that is not: it waits again, or has ended as well."""
+        """Let no task be RUNNING in a run that is not: it waits again, or has ended as well.
+
+        All that a DONE run needed is there, also what assisting workers had no time to report.
+        """
+        unended = [RUNNING]
         if run_status == PENDING:
             values: dict[str, Any] = {"status": PENDING, "started": None}
         else:
-            status = CANCELLED if run_status == CANCELLED else FAILED
-            values = {"status": status, "finished": self._db.now()}
-        running = and_(tasks.c.run_id == run_id, tasks.c.status == RUNNING)
-        connection.execute(update(tasks).where(running).values(values))
+            values = {"status": run_status, "finished": self._db.now()}
+            if run_status == DONE:
+                unended.append(PENDING)
+        which = and_(tasks.c.run_id == run_id, tasks.c.status.in_(unended))
+        connection.execute(update(tasks).where(which).values(values))
 
 
 def _held(run_id: str, attempt: int, owner: str | None) -> ColumnElement[bool]:

@@ -30,7 +30,7 @@ from sqlalchemy import (
 from datanectar.records import PENDING, Run, TaskRow
 
 #: The newest revision in ``migrations/versions``: what this version of the code works with.
-HEAD = "0001"
+HEAD = "0002"
 
 #: Ids are compared byte by byte, whatever language the database was made for.
 ID_TYPE = Text().with_variant(Text(collation="C"), "postgresql")
@@ -73,6 +73,8 @@ runs = Table(
     # When the run last became PENDING, and until when its owner has promised a heartbeat.
     Column("queued", Double, nullable=False),
     Column("lease_until", Double),
+    # Attempts that the run did not lose: a worker that was told to stop gave them back.
+    Column("handed_back", Integer, nullable=False, server_default="0"),
 )
 
 
