@@ -147,7 +147,6 @@ def test_a_half_made_venv_is_made_again_and_a_failed_download_said_so(project: P
     assert "Making venv/" in outcome.stdout
     assert subprocess.run([programs / "pip", "--version"], capture_output=True).returncode == 0
     assert "pip could not download what configuration/requirements.txt needs" in outcome.stderr
-    assert "No matching distribution" in outcome.stderr
     assert "Traceback" not in outcome.stderr
     assert not (project / "venv.lock").is_symlink()
     assert "Making venv/" not in _script(project, **OFFLINE).stdout
