@@ -11,7 +11,7 @@ import contextlib
 import os
 import select
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -60,13 +60,12 @@ class _WokenSqliteStorage(SqliteStorage):
 
     def dequeue(self) -> Any:
         data = super().dequeue()
-        if data is not None:
-            return data
-        readable, _, _ = select.select([self._pipe], [], [], _LONGEST_SLEEP)
+        if data is None:
+            select.select([self._pipe], [], [], _LONGEST_SLEEP)
+            data = super().dequeue()
         with contextlib.suppress(BlockingIOError):
-            if readable:
-                os.read(self._pipe, 1)
-        return super().dequeue()
+            os.read(self._pipe, 1)  # a byte a message: none must wake anybody later for nothing
+        return data
 
 
 class RunQueue:
@@ -88,16 +87,26 @@ class RunQueue:
         Raises:
             Unavailable: when the queue can't be reached.
         """
-        try:
+        with self._translated():
             self._deliver(kind, *arguments)
+
+    def size(self) -> int:
+        """Return how many messages wait.
+
+        Raises:
+            Unavailable: when the queue can't be reached.
+        """
+        with self._translated():
+            return int(self.huey.pending_count())
+
+    @contextlib.contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
         except Exception as problem:  # each backend has its own driver's errors
             raise Unavailable(
                 f"The queue ({self.url.split(':')[0]}) can't be reached: {problem}"
             ) from problem
-
-    def size(self) -> int:
-        """Return how many messages wait."""
-        return int(self.huey.pending_count())
 
     def on(self, kind: str, handler: Callable[..., None]) -> None:
         """Have messages of this kind handled by ``handler(*arguments)``, in a consumer's thread."""

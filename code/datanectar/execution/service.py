@@ -5,12 +5,13 @@ Holds no state of its own beside the parts it is made of; every answer is a reco
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from datanectar.errors import ChainError, Conflict, NotFound
+from datanectar.errors import ChainError, Conflict, NotFound, Unavailable
 from datanectar.execution.catalog import Catalog
 from datanectar.execution.children import Children
 from datanectar.execution.queue import RUN_MESSAGE, RunQueue
@@ -33,6 +34,8 @@ from datanectar.runs.store import RunStore
 from datanectar.settings import Settings
 from datanectar.storage.base import Storage
 from datanectar.storage.select import default_name, storage_named
+
+log = logging.getLogger(__name__)
 
 #: Seconds between two looks at a run that somebody waits for: at first, and at most.
 _FIRST_LOOK, _LONGEST_LOOK = 0.005, 0.1
@@ -129,7 +132,10 @@ class Service:
         new = NewRun(type, chain, task, resolution, trigger)
         run, is_new = self.store.accept(new, max_queued=self.settings.max_queued)
         if is_new:
-            self.queue.send(RUN_MESSAGE, run.id)
+            try:
+                self.queue.send(RUN_MESSAGE, run.id)
+            except Unavailable as problem:  # it is accepted: a worker sends the message again
+                log.warning("run %s: %s", run.id, problem.message)
         return Accepted(resolution, run, False)
 
     def wait(self, run_id: str, seconds: float) -> Run:
