@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 
 from datanectar import cron
-from datanectar.errors import DatanectarError
+from datanectar.errors import DatanectarError, TooManyRuns, Unavailable
 from datanectar.execution.service import Service
 
 log = logging.getLogger(__name__)
@@ -39,6 +39,8 @@ class Timetable:
         self._service = service
         self._refreshed = float("-inf")
         self._entries: dict[Place, _Entry] = {}
+        #: What this worker has undertaken to start, and until when it tries.
+        self._owed: dict[Place, float] = {}
 
     def fire_due(self) -> None:
         """Have every task run whose schedule has come due since it was last seen to."""
@@ -49,19 +51,27 @@ class Timetable:
         for place, entry in self._entries.items():
             if entry.next_due <= now:
                 due = entry.cron.latest_due(entry.next_due - 1, now) or entry.next_due
-                entry.next_due = entry.cron.next_due(now)
                 if self._service.store.claim_fire(_name(place, entry.cron), due):
-                    self._fire(place)
+                    self._owed[place] = now + LATEST_START
+                entry.next_due = entry.cron.next_due(now)
+        for place in list(self._owed):
+            self._fire(place)
 
     def _fire(self, place: Place) -> None:
         name = "/".join(place)
         try:
             accepted = self._service.accept(*place, {}, trigger="schedule")
+        except (TooManyRuns, Unavailable) as problem:
+            if time.time() < self._owed[place]:
+                log.warning("%s is due and tried again soon: %s", name, problem)
+                return
+            log.error("the schedule of %s can't be kept: %s", name, problem)
         except DatanectarError as problem:
             log.error("the schedule of %s can't be kept: %s", name, problem)
-            return
-        what = f"run {accepted.run.id}" if accepted.run else "its result is there already"
-        log.info("%s is due: %s", name, what)
+        else:
+            what = f"run {accepted.run.id}" if accepted.run else "its result is there already"
+            log.info("%s is due: %s", name, what)
+        del self._owed[place]
 
     def _refresh(self) -> None:
         entries = {}
