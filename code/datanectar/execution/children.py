@@ -26,10 +26,12 @@ from datanectar.execution.zygote import (
     EXITED,
     FORK,
     KILL,
+    LIMIT,
     MESSAGE,
     READY,
     STARTED,
     STATUS,
+    TICKS,
 )
 from datanectar.records import Refusal, decode, encode
 from datanectar.settings import Settings
@@ -106,8 +108,14 @@ class Child:
         self._zygote.kill(self)
 
     def wait_end(self, timeout: float = _EXIT_NEWS) -> str:
-        """Return how the child ended, in words: ``exit code 3``, ``killed by SIGSEGV``."""
-        self._ended.wait(timeout)
+        """Return how the child ended, in words: ``exit code 3``, ``killed by SIGSEGV``.
+
+        One that lives on after so many seconds is killed: it must be over when this returns.
+        """
+        if not self._ended.wait(timeout):
+            with contextlib.suppress(OSError):  # not by the zygote, which may be what hangs
+                os.killpg(self.pid, signal.SIGKILL)
+            self._ended.wait(1)
         return describe_end(self._status)
 
     @property
@@ -227,7 +235,8 @@ class _ZygoteClient:
         finally:
             os.close(job_read)
             os.close(report_write)
-        answered.wait(_ZYGOTE_START)
+        if not answered.wait(_ZYGOTE_START):
+            self._process.kill()  # whatever it still answered would be taken for another's child
         with self._state:
             pid = self._pids.pop(answered, 0)
             child = Child(self, pid, job_write, report_read)
@@ -248,6 +257,10 @@ class _ZygoteClient:
         if living:
             with contextlib.suppress(OSError), self._asking:
                 self._socket.sendall(MESSAGE.pack(KILL, child.pid))
+
+    def limit(self, moment: float) -> None:
+        with contextlib.suppress(OSError), self._asking:
+            self._socket.sendall(MESSAGE.pack(LIMIT, int(moment * TICKS)))
 
     def close(self) -> None:
         """End the zygote, and with it every child."""
@@ -428,6 +441,16 @@ class Children:
             return self._running_zygote().fork()
         except Unavailable:  # the zygote was killed just now; a new one is started
             return self._running_zygote().fork()
+
+    def live_until(self, moment: float) -> None:
+        """Have all children killed at a moment, even if this process hangs or is suspended by then.
+
+        Args:
+            moment: a reading of ``time.monotonic``; a later call puts it off.
+        """
+        zygote = self._zygote
+        if zygote is not None:
+            zygote.limit(moment)
 
     def give_back(self, child: Child) -> None:
         """Keep a reserved child for later."""

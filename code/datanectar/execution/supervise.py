@@ -73,17 +73,40 @@ class Graph:
         return [task for task in self._tasks.values() if task.status == RUNNING]
 
 
+class Lease:
+    """Until when this worker's runs are its own for sure: so long after its last heartbeat.
+
+    Args:
+        seconds: how long a heartbeat is good for.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self.renew(time.monotonic())
+
+    def renew(self, moment: float) -> None:
+        """Count from ``moment``, a reading of ``time.monotonic`` from before the heartbeat."""
+        self.until = moment + self._seconds
+
+    @property
+    def is_over(self) -> bool:
+        """Whether another worker may have taken over by now."""
+        return time.monotonic() > self.until
+
+
 class Watch(abc.ABC):
     """Follows one child that works on a run. Orders come from another thread; the rest is one's.
 
     Args:
         run: the run as it was claimed; its id, attempt and owner are the fence of every write.
         service: the parts that the worker works with.
+        lease: the worker's.
         member: 0 for the run's own child, more for those that assist it.
     """
 
-    def __init__(self, run: Run, service: Service, member: int = 0) -> None:
+    def __init__(self, run: Run, service: Service, lease: Lease, member: int = 0) -> None:
         self.run = run
+        self._lease = lease
         self.fence = (run.id, run.attempt, run.owner or "")
         self._settings = service.settings
         self._store = service.store
@@ -111,6 +134,11 @@ class Watch(abc.ABC):
         """Order: stop and put the run back on the queue, this worker is leaving."""
         self._order = self._order or "hand back"
 
+    def _leave_if_lease_is_over(self) -> None:
+        """Stop what another host may be starting again: the store was away too long."""
+        if self._lease.is_over:
+            self._order = self._order or "lease over"
+
     def watch(self, child: Child) -> bool:
         """See the child through; return whether the run has to be queued again."""
         try:
@@ -122,7 +150,8 @@ class Watch(abc.ABC):
             return self._settle(child, outcome)
         finally:
             child.close()
-            self._shipper.finish()
+            if self._order != "abandon":  # the log in the store is the successor's by now
+                self._shipper.finish()
             shutil.rmtree(self._spool, ignore_errors=True)
 
     @abc.abstractmethod
@@ -161,6 +190,7 @@ class Watch(abc.ABC):
                     stored = time.monotonic()
                 if self._limit and time.monotonic() - began > self._limit:
                     self._order = self._order or "time limit"
+                self._leave_if_lease_is_over()
                 if self._order:
                     child.kill()
                     return None
@@ -217,8 +247,8 @@ class Assistance(Watch):
 class Supervision(Watch):
     """Watches one attempt at a run from its claim to the books' end."""
 
-    def __init__(self, run: Run, service: Service) -> None:
-        super().__init__(run, service)
+    def __init__(self, run: Run, service: Service, lease: Lease) -> None:
+        super().__init__(run, service, lease)
         self._oom_kills = _oom_kills()
 
     def _settle(self, child: Child, outcome: Outcome | None) -> bool:
@@ -226,22 +256,19 @@ class Supervision(Watch):
             self._finish(outcome)
             return False
         end = child.wait_end()
-        if self._order == "abandon":
-            return False
-        if self._order == "hand back":
-            return self._give_up("its worker was stopped")
+        self._leave_if_lease_is_over()
         reason = self._reason(child, end)
-        self._write_into_logs(reason)
-        if (
-            self._order is None
-            and child.was_killed
-            and self.run.attempt < self._settings.max_attempts
-        ):
-            return self._give_up(reason)
+        if self._order == "abandon" or not self._is_held():
+            # Logs, luigid and the store are the successor's by now.
+            self._order = "abandon"
+            return False
         self._close_books(reason)
+        if self._order in ("hand back", "lease over"):
+            return self._persist(lambda: self._store.release(*self.fence, reason))
+        self._write_into_logs(reason)
+        if self._order is None and child.was_killed:
+            return self._lose(reason)
         status = CANCELLED if self._order == "cancel" else FAILED
-        if status == FAILED and self._order is None and child.was_killed:
-            reason = f"{reason}, in each of {self.run.attempt} attempts"
         self._finish(Outcome(status, reason, failed_key=self._failed_key()))
         return False
 
@@ -250,15 +277,28 @@ class Supervision(Watch):
             return "cancelled"
         if self._order == "time limit":
             return f"time limit of {self._limit:g} s"
+        if self._order == "hand back":
+            return "its worker was stopped"
+        if self._order == "lease over":
+            return "its worker could not reach the run store in time"
         if end == "killed by SIGKILL" and _oom_kills() > self._oom_kills:
             return "killed: out of memory"
         if child.was_killed:
             return f"the run's process was {end}"
         return f"the run's process ended itself ({end}) before the run was over"
 
-    def _give_up(self, reason: str) -> bool:
-        self._close_books(reason)
-        return self._persist(lambda: self._store.release(*self.fence, reason))
+    def _is_held(self) -> bool:
+        """Tell whether the run is still this worker's; a store that stays away has given it up."""
+        return self._persist(lambda: self._store.record(*self.fence, []))
+
+    def _lose(self, reason: str) -> bool:
+        """Account for a lost attempt; return whether there is to be another."""
+        most = self._settings.max_attempts
+        if self.run.losses < most:
+            return self._persist(lambda: self._store.take_back(self.run, reason, most) == PENDING)
+        reason = f"{reason}, and so the last of {self.run.attempt} attempts was lost"
+        self._finish(Outcome(FAILED, reason, failed_key=self._failed_key()))
+        return False
 
     def _finish(self, outcome: Outcome) -> None:
         changed = self._graph.take_changed()

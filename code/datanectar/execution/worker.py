@@ -10,17 +10,23 @@ import contextlib
 import logging
 import os
 import secrets
+import shutil
 import signal
 import threading
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import psutil
 
-from datanectar.errors import DatanectarError
+from datanectar.errors import DatanectarError, Unavailable
 from datanectar.execution.queue import ASSIST_MESSAGE, RUN_MESSAGE
 from datanectar.execution.service import Service
-from datanectar.execution.supervise import Assistance, Supervision, Watch
+from datanectar.execution.shipping import LogShipper
+from datanectar.execution.spool import spool_folder
+from datanectar.execution.supervise import Assistance, Lease, Supervision, Watch
 from datanectar.execution.timetable import Timetable
 from datanectar.luigid import worker_id
 from datanectar.records import PENDING, RUNNING, Run
@@ -31,8 +37,15 @@ log = logging.getLogger(__name__)
 _BEAT = 1.0
 #: Seconds between two searches for runs whose worker is gone, and for runs without a message.
 _SWEEP = 2.0
+#: Seconds between two looks at what is due by its schedule.
+_LOOK = 1.0
 #: Seconds between two clean-ups of old history.
 _PURGE = 3600.0
+#: Seconds of silence after which a worker on another host is no longer listed.
+_FORGET = 86_400.0
+#: How exactly, in seconds, the start of a process is known: by the clock, or by the kernel's ticks
+#: since a boot whose time is known to the second.
+_SAME_START = 3.0
 
 
 def host_identity(node: str) -> str:
@@ -54,7 +67,8 @@ def is_alive(pid: int | None, started: float | None) -> bool:
         return False
     try:
         process = psutil.Process(pid)
-        return abs(process.create_time() - started) < 1 and process.status() != psutil.STATUS_ZOMBIE
+        same = abs(process.create_time() - started) < _SAME_START
+        return same and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
         return False
 
@@ -80,14 +94,16 @@ class Worker:
         self.id = f"{settings.node}-{os.getpid()}-{secrets.token_hex(3)}"
         self._watched: dict[str, Watch] = {}
         self._unwatched: frozenset[str] = frozenset()
+        self._lease = Lease(settings.heartbeat_timeout)
         self._stop = threading.Event()
-        self._lease_kept_at = time.monotonic()
+        self._gate = threading.Lock()
+        self._busy = 0
 
     def run(self) -> None:
         """Work until SIGTERM or SIGINT; then finish or hand back what runs, and return."""
         self._children.start()
-        self._queue.on(RUN_MESSAGE, self._take)
-        self._queue.on(ASSIST_MESSAGE, self._assist)
+        for kind, handler in ((RUN_MESSAGE, self._take), (ASSIST_MESSAGE, self._assist)):
+            self._queue.on(kind, partial(self._handle, kind, handler))
         consumer = self._queue.huey.create_consumer(
             workers=self._settings.workers, periodic=False, scheduler_interval=60
         )
@@ -98,6 +114,11 @@ class Worker:
         log.info("worker %s: %d at a time", self.id, self._settings.workers)
         keeper = threading.Thread(target=self._keep, name="keeper")
         keeper.start()
+        # Threads of their own: a chain that hangs at import, or a store of millions of old runs,
+        # must keep neither a lease from being renewed nor a lost run from being found.
+        self._repeat(self._sweep, _SWEEP)
+        self._repeat(self._timetable.fire_due, _LOOK)
+        self._repeat(self._purge, _PURGE)
         self._stop.wait()
         consumer.stop_flag.set()
         self._wind_down()
@@ -106,11 +127,22 @@ class Worker:
             self._store.forget_worker(self.id)
         self._children.close()
 
+    def _handle(self, kind: str, handler: Callable[..., None], *arguments: Any) -> None:
+        """Handle a message, or leave it to others when this worker is stopping."""
+        with self._gate:
+            stopping = self._stop.is_set()
+            self._busy += not stopping
+        if stopping:
+            self._queue.send(kind, *arguments)
+            return
+        try:
+            handler(*arguments)
+        finally:
+            with self._gate:
+                self._busy -= 1
+
     def _take(self, run_id: str) -> None:
         """Handle the message that a run waits."""
-        if self._stop.is_set():
-            self._queue.send(RUN_MESSAGE, run_id)
-            return
         child = self._children.reserve()
         try:
             run = self._store.claim(
@@ -122,23 +154,27 @@ class Worker:
         if run is None:  # ended, cancelled, or another's already
             self._children.give_back(child)
             return
-        watch = Supervision(run, self._service)
+        watch = Supervision(run, self._service, self._lease)
         self._watched[run.id] = watch
         try:
-            for member in range(1, run.width):
-                self._queue.send(ASSIST_MESSAGE, run.id, run.attempt, member)
+            self._call_for_assistance(run)
             if watch.watch(child):
                 self._queue.send(RUN_MESSAGE, run.id)
         finally:
             del self._watched[run.id]
 
+    def _call_for_assistance(self, run: Run) -> None:
+        with contextlib.suppress(Unavailable):  # then it does without
+            for member in range(1, run.width):
+                self._queue.send(ASSIST_MESSAGE, run.id, run.attempt, member)
+
     def _assist(self, run_id: str, attempt: int, member: int) -> None:
         """Handle the message that a wide run could use another worker, if it still goes on."""
         run = self._store.get(run_id)
-        if run is None or (run.status, run.attempt) != (RUNNING, attempt) or self._stop.is_set():
+        if run is None or (run.status, run.attempt) != (RUNNING, attempt):
             return
         name = f"{run_id}-{member}"
-        self._watched[name] = watch = Assistance(run, self._service, member)
+        self._watched[name] = watch = Assistance(run, self._service, self._lease, member)
         try:
             watch.watch(self._children.reserve())
         finally:
@@ -146,35 +182,30 @@ class Worker:
 
     def _wind_down(self) -> None:
         """Wait up to the grace for what runs, then have it handed back."""
-        deadline = time.monotonic() + self._settings.grace
-        while self._watched and time.monotonic() < deadline:
+        with self._gate:  # who is past it by now is counted
+            deadline = time.monotonic() + self._settings.grace
+        while self._busy and time.monotonic() < deadline:
             time.sleep(0.05)
-        for watch in list(self._watched.values()):
-            watch.hand_back()
-        while self._watched:
+        while self._busy:
+            for watch in list(self._watched.values()):
+                watch.hand_back()
             time.sleep(0.05)
+
+    def _repeat(self, duty: Callable[[], None], pause: float) -> None:
+        """Do ``duty`` in a thread of its own until the worker stops, with pauses in seconds."""
+
+        def loop() -> None:
+            while not self._stop.is_set():
+                _in_spite_of_errors(duty)
+                self._stop.wait(pause)
+
+        threading.Thread(target=loop, name=duty.__name__, daemon=True).start()
 
     # --- the keeper's thread ---------------------------------------------------------------
 
     def _keep(self) -> None:
-        swept = purged = float("-inf")
-        while not (self._stop.is_set() and not self._watched):
-            now = time.monotonic()
-            try:
-                self._beat()
-                if now - swept > _SWEEP and not self._stop.is_set():
-                    swept = now
-                    self._sweep()
-                if not self._stop.is_set():
-                    self._timetable.fire_due()
-                if now - purged > _PURGE:
-                    purged = now
-                    self._purge()
-            except DatanectarError as problem:
-                log.warning("%s", problem.message)
-            except Exception:
-                log.exception("the keeper goes on after this")
-            self._leave_if_lease_is_over()
+        while not (self._stop.is_set() and not self._busy):
+            _in_spite_of_errors(self._beat)
             # While stopping, look often: the stop waits for this thread.
             time.sleep(0.05) if self._stop.is_set() else self._stop.wait(_BEAT)
 
@@ -182,7 +213,8 @@ class Worker:
         watched = dict(self._watched)
         began = time.monotonic()
         held = self._store.heartbeat(self.id, self._settings.heartbeat_timeout)
-        self._lease_kept_at = began
+        self._lease.renew(began)
+        self._children.live_until(self._lease.until)
         for name, watch in watched.items():
             if watch.run.id in held.cancelled:
                 watch.cancel()
@@ -205,30 +237,29 @@ class Worker:
         if run is None or run.status != RUNNING or watch.fence != (run.id, run.attempt, run.owner):
             watch.abandon()
 
-    def _leave_if_lease_is_over(self) -> None:
-        """Stop children that another host may be starting again: the store was away too long."""
-        if time.monotonic() - self._lease_kept_at > self._settings.heartbeat_timeout:
-            for watch in list(self._watched.values()):
-                watch.abandon()
+    # --- lost runs -------------------------------------------------------------------------
 
     def _sweep(self) -> None:
         self._store.beat_worker(
             self.id, self._host, os.getpid(), self._started, self._settings.workers
         )
-        for worker in self._store.workers():
-            if worker.node == self._host and not is_alive(worker.pid, worker.pid_started):
+        here = [worker for worker in self._store.workers() if worker.node == self._host]
+        for worker in here:
+            if not is_alive(worker.pid, worker.pid_started):
                 for run in self._store.held_by(worker.id):
+                    self._end_leftover(run)
                     self._take_back(run, f"worker {worker.id} died")
                 self._store.forget_worker(worker.id)
         for run in self._store.expired():
             if run.owner != self.id:
                 moment = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime())
+                if run.owner in [worker.id for worker in here]:
+                    self._end_leftover(run)
                 reason = f"worker {run.owner} lost at {moment} UTC"
                 self._take_back(run, reason, if_expired=True)
         self._send_again()
 
     def _take_back(self, run: Run, reason: str, *, if_expired: bool = False) -> None:
-        self._end_leftover(run)
         task_ids = [t.task_id for t in self._store.tasks(run.id) if t.status == RUNNING]
         status = self._store.take_back(
             run, reason, self._settings.max_attempts, if_expired=if_expired
@@ -242,18 +273,51 @@ class Worker:
             self._queue.send(RUN_MESSAGE, run.id)
 
     def _end_leftover(self, run: Run) -> None:
-        """Kill what may be left of a dead worker's child, if it is this host's and still itself."""
-        if run.owner and run.owner.startswith(f"{self._settings.node}-"):
-            with contextlib.suppress(OSError):
-                if is_alive(run.child_pid, run.child_started) and run.child_pid:
-                    os.killpg(run.child_pid, signal.SIGKILL)
+        """Kill what may be left of a child whose worker is dead or hangs, and keep its logs."""
+        for process in _session_of(run.child_pid, run.child_started):
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+                process.wait(5)
+        spool = spool_folder(self._settings.state, run.id, run.attempt)
+        LogShipper(self._children, spool, 0).finish()
+        shutil.rmtree(spool, ignore_errors=True)
 
     def _send_again(self) -> None:
-        """Send messages for runs that wait in the store while the queue is empty."""
-        if self._queue.size() == 0:
-            for run_id in self._store.waiting(1000, older_than_seconds=_SWEEP):
+        """Send messages for runs that wait in the store without one, as far as can be told.
+
+        There is at least a message a run; when there are fewer, some were lost, those of the runs
+        that have waited longest: the queue is first in, first out. Never more are sent than are
+        missing, so the queue does not grow by it.
+        """
+        missing = self._store.active_counts()[PENDING] - self._queue.size()
+        if missing > 0:
+            for run_id in self._store.waiting(missing, older_than_seconds=_SWEEP):
                 self._queue.send(RUN_MESSAGE, run_id)
 
     def _purge(self) -> None:
+        for worker in self._store.workers():
+            if worker.heartbeat < time.time() - _FORGET:
+                self._store.forget_worker(worker.id)
         if self._settings.keep_runs_days:
             self._store.purge(time.time() - self._settings.keep_runs_days * 86_400)
+
+
+def _in_spite_of_errors(duty: Callable[[], None]) -> None:
+    try:
+        duty()
+    except DatanectarError as problem:
+        log.warning("%s", problem.message)
+    except Exception:
+        log.exception("the worker goes on after this")
+
+
+def _session_of(leader: int | None, started: float | None) -> list[psutil.Process]:
+    """Return what lives in the session that a child began, unless its pid is another's by now."""
+    if not leader or not started or (psutil.pid_exists(leader) and not is_alive(leader, started)):
+        return []
+    members = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(OSError, psutil.Error):
+            if os.getsid(process.pid) == leader:
+                members.append(process)
+    return members

@@ -13,8 +13,10 @@ process groups), imports the parent's ``__main__`` into each child, takes pickle
 skips in silence a preload that can't be imported.
 
 Messages, five bytes each way: ``F`` fork (with the two pipe ends of the child), ``K`` kill the
-child with this pid; back come ``S`` started with this pid, and ``X``, exited, which four more bytes
-with the wait status follow.
+child with this pid, ``L`` kill all at this moment unless another ``L`` comes before (a worker that
+hangs can't kill its children when its lease ends, and another host begins their runs again); back
+come ``S`` started with this pid, and ``X``, exited, which four more bytes with the wait status
+follow.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ import signal
 import socket
 import struct
 import sys
+import time
 from collections.abc import Collection
 from pathlib import Path
 
@@ -35,7 +38,9 @@ from datanectar.lifeline import adopt_orphans, die_with_parent
 
 MESSAGE = struct.Struct("!ci")
 STATUS = struct.Struct("!i")
-FORK, KILL, STARTED, EXITED, READY = b"F", b"K", b"S", b"X", b"R"
+FORK, KILL, LIMIT, STARTED, EXITED, READY = b"F", b"K", b"L", b"S", b"X", b"R"
+#: How often a second the clock of ``LIMIT`` ticks; it is the system's monotonic one.
+TICKS = 10
 
 #: What every child needs; imported here once.
 PRELOAD = ("luigi", "datanectar.execution.child")
@@ -85,6 +90,7 @@ class _Zygote:
         self.control = control
         self.live: set[int] = set()
         self.ending = False
+        self.limit: float | None = None
         self.wake_read, self.wake_write = socket.socketpair()
         self.wake_read.setblocking(False)
         self.wake_write.setblocking(False)
@@ -98,6 +104,7 @@ class _Zygote:
         try:
             while not self.ending and self._answer_one():
                 self._reap()
+                self._keep_limit()
         finally:
             self._end_all()
 
@@ -106,7 +113,8 @@ class _Zygote:
         self.ending = True
 
     def _answer_one(self) -> bool:
-        ready, _, _ = select.select([self.control, self.wake_read], [], [])
+        wait = None if self.limit is None else max(0.0, self.limit - time.monotonic())
+        ready, _, _ = select.select([self.control, self.wake_read], [], [], wait)
         if self.wake_read in ready:
             with contextlib.suppress(BlockingIOError):
                 self.wake_read.recv(4096)
@@ -121,9 +129,17 @@ class _Zygote:
         kind, pid = MESSAGE.unpack(data)
         if kind == FORK:
             self._fork(*descriptors)
+        elif kind == LIMIT:
+            self.limit = pid / TICKS
         elif pid in self.live:  # otherwise it has ended, and the number may be another process's
             _kill_group(pid)
         return True
+
+    def _keep_limit(self) -> None:
+        if self.limit is not None and time.monotonic() >= self.limit:
+            self.limit = None
+            for pid in self.live:
+                _kill_group(pid)
 
     def _fork(self, job: int, reports: int) -> None:
         pid = os.fork()
