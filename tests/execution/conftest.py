@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
+from datanectar import luigid
 from datanectar.execution.children import Child, Children
 from datanectar.execution.spool import spool_folder
 from datanectar.records import Outcome, Refusal, Resolution, ResolveJob, RunJob, TaskReport
 from datanectar.settings import Settings
-from tests.servers.processes import Stack, wait_for
+from tests.servers.processes import Stack, answers, wait_for
 from tests.servers.stack import copy_catalogue
 
 LIMIT = 60.0
@@ -60,17 +61,22 @@ class Bench:
         self.children.close()
         self.stack.close()
 
-    def resolve(self, place: str, run_time: str = "2016-06-03T12:00:00", **raw: Any) -> Resolution:
+    def resolve(
+        self, place: str, /, run_time: str = "2016-06-03T12:00:00", **raw: Any
+    ) -> Resolution:
         """Have a child say what a request would run."""
         type, chain, task = place.split("/")
         job = ResolveJob(type, chain, task, raw, run_time)
         resolution: Resolution = self.children.ask(job, timeout=LIMIT, subject=place)
         return resolution
 
-    def begin(self, place: str, run_time: str = "2016-06-03T12:00:00", **raw: Any) -> Ran:
+    def begin(self, place: str, /, run_time: str = "2016-06-03T12:00:00", **raw: Any) -> Ran:
         """Start a run; return it while it goes on."""
+        return self.begin_resolved(place, self.resolve(place, run_time, **raw))
+
+    def begin_resolved(self, place: str, resolution: Resolution) -> Ran:
+        """Start a run of what was resolved, as a worker does with what was accepted."""
         type, chain, task = place.split("/")
-        resolution = self.resolve(place, run_time, **raw)
         self._runs += 1
         run_id = f"bench{self._runs}"
         spool = spool_folder(self.settings.state, run_id, 1)
@@ -81,7 +87,7 @@ class Bench:
             chain=chain,
             task=task,
             params=resolution.params,
-            run_time=run_time,
+            run_time=resolution.run_time,
             key=resolution.key,
             spool=str(spool),
         )
@@ -107,7 +113,7 @@ class Bench:
             ran.child.close()
             shutil.rmtree(ran.spool, ignore_errors=True)
 
-    def run(self, place: str, run_time: str = "2016-06-03T12:00:00", **raw: Any) -> Ran:
+    def run(self, place: str, /, run_time: str = "2016-06-03T12:00:00", **raw: Any) -> Ran:
         """Run a task and wait for its end."""
         return self.finish(self.begin(place, run_time, **raw))
 
@@ -146,6 +152,13 @@ def make_bench(tmp_path: Path) -> Iterator[Callable[..., Bench]]:
     yield make
     for bench in made:
         bench.close()
+
+
+def start_plain_luigid(stack: Stack) -> None:
+    """Start luigid as a stranger would, with Luigi's own settings."""
+    stack.settings.state.mkdir(parents=True, exist_ok=True)
+    stack._begin("luigid", luigid.command(stack.settings), {"LUIGI_CONFIG_PATH": "/dev/null"})
+    wait_for(lambda: answers(stack.luigid_url), "luigid answers")
 
 
 def lines_of(file: Path) -> list[str]:

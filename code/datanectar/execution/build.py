@@ -7,9 +7,11 @@ Luigi's own verdict, which is success also when another worker had the root
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import multiprocessing
 import os
+import signal
 import sys
 import time
 import traceback
@@ -21,7 +23,7 @@ from typing import Any
 
 import luigi
 from luigi.execution_summary import summary
-from luigi.worker import Worker
+from luigi.worker import TaskProcess, Worker
 
 from datanectar.api.api_chains import APIChainCollector
 from datanectar.errors import DatanectarError
@@ -36,6 +38,8 @@ from datanectar.util.identity import class_option, key_of
 
 Send = Callable[[Any], None]
 
+#: Seconds that a task out of time gets to end by itself once it is told to.
+_TERM_GRACE = 5.0
 #: Seconds between builds while the root is in another worker's hands: first, and at most.
 _FIRST_WAIT, _LONGEST_WAIT = 0.05, 1.0
 
@@ -129,24 +133,76 @@ def _build(root: luigi.Task, job: RunJob, scheduler: RunScheduler) -> Worker:
 
 
 class _RunWorker(Worker):
-    """Notices a task process that ends with code 0 and reports nothing, which Luigi waits for.
+    """Luigi's worker, with more to say about task processes that end badly, and a firmer hand.
 
-    luigi/worker.py ``_purge_children`` takes an exit code of 0 as proof that the result is on its
-    way. It is given one more round to arrive.
+    Luigi's own waits for ever for one that ends with code 0 and reports nothing, and for one that
+    is out of time and ignores SIGTERM.
     """
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self._silent: set[str] = set()
+        self._silent: set[TaskProcess] = set()
+        self._accounted: set[TaskProcess] = set()
+
+    def _add_task(self, *args: Any, **call: Any) -> None:
+        task = self._scheduled_tasks.get(call["task_id"])
+        if task is not None:
+            self._scheduler.tasks[call["task_id"]] = task
+        super()._add_task(*args, **call)
 
     def _purge_children(self) -> None:
-        super()._purge_children()
+        """Report what can't report itself; called by Luigi before each look at the results."""
         for task_id, process in self._running_tasks.items():
-            if process.use_multiprocessing and process.exitcode == 0:
-                if task_id in self._silent:
-                    text = "The task's process ended (exit code 0) without a result."
-                    self._task_result_queue.put((task_id, FAILED, text, [], []))
-                self._silent ^= {task_id}
+            if process.use_multiprocessing and process not in self._accounted:
+                reason = self._bad_end(process)
+                if reason:
+                    self._accounted.add(process)
+                    log.append_reason(process.task, reason)
+                    self._task_result_queue.put((task_id, FAILED, reason, [], []))
+
+    def _bad_end(self, process: TaskProcess) -> str | None:
+        task_id = process.task.task_id
+        if process.exitcode:
+            reason = f"Task {task_id} died unexpectedly ({_end_in_words(process.exitcode)})."
+            process.task.trigger_event(luigi.Event.PROCESS_FAILURE, process.task, reason)
+            return reason
+        if process.exitcode == 0:
+            if process in self._silent:
+                return f"Task {task_id} ended its process (exit code 0) and left no result."
+            self._silent.add(process)  # its result may be on its way: one more round
+        elif process.timeout_time is not None and time.time() > process.timeout_time:
+            _stop(process)
+            limit = f"{process.worker_timeout:g}"
+            reason = f"Task {task_id} timed out after {limit} seconds and was terminated."
+            process.task.trigger_event(luigi.Event.TIMEOUT, process.task, reason)
+            return reason
+        return None
+
+
+def _end_in_words(exitcode: int) -> str:
+    """Return how a process ended, by ``multiprocessing``'s reckoning."""
+    if exitcode > 0:
+        return f"exit code {exitcode}"
+    try:
+        return f"killed by {signal.Signals(-exitcode).name}"
+    except ValueError:
+        return f"killed by signal {-exitcode}"
+
+
+def _stop(process: TaskProcess) -> None:
+    """End a task's process and all below it: politely at first."""
+    import psutil
+
+    below: list[psutil.Process] = []
+    with contextlib.suppress(psutil.NoSuchProcess):
+        below = psutil.Process(process.pid).children(recursive=True)
+    multiprocessing.Process.terminate(process)
+    process.join(_TERM_GRACE)
+    for each in below:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            each.kill()
+    process.kill()
+    process.join()
 
 
 def _close_books(scheduler: RunScheduler, worker: str) -> None:

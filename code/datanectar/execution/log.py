@@ -9,19 +9,22 @@ process, meanwhile and after a violent end by :class:`~datanectar.records.ShipJo
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import luigi
 
 from datanectar.errors import DatanectarError, StorageError
-from datanectar.execution.spool import RUN_LOG, spooled_log, unshipped
+from datanectar.execution.spool import RUN_LOG, key_of_spooled, spooled_log, unshipped
 from datanectar.keys import LOG_FILE, PARAMS_FILE, Key
+from datanectar.lifeline import die_with_parent
 from datanectar.records import ShipJob, Shipped
 from datanectar.settings import current
 from datanectar.storage.base import Storage, keep_earlier
@@ -45,10 +48,7 @@ def begin_run_log(spool: Path) -> None:
     """Make ``spool`` this run's folder and send all further output to its run log."""
     spool.mkdir(parents=True, exist_ok=True)
     os.environ[SPOOL_VARIABLE] = str(spool)
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(  # type: ignore[union-attr]
-            encoding="utf-8", errors="backslashreplace", line_buffering=True
-        )
+    sys.stdout, sys.stderr = _open_stream(1), _open_stream(2)
     _point_output_at(_append_to(spool / RUN_LOG))
 
 
@@ -61,9 +61,12 @@ class TaskLog:
 
     def __init__(self, process: Any) -> None:
         self.task: luigi.Task = process.task
+        self._apart = bool(process.use_multiprocessing)
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> TaskLog:
+        if self._apart:
+            die_with_parent(signal.SIGKILL)
         try:
             self._enter()
         except Exception:
@@ -71,7 +74,10 @@ class TaskLog:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._stack.close()
+        try:
+            self._stack.close()
+        except Exception:
+            print(f"{self.task.task_id}: its log could not be ended:\n{traceback.format_exc()}")
 
     def _enter(self) -> None:
         storage = storage_of(self.task)
@@ -100,12 +106,19 @@ def write_params(storage: Storage, key: Key, task: luigi.Task) -> None:
         print(f"{PARAMS_FILE} could not be written: {problem}")
 
 
+def append_reason(task: luigi.Task, reason: str) -> None:
+    """Add to a task's log why its process ended, which that could not write itself."""
+    with contextlib.suppress(DatanectarError, OSError):
+        descriptor = os.open(_log_file(storage_of(task), key_of(task)), os.O_WRONLY | os.O_APPEND)
+        with open(descriptor, "w", encoding="utf-8") as stream:  # noqa: PTH123
+            stream.write(f"\n{reason}\n")
+
+
 def keep_run_log(storage: Storage, key: Key, spool: Path) -> None:
     """Make the run log the log of a root that never came to run, unless it has one by now."""
     if spooled_log(spool, key).with_suffix(".begun").exists():
         return
-    sys.stdout.flush()
-    sys.stderr.flush()
+    _flush()
     with contextlib.suppress(DatanectarError, OSError):
         keep_earlier(storage, key, LOG_FILE)
         storage.put_file(key, LOG_FILE, spool / RUN_LOG)
@@ -116,7 +129,7 @@ def ship(job: ShipJob) -> Shipped:
     spool = Path(job.spool)
     grown = unshipped(spool)
     for file in grown:
-        _ship_file(storage_named("s3"), Key(*file.name[: -len(".log")].split(".")), file)
+        _ship_file(storage_named("s3"), key_of_spooled(spool, file), file)
     return Shipped(len(grown))
 
 
@@ -133,9 +146,10 @@ def _ship_file(storage: Storage, key: Key, file: Path) -> None:
 def _log_file(storage: Storage, key: Key) -> Path:
     if isinstance(storage, LocalStorage):
         file = storage.path(key, LOG_FILE)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        return file
-    return spooled_log(_spool(), key)
+    else:
+        file = spooled_log(_spool(), key)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    return file
 
 
 def _spool() -> Path:
@@ -147,6 +161,7 @@ def _first_time(key: Key) -> bool:
     if SPOOL_VARIABLE not in os.environ:
         return True
     marker = spooled_log(_spool(), key).with_suffix(".begun")
+    marker.parent.mkdir(parents=True, exist_ok=True)
     try:
         os.close(os.open(marker, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
     except FileExistsError:
@@ -158,9 +173,22 @@ def _append_to(file: Path) -> int:
     return os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
 
 
+def _open_stream(descriptor: int) -> TextIO:
+    return open(
+        descriptor, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False
+    )
+
+
+def _flush() -> None:
+    """Write out what Python and the C library hold back; a task may have closed either's streams."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError, OSError, ValueError):
+            stream.flush()
+    ctypes.CDLL(None).fflush(None)
+
+
 def _point_output_at(descriptor: int) -> None:
-    sys.stdout.flush()
-    sys.stderr.flush()
+    _flush()
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
     os.close(descriptor)
@@ -168,9 +196,14 @@ def _point_output_at(descriptor: int) -> None:
 
 @contextlib.contextmanager
 def _output_to(file: Path) -> Iterator[None]:
-    before = os.dup(1)
+    before, streams = os.dup(1), (sys.stdout, sys.stderr)
     _point_output_at(_append_to(file))
     try:
         yield
     finally:
         _point_output_at(before)
+        # What a task does to its streams is not the next task's concern.
+        sys.stdout, sys.stderr = (
+            _open_stream(number) if stream is None or stream.closed else stream
+            for number, stream in enumerate(streams, 1)
+        )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import http.client
 import json
 import os
@@ -15,7 +14,6 @@ from urllib.parse import urlencode, urlsplit
 
 import luigi
 from luigi.rpc import RemoteScheduler
-from luigi.task_register import load_task
 
 from datanectar.errors import KeyUndefined
 from datanectar.luigid import INTERRUPTED
@@ -35,9 +33,11 @@ _UNKNOWN = "UNKNOWN"
 #: A status that luigid stores as PENDING, without the 10 s for which it disbelieves that a task it
 #: calls DONE is to run again (scheduler.py ``add_task``: ``stable_done_cooldown_secs``).
 _PENDING_AT_ONCE = "SUSPENDED"
-#: How many task ids fit into a report that must arrive in one piece (``PIPE_BUF``, 4096 bytes).
-_IDS_A_REPORT = 20
-_ERROR_CHARACTERS = 2000
+#: Bytes that a report's texts may take as JSON: the whole must arrive in one piece, which a pipe
+#: grants to 4096 bytes (``PIPE_BUF``).
+_ERROR_BYTES, _REQUIRES_BYTES, _MESSAGE_BYTES = 1500, 1000, 1500
+#: Bytes that JSON takes for one character at most: two ``\\uXXXX``.
+_LONGEST_ESCAPE = 12
 
 #: Between two tries to reach luigid, in seconds, and how often; a run waits for luigid for days.
 RETRY_WAIT = 1
@@ -152,7 +152,10 @@ class RunScheduler(RemoteScheduler):
         self.statuses: dict[str, str] = {}
         self.errors: dict[str, str] = {}
         self.missing: set[str] = set()
+        #: The tasks that the worker has scheduled; it fills this in before it calls.
         self.tasks: dict[str, luigi.Task] = {}
+        self._keyed: set[str] = set()
+        self._batches: dict[str, list[str]] = {}
         self._announced: dict[str, str] = {}
         self._additions: dict[str, dict[str, Any]] = {}
         self._failures: dict[str, int] = {}
@@ -165,7 +168,8 @@ class RunScheduler(RemoteScheduler):
         if policy is not None and policy.get("retry_count") is None:
             # luigid's own default is to try 999999999 times, a quarter of an hour apart.
             policy["retry_count"] = 1
-        self._note_task(task_id, call)
+        if call.get("batch_id") in self._batches:
+            self._batches[task_id] = self._batches.pop(call["batch_id"])
         if status == PENDING:
             self._additions.setdefault(task_id, call)
             if call.get("runnable") is False:  # worker.py ``_add``: an ExternalTask without output
@@ -180,9 +184,12 @@ class RunScheduler(RemoteScheduler):
         if status == DONE:
             self.missing.discard(task_id)
         if "tracking_url" in call and status == RUNNING:
-            self._send(TaskReport(task_id, tracking_url=call["tracking_url"]))
+            self._send(TaskReport(task_id, tracking_url=_clip(str(call["tracking_url"]))))
         else:
             self._report(task_id, status, call)
+        if status in (DONE, FAILED):
+            for member in self._batches.pop(task_id, []):  # luigid does the same with them
+                self._report(member, status, {})
         return super().add_task(**call)
 
     def get_work(self, **call: Any) -> Any:
@@ -193,6 +200,8 @@ class RunScheduler(RemoteScheduler):
         if task_id is not None:
             self.statuses[task_id] = RUNNING
             self._send(TaskReport(task_id, status=RUNNING, started=time.time()))
+        elif "batch_id" in answer:
+            self._batches[answer["batch_id"]] = answer["batch_task_ids"]
         elif not call.get("current_tasks") and not self._may_wait(answer):
             answer["n_pending_tasks"] = 0  # Luigi's worker then ends, keep_alive or not
         return answer
@@ -219,7 +228,7 @@ class RunScheduler(RemoteScheduler):
 
     def set_task_status_message(self, task_id: str, status_message: str) -> Any:
         """Pass on the message that a task sets on itself."""
-        self._send(TaskReport(task_id, message=str(status_message)[:500]))
+        self._send(TaskReport(task_id, message=_clip(str(status_message)[:500])))
         return super().set_task_status_message(task_id=task_id, status_message=status_message)
 
     def set_task_progress_percentage(self, task_id: str, progress_percentage: int) -> Any:
@@ -242,31 +251,31 @@ class RunScheduler(RemoteScheduler):
                     self.errors[task_id] = _explanation(error)
 
     def _report(self, task_id: str, status: str, call: dict[str, Any]) -> None:
-        first = task_id not in self.statuses
         self.statuses[task_id] = status
         requires = [*(call.get("deps") or ()), *(call.get("new_deps") or ())]
-        for start in range(0, max(1, len(requires)), _IDS_A_REPORT):
-            self._send(
-                TaskReport(
-                    task_id,
-                    key=self._key_text(task_id) if first and start == 0 else None,
-                    family=call.get("family") if first else None,
-                    status=FAILED if status in (_UNKNOWN, DISABLED) else status,
-                    requires=requires[start : start + _IDS_A_REPORT] or None,
-                    finished=time.time() if status in (DONE, FAILED) else None,
-                    error=self.errors.get(task_id, "")[-_ERROR_CHARACTERS:] or None,
-                )
+        first, *others = _pieces(requires, _REQUIRES_BYTES)
+        self._send(
+            TaskReport(
+                task_id,
+                key=self._new_key(task_id),
+                family=call.get("family"),
+                status=FAILED if status in (_UNKNOWN, DISABLED) else status,
+                requires=first or None,
+                finished=time.time() if status in (DONE, FAILED) else None,
+                error=_clip(self.errors.get(task_id, ""), _ERROR_BYTES, tail=True) or None,
             )
+        )
+        for more in others:
+            self._send(TaskReport(task_id, requires=more))
 
-    def _note_task(self, task_id: str, call: dict[str, Any]) -> None:
-        if task_id not in self.tasks and call.get("module"):
-            with contextlib.suppress(Exception):  # an author's parameter; the run goes on without
-                self.tasks[task_id] = load_task(call["module"], call["family"], call["params"])
-
-    def _key_text(self, task_id: str) -> str | None:
+    def _new_key(self, task_id: str) -> str | None:
+        """Return the task's key if it has not been reported."""
+        if task_id not in self.tasks or task_id in self._keyed:
+            return None
+        self._keyed.add(task_id)
         try:
             return str(key_of(self.tasks[task_id]))
-        except (KeyError, KeyUndefined):
+        except KeyUndefined:
             return None
 
     def _note_failure(self, task_id: str, call: dict[str, Any]) -> None:
@@ -294,6 +303,35 @@ class RunScheduler(RemoteScheduler):
             and all(self.statuses.get(dep) == DONE for dep in call.get("deps") or ())
             for task_id, call in self._additions.items()
         )
+
+
+def _json_bytes(text: str) -> int:
+    return len(json.dumps(text))
+
+
+def _clip(text: str, limit: int = _MESSAGE_BYTES, *, tail: bool = False) -> str:
+    """Return as much of the text, from its start or its end, as takes ``limit`` bytes as JSON."""
+    if _json_bytes(text) <= limit:
+        return text
+    text = text[-limit:] if tail else text[:limit]
+    while _json_bytes(text) > limit:
+        spare = max(1, (_json_bytes(text) - limit) // _LONGEST_ESCAPE)
+        text = text[spare:] if tail else text[:-spare]
+    return text
+
+
+def _pieces(ids: list[str], limit: int) -> list[list[str]]:
+    """Return the ids in lists that take about ``limit`` bytes as JSON; at least one list."""
+    pieces: list[list[str]] = [[]]
+    room = limit
+    for task_id in ids:
+        size = _json_bytes(task_id) + 2
+        if size > room and pieces[-1]:
+            pieces.append([])
+            room = limit
+        pieces[-1].append(task_id)
+        room -= size
+    return pieces
 
 
 def _explanation(expl: Any) -> str:

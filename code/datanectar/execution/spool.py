@@ -18,12 +18,17 @@ def spool_folder(state: Path, run_id: str, attempt: int, member: int = 0) -> Pat
 
 def spooled_log(spool: Path, key: Key) -> Path:
     """Return where an attempt spools the log of a task bound for S3."""
-    return spool / f"{key.type}.{key.chain}.{key.task}.{key.md5}.log"
+    return spool / key.type / key.chain / key.task / f"{key.md5}.log"
+
+
+def key_of_spooled(spool: Path, log: Path) -> Key:
+    """Return whose log a spooled log is."""
+    return Key(*log.relative_to(spool).with_suffix("").parts)
 
 
 def unshipped(spool: Path) -> list[Path]:
     """Return the spooled logs that have grown since they were last copied."""
-    return [file for file in sorted(spool.glob("*.*.*.*.log")) if _has_grown(file)]
+    return [file for file in sorted(spool.glob("*/*/*/*.log")) if _has_grown(file)]
 
 
 def _has_grown(file: Path) -> bool:
