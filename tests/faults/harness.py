@@ -24,7 +24,7 @@ from datanectar.luigid import Luigid
 from datanectar.records import ACTIVE, CANCELLED, DONE, FAILED, RUNNING, Run
 from datanectar.runs.store import RunFilters, RunStore
 from tests.faults.evidence import Evidence, is_whole
-from tests.servers.processes import Stack, descendants, is_running, wait_for
+from tests.servers.processes import Stack, descendants, wait_for
 from tests.servers.stack import CATALOGUE
 
 #: Seconds in which every run of a round has to end, once the last part is up again.
@@ -100,7 +100,7 @@ class Harness:
             "kill a worker": lambda: self._restart(self.random.choice(WORKERS)),
             "kill both workers": lambda: self._restart(*WORKERS),
             "kill a run's process": self._kill_child,
-            "kill a zygote": lambda: self._kill_zygotes(self.random.choice(WORKERS)),
+            "kill a zygote": self._kill_zygote,
             "kill worker + zygote": self._kill_worker_and_zygote,
             "kill luigid": lambda: self._restart("luigid"),
             "kill all": lambda: self._restart("luigid", "web", *WORKERS),
@@ -165,20 +165,23 @@ class Harness:
                 os.kill(self.random.choice(running).child_pid or 0, signal.SIGKILL)
 
     def _zygotes(self, name: str) -> list[psutil.Process]:
-        below = psutil.Process(self.stack.parts[name].pid).children()
-        return [process for process in below if process.is_running()]
+        """A worker's zygote and the guard that it was forked from."""
+        guards = psutil.Process(self.stack.parts[name].pid).children()
+        return guards + [zygote for guard in guards for zygote in guard.children()]
 
-    def _kill_zygotes(self, name: str) -> None:
-        for process in self._zygotes(name):
-            process.kill()
+    def _kill_zygote(self) -> None:
+        with contextlib.suppress(psutil.Error, IndexError):
+            self.random.choice(self._zygotes(self.random.choice(WORKERS))).kill()
 
     def _kill_worker_and_zygote(self) -> None:
+        """Kill all who clear up, at once: what the tasks themselves began is nobody's then."""
         name = self.random.choice(WORKERS)
-        zygotes = self._zygotes(name)
-        self.stack.parts[name].send_signal(signal.SIGSTOP)  # it must not clean up meanwhile
-        for process in zygotes:
+        doomed = [psutil.Process(self.stack.parts[name].pid), *self._zygotes(name)]
+        for process in doomed:
+            process.suspend()
+        for process in doomed:
             process.kill()
-        self.stack.kill(name)
+        self.stack.parts[name].wait()
         self._revive(name)
 
     def _stop_luigid(self) -> None:
@@ -277,7 +280,7 @@ class Harness:
     def _busy_children(self) -> list[str]:
         """Children beyond those that are kept ahead."""
         counts = {name: len(descendants(self.stack.parts[name].pid)) for name in WORKERS}
-        most = 1 + 2 * int(self.stack.defaults["DATANECTAR_WORKERS"])
+        most = 2 + 2 * int(self.stack.defaults["DATANECTAR_WORKERS"])
         return [f"{count} below {name}" for name, count in counts.items() if count > most]
 
     def _check_luigid(self, books: Books) -> None:
@@ -330,14 +333,3 @@ class Load:
         if run_id is not None:
             self.answered.add(run_id)
         return True
-
-
-def leftovers(stack: Stack) -> list[int]:
-    """Return the pids of ``sleep`` processes that tasks of the stack's project began."""
-    found = []
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
-            home = process.environ().get("DATANECTAR_PROJECT")
-            if home == str(stack.project) and process.name() == "sleep" and is_running(process.pid):
-                found.append(process.pid)
-    return found
