@@ -1,0 +1,335 @@
+"""A key's status, log and graph: while it runs, when it has ended, and after what went before."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from tests.api.answers import data, refused
+from tests.servers.processes import Stack, wait_for
+
+JOBS = "http/jobs_chain"
+
+
+def post(stack: Stack, path: str, **parameters: Any) -> str:
+    return str(data(stack.post(path, params=parameters))["key"])
+
+
+def log(stack: Stack, key: str, **more: Any) -> str:
+    answer = stack.get("/api/chainlog", params={"chain": key, **more})
+    assert answer.headers["Content-Type"].startswith("text/plain")
+    return answer.content.decode()
+
+
+class Follower:
+    """Follows a log in a thread of its own; keeps its events as (name, id, data)."""
+
+    def __init__(self, stack: Stack, key: str, last_id: str = "") -> None:
+        headers = {"Accept": "text/event-stream"}
+        if last_id:
+            headers["Last-Event-ID"] = last_id
+        self.events: list[tuple[str, str, str]] = []
+        self.response = stack.get(
+            "/api/chainlog", params={"chain": key}, headers=headers, stream=True
+        )
+        assert self.response.headers["Content-Type"].startswith("text/event-stream")
+        self._thread = threading.Thread(target=self._read)
+        self._thread.start()
+
+    def _read(self) -> None:
+        with self.response:
+            for event in _parsed(self.response.iter_lines(decode_unicode=True)):
+                self.events.append(event)
+
+    @property
+    def text(self) -> str:
+        return "".join(json.loads(text) for name, _, text in self.events if not name)
+
+    @property
+    def names(self) -> list[str]:
+        return [name for name, _, _ in self.events if name]
+
+    def ended(self) -> str:
+        """Wait for the end of the stream; return the text that came."""
+        self._thread.join(60)
+        assert not self._thread.is_alive(), self.events
+        assert self.events[-1][0] == "end", self.events
+        return self.text
+
+
+def _parsed(lines: Iterator[str]) -> Iterator[tuple[str, str, str]]:
+    event = {"event": "", "id": "", "data": ""}
+    for line in lines:
+        if line:
+            name, _, value = line.partition(":")
+            event[name] = value.removeprefix(" ")
+        else:
+            yield event["event"], event["id"], event["data"]
+            event = {"event": "", "id": event["id"], "data": ""}
+
+
+# --- status ----------------------------------------------------------------------------------
+
+
+def test_a_running_task_has_its_log_and_no_result(stack: Stack, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    key = post(stack, f"{JOBS}/GatedTask", name="runs", gate=gate)
+    wait_for(lambda: "runs has begun" in log(stack, key), "its log is there")
+
+    status = stack.status(key)
+    assert (status["job_status"], status["attempts"], status["scheduler"]) == ("RUNNING", 1, "ok")
+    assert (status["resource_url"], status["expires_in"], status["finished"]) == (None, None, None)
+    assert status["log_url"] == f"{stack.url}/api/chainlog?chain={key}/out.txt"
+    assert "goes on" not in log(stack, key)
+
+    gate.touch()
+    ended = stack.ended(key)
+    assert (ended["job_status"], ended["expires_in"]) == ("DONE", 600)
+    assert ended["resource_url"] == f"{stack.url}/api/targets/{key}/out.txt"
+    assert str(ended["created"]) <= str(ended["started"]) <= str(ended["finished"])
+    assert ended["error"] is None
+    assert "runs has begun\nruns goes on\n" in log(stack, key)
+
+
+def test_a_key_may_be_asked_for_with_or_without_its_file(stack: Stack) -> None:
+    status = stack.run("basic/plain_chain/GreetTask", name="spelled")
+
+    for spelling in (status["key"], f"{status['key']}/", f"{status['key']}/out.txt"):
+        assert data(stack.get("/api/chainstatus", params={"chain": spelling})) == status
+
+
+def test_a_failure_says_why_and_where(stack: Stack) -> None:
+    status = stack.run(f"{JOBS}/FlakyTask", name="poor", cure="/no/cure")
+
+    assert status["job_status"] == "FAILED"
+    assert status["error"] == "ValueError: poor is sick"
+    assert "jobs_chain.py" in str(status["traceback"])
+    assert status["failed_key"] == status["key"]
+    assert status["resource_url"] is None
+    failed_log = stack.get(str(status["failed_log_url"]).removeprefix(stack.url)).text
+    assert "the sick attempt" in failed_log
+    assert failed_log.rstrip().endswith("ValueError: poor is sick")
+
+
+def test_what_was_needed_on_the_way_has_a_status_and_a_log_too(stack: Stack) -> None:
+    root = stack.run(f"{JOBS}/FamilyTask", name="clan")
+    needed = data(stack.get(f"/api/chains/{JOBS}/GatedTask/key?name=clan-1"))["key"]
+
+    status = stack.status(needed)
+
+    assert (status["job_status"], status["run_id"]) == ("DONE", root["run_id"])
+    assert stack.client.read(status) == b"clan-1"
+    assert "clan-1 has begun" in log(stack, needed)
+    assert status["started"] is not None
+
+
+def test_a_result_that_is_gone_is_unknown_and_says_what_to_do(stack: Stack) -> None:
+    status = stack.run("basic/plain_chain/GreetTask", name="gone")
+    stack.file(str(status["key"])).unlink()
+
+    after = stack.status(str(status["key"]))
+
+    assert (after["job_status"], after["resource_url"]) == ("UNKNOWN", None)
+    assert "POST the task to make it again" in str(after["error"])
+    assert stack.run("basic/plain_chain/GreetTask", name="gone")["job_status"] == "DONE"
+
+
+def test_a_graph_has_the_tasks_as_nodes_and_their_needs_as_edges(stack: Stack) -> None:
+    root = stack.run(f"{JOBS}/FamilyTask", name="drawn")
+
+    graph = data(stack.get("/api/chaingraph", params={"chain": root["key"]}))
+
+    nodes = {node["key"]: node for node in graph["nodes"]}
+    keys = {
+        n: data(stack.get(f"/api/chains/{JOBS}/GatedTask/key?name=drawn-{n}"))["key"] for n in "12"
+    }
+    assert set(nodes) == {root["key"], *keys.values()}
+    assert {node["status"] for node in nodes.values()} == {"DONE"}
+    top = nodes[root["key"]]
+    assert {(edge["from"], edge["to"]) for edge in graph["edges"]} == {
+        (nodes[key]["id"], top["id"]) for key in keys.values()
+    }
+    assert all(node["started"] <= node["finished"] for node in nodes.values())
+    assert stack.get(top["log_url"].removeprefix(stack.url)).status_code == 200
+    of_run = data(stack.get(f"/api/runs/{root['run_id']}"))
+    assert of_run["graph"] == graph
+
+
+# --- logs ------------------------------------------------------------------------------------
+
+
+def test_a_log_can_be_followed_to_its_end(stack: Stack, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    key = post(stack, f"{JOBS}/GatedTask", name="followed", gate=gate)
+
+    follower = Follower(stack, key)
+    wait_for(lambda: "followed has begun\n" in follower.text, "the beginning is there")
+    assert "goes on" not in follower.text
+    gate.touch()
+
+    assert "followed has begun\nfollowed goes on\n" in follower.ended()
+    assert follower.text == log(stack, key)
+    assert follower.events[-1][2] == "DONE"
+
+
+def test_a_log_that_has_ended_comes_whole_and_ends(stack: Stack) -> None:
+    key = str(stack.run("basic/plain_chain/GreetTask", name="over")["key"])
+
+    assert Follower(stack, key).ended() == log(stack, key)
+
+
+def test_the_end_of_a_failed_log_says_so(stack: Stack) -> None:
+    key = str(stack.run(f"{JOBS}/FlakyTask", name="worse", cure="/no/cure")["key"])
+
+    follower = Follower(stack, key)
+
+    assert "ValueError: worse is sick" in follower.ended()
+    assert follower.events[-1][2] == "FAILED"
+
+
+def test_following_goes_on_from_the_last_event_seen(stack: Stack) -> None:
+    key = str(stack.run("basic/plain_chain/GreetTask", name="resumed")["key"])
+    whole = log(stack, key).encode()
+
+    assert Follower(stack, key, last_id="5").ended() == whole[5:].decode()
+    assert Follower(stack, key, last_id=str(len(whole))).ended() == ""
+    assert Follower(stack, key, last_id="nonsense").ended() == whole.decode()
+
+
+def test_a_character_that_is_written_in_two_pieces_arrives_whole(
+    stack: Stack, tmp_path: Path
+) -> None:
+    pieces = "61 e2 98|83 f0|9d|84 9e 7a"  # a, a snowman, a clef, z
+    key = post(stack, f"{JOBS}/DribbleTask", pieces=pieces, gate=tmp_path / "gate")
+    follower = Follower(stack, key)
+
+    for number, seen in enumerate(("a", "a☃", "a☃"), 1):
+        before = len(follower.events)
+        wait_for(lambda seen=seen: follower.text.endswith(seen), f"{seen} is there")
+        if number == 3:
+            wait_for(lambda before=before: len(follower.events) > before, "a piece came")
+        (tmp_path / f"gate{number}").touch()
+
+    assert "a☃𝄞z" in follower.ended()
+    assert "\ufffd" not in follower.text
+
+
+def test_a_log_cut_within_a_character_goes_on_before_it(stack: Stack, tmp_path: Path) -> None:
+    key = post(stack, "basic/plain_chain/GreetTask", name="☃")
+    stack.ended(key)
+    stack.file(key, "log").write_bytes(b"ab\xe2\x98")  # the half of a snowman
+
+    follower = Follower(stack, key)
+    follower.ended()
+
+    assert follower.text.startswith("ab")
+    assert next(id for name, id, _ in follower.events if not name) == "2"
+
+
+def test_who_follows_a_rerun_sees_nothing_of_the_attempt_before(
+    stack: Stack, tmp_path: Path
+) -> None:
+    cure, gate = tmp_path / "cure", tmp_path / "gate"
+    parameters = {"name": "relapse", "cure": cure, "gate": gate}
+    key = post(stack, f"{JOBS}/FlakyTask", **parameters)
+    assert stack.ended(key)["job_status"] == "FAILED"
+    cure.touch()
+
+    assert post(stack, f"{JOBS}/FlakyTask", **parameters) == key
+    follower = Follower(stack, key)
+    wait_for(lambda: "the cured attempt" in follower.text, "the new log is there")
+    gate.touch()
+
+    follower.ended()
+    assert "the sick attempt" not in follower.text
+    last_restart = max([i for i, e in enumerate(follower.events) if e[0] == "restart"], default=-1)
+    shown = [json.loads(text) for name, _, text in follower.events[last_restart + 1 :] if not name]
+    assert "".join(shown) == log(stack, key)
+
+
+def test_the_logs_of_earlier_attempts_stay_beside_the_latest(stack: Stack, tmp_path: Path) -> None:
+    cure = tmp_path / "cure"
+    parameters = {"name": "patient", "cure": cure}
+    key = post(stack, f"{JOBS}/FlakyTask", **parameters)
+    stack.ended(key)
+    post(stack, f"{JOBS}/FlakyTask", **parameters)
+    stack.ended(key)
+    cure.touch()
+    post(stack, f"{JOBS}/FlakyTask", **parameters)
+    assert stack.ended(key)["job_status"] == "DONE"
+
+    assert "the cured attempt" in log(stack, key)
+    assert all("the sick attempt" in log(stack, key, attempt=n) for n in (1, 2))
+    assert (
+        "log.3"
+        in refused(stack.get("/api/chainlog", params={"chain": key, "attempt": 3}), 404)["message"]
+    )
+    for nonsense in ("0x1", "-1", "1.5", "one", "9" * 99):
+        answer = stack.get("/api/chainlog", params={"chain": key, "attempt": nonsense})
+        assert "attempt" in refused(answer, 400)["data"]["fields"]
+
+
+def test_what_waits_has_an_empty_log(make_stack: Callable[..., Stack]) -> None:
+    stack = make_stack()
+    stack.settings.state.mkdir(parents=True)
+    stack.start_web()
+
+    key = post(stack, "basic/plain_chain/GreetTask", name="waits")
+
+    assert log(stack, key) == ""
+    status = stack.status(key)
+    assert (status["job_status"], status["attempts"], status["started"]) == ("PENDING", 0, None)
+
+
+def test_followers_leave_room_for_everybody_else(stack: Stack, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    key = post(stack, f"{JOBS}/GatedTask", name="famous", gate=gate)
+    options: dict[str, Any] = {
+        "params": {"chain": key},
+        "headers": {"Accept": "text/event-stream"},
+        "stream": True,
+    }
+    with ExitStack() as open_responses, ThreadPoolExecutor(1):
+        for _ in range(8):
+            response = stack.get("/api/chainlog", **options)
+            open_responses.enter_context(response)
+            assert response.status_code == 200
+
+        one_more = stack.get("/api/chainlog", **options)
+        assert "Too many logs" in refused(one_more, 503)["message"]
+        assert one_more.headers["Retry-After"] == "5"
+        assert "famous has begun" in str(wait_for(lambda: log(stack, key), "its log is there"))
+    gate.touch()
+    stack.ended(key)
+
+    wait_for(lambda: stack.get("/api/chainlog", **options).status_code == 200, "places are free")
+
+
+def test_a_head_request_of_a_followed_log_keeps_no_place(stack: Stack) -> None:
+    key = str(stack.run("basic/plain_chain/GreetTask", name="heads")["key"])
+
+    for _ in range(20):
+        answer = requests.head(
+            f"{stack.url}/api/chainlog",
+            params={"chain": key},
+            headers={"Accept": "text/event-stream"},
+            timeout=10,
+        )
+        assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("accept", ["*/*", "text/plain", "text/plain, text/event-stream;q=0.5"])
+def test_a_log_is_followed_only_when_that_is_asked_for(stack: Stack, accept: str) -> None:
+    key = str(stack.run("basic/plain_chain/GreetTask", name="over")["key"])
+
+    answer = stack.get("/api/chainlog", params={"chain": key}, headers={"Accept": accept})
+
+    assert answer.headers["Content-Type"].startswith("text/plain")
