@@ -4,28 +4,11 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
-
-import pytest
 
 from datanectar.luigid import Luigid
+from tests.faults.conftest import FAULTY
 from tests.faults.evidence import Evidence
 from tests.servers.processes import Stack, wait_for
-
-FAULTY = "faulty/faulty_chain"
-
-
-@pytest.fixture
-def evidence(tmp_path: Path) -> Evidence:
-    folder = tmp_path / "evidence"
-    folder.mkdir()
-    return Evidence(folder)
-
-
-@pytest.fixture
-def stack(make_stack: Callable[..., Stack], evidence: Evidence) -> Iterator[Stack]:
-    yield make_stack(FAULTS_EVIDENCE=str(evidence.folder)).start()
 
 
 def running_at_luigid(stack: Stack) -> list[str]:
@@ -70,7 +53,7 @@ def test_two_runs_share_a_task_and_luigid_is_killed_while_it_runs(
 ) -> None:
     """luigid has forgotten who runs what; the one that runs it says so again, the other waits."""
     keys = [
-        stack.client.post(f"{FAULTY}/TopTask", name=name, base="shared", seconds=3)["key"]
+        stack.client.post(f"{FAULTY}/TopTask", name=name, base="shared", seconds=2)["key"]
         for name in ("first", "second")
     ]
     begun(evidence, "BaseTask")

@@ -33,8 +33,10 @@ from datanectar.records import PENDING, RUNNING, Run
 
 log = logging.getLogger(__name__)
 
-#: Seconds between two heartbeats, in which orders to cancel are heard too.
+#: Seconds between two heartbeats at most, in which orders to cancel are heard too; and how many
+#: there are in the time after which a worker counts as lost.
 _BEAT = 1.0
+_BEATS = 5
 #: Seconds between two searches for runs whose worker is gone, and for runs without a message.
 _SWEEP = 2.0
 #: Seconds between two looks at what is due by its schedule.
@@ -204,10 +206,11 @@ class Worker:
     # --- the keeper's thread ---------------------------------------------------------------
 
     def _keep(self) -> None:
+        pause = min(_BEAT, self._settings.heartbeat_timeout / _BEATS)
         while not (self._stop.is_set() and not self._busy):
             _in_spite_of_errors(self._beat)
             # While stopping, look often: the stop waits for this thread.
-            time.sleep(0.05) if self._stop.is_set() else self._stop.wait(_BEAT)
+            time.sleep(0.05) if self._stop.is_set() else self._stop.wait(pause)
 
     def _beat(self) -> None:
         watched = dict(self._watched)
