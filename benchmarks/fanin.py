@@ -15,9 +15,9 @@ def measure(leaves: int = 1000, rounds: int = 3) -> list[Figure]:
     floors: list[float] = []
     with started() as stack:
         folder = stack.project / "floor"
-        caller = Caller(stack)
         with Floor(stack.luigid_url, folder) as floor:
             for _ in range(rounds):
+                caller = Caller(stack)  # a round is longer than the app keeps a connection
                 began = time.perf_counter()
                 key = caller.post("FanTask", name=new_name(), leaves=leaves)
                 await_file(stack.file(key), 600)

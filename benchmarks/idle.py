@@ -57,20 +57,18 @@ def _look(pids: list[int], seconds: int) -> list[Figure]:
     ]  # fmt: skip
     parts: dict[str, list[float]] = {}
     for pid, size in sizes.items():
-        parts.setdefault(_role(pid, pids), []).append(size)
+        parts.setdefault(_role(pid), []).append(size)
     return figures + [
         Figure("idle", f"PSS: {role} ({len(found)})", sum(found), "MB")
         for role, found in parts.items()
     ]
 
 
-def _role(pid: int, pids: list[int]) -> str:
-    """Name a process by what its command line says, children of a zygote apart from it."""
+def _role(pid: int) -> str:
+    """Name a process by what its command line says."""
     words = _command(pid)
     if "datanectar.execution.zygote" in words:
-        parent = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-        same = parent in pids and "datanectar.execution.zygote" in _command(parent)
-        return "idle children" if same else "zygotes"
+        return "zygotes, their guards and idle children"
     if "luigid" in words:
         return "luigid"
     return words.split("\0")[-2] if "datanectar\0" in words else words.replace("\0", " ")[:40]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from pathlib import Path
 
@@ -11,6 +12,9 @@ import requests
 from benchmarks.report import Figure, median
 from benchmarks.stack import Caller, await_end, new_name, started
 from tests.servers.processes import Stack
+
+#: What the task prints, apart from what else its log may hold.
+_TIME = re.compile(r"\d{10}\.\d+")
 
 
 def measure(megabytes: int = 200, lines: int = 10) -> list[Figure]:
