@@ -415,6 +415,6 @@ def test_the_reports_tell_the_graph(bench: Bench, tmp_path: Path) -> None:
     root, leaf = ran.reported("NeedsLeafTask"), ran.reported(".LeafTask_")
     assert root["requires"] == [leaf["task_id"]]
     assert (root["key"], root["status"], leaf["status"]) == (ran.key, DONE, DONE)
-    assert [r.status for r in ran.reports if r.task_id == root["task_id"]][0] == PENDING
+    assert next(r.status for r in ran.reports if r.task_id == root["task_id"]) == PENDING
     assert DISABLED not in {report.status for report in ran.reports}
     wait_for(lambda: not ran.spool.exists(), "the spool is gone")

@@ -209,7 +209,7 @@ class Stack:
         """Return the ``data`` of a key's chainstatus."""
         return self.client.status(key)
 
-    def run(self, path: str, **parameters: object) -> dict[str, object]:
+    def run(self, path: str, /, **parameters: object) -> dict[str, object]:
         """POST and return the status once it has ended."""
         key = str(self.client.post(path, **parameters)["key"])
         return self.ended(key)

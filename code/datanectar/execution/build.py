@@ -88,7 +88,9 @@ def _build_until_ended(root: luigi.Task, job: RunJob, send: Send) -> Outcome:
             scheduler.learn_failures_of_others(root.task_id)
         failed = _first_failure(root, job, scheduler)
         if failed is not None:
-            logging.getLogger("luigi-interface").info(summary(worker))
+            logger = logging.getLogger("luigi-interface")
+            logger.info(summary(worker))
+            logger.error("%s: %s", failed.failed_key, failed.error)
             return failed
         # Nothing failed, and the root is not there: another worker has it or what it needs, luigid
         # was restarted and forgot the chain, or it holds a verdict of an earlier run against it.

@@ -49,7 +49,14 @@ def main(job: int, reports: int) -> int:
     if not line:
         return 0  # the parent has ended, or needs no more children
     pipe = Reports(reports)
-    pipe.send(_answer(decode(line), pipe.send))
+    job = decode(line)
+    try:
+        pipe.send(_DUTIES[type(job)](job, pipe.send))
+    except DatanectarError as problem:
+        pipe.send(Refusal(type(problem).__name__, problem.message, problem.fields))
+    except BaseException as problem:  # authors' code: SystemExit and KeyboardInterrupt too
+        text = traceback.format_exception_only(problem)[-1].strip()
+        pipe.send(Refusal("ChainError", text))
     return 0
 
 
@@ -59,15 +66,6 @@ def _read_all(descriptor: int) -> bytes:
         pieces.append(piece)
     os.close(descriptor)
     return b"".join(pieces)
-
-
-def _answer(job: Any, send: Callable[[Any], None]) -> Any:
-    try:
-        return _DUTIES[type(job)](job, send)
-    except DatanectarError as problem:
-        return Refusal(type(problem).__name__, problem.message, problem.fields)
-    except BaseException as problem:  # authors' code: SystemExit and KeyboardInterrupt too
-        return Refusal("ChainError", traceback.format_exception_only(problem)[-1].strip())
 
 
 def _describe(job: DescribeJob, send: Callable[[Any], None]) -> Chain:

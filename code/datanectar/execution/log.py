@@ -17,6 +17,7 @@ import sys
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
+from types import TracebackType
 from typing import Any, TextIO
 
 import luigi
@@ -73,7 +74,11 @@ class TaskLog:
             print(f"{self.task.task_id}: no log of its own:\n{traceback.format_exc()}")
         return self
 
-    def __exit__(self, *exception: object) -> None:
+    def __exit__(
+        self, kind: object, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if problem is not None:  # a KeyboardInterrupt, which Luigi does not log
+            traceback.print_exception(problem)
         try:
             self._stack.close()
         except Exception:
@@ -129,7 +134,12 @@ def ship(job: ShipJob) -> Shipped:
     spool = Path(job.spool)
     grown = unshipped(spool)
     for file in grown:
-        _ship_file(storage_named("s3"), key_of_spooled(spool, file), file)
+        storage, key = storage_named("s3"), key_of_spooled(spool, file)
+        marker = file.with_suffix(".begun")
+        if not marker.exists():  # the log of a root that never came to run
+            keep_earlier(storage, key, LOG_FILE)
+            marker.touch()
+        _ship_file(storage, key, file)
     return Shipped(len(grown))
 
 

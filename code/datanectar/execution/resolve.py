@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import traceback
 from typing import Any
@@ -11,7 +12,7 @@ import luigi
 from luigi.parameter import OptionalParameterMixin
 
 from datanectar.api.api_chains import APIChainCollector
-from datanectar.errors import BadRequest, DatanectarError
+from datanectar.errors import BadRequest, ChainError, DatanectarError
 from datanectar.execution import log
 from datanectar.keys import RUN_TIME_VARIABLE
 from datanectar.records import Resolution, ResolveJob
@@ -25,7 +26,7 @@ from datanectar.util.identity import (
     public_params,
     text_params,
 )
-from datanectar.util.nectartask import NectarTask
+from datanectar.util.nectartask import NectarTask, output_name
 from datanectar.util.target import NectarTarget
 
 
@@ -55,8 +56,19 @@ def resolve(job: ResolveJob) -> Resolution:
         output=output,
         complete=complete,
         width=max(1, int(class_option(cls, "width", 1))),
-        run_timeout=class_option(cls, "run_timeout", None),
+        run_timeout=_run_timeout(cls),
     )
+
+
+def _run_timeout(cls: type[luigi.Task]) -> float | None:
+    value = class_option(cls, "run_timeout", None)
+    try:
+        seconds = math.inf if value is None else float(value)
+    except (TypeError, ValueError):
+        raise ChainError(
+            f"{cls.__name__}.run_timeout is {value!r}; it can be a number of seconds."
+        ) from None
+    return seconds if math.isfinite(seconds) else None
 
 
 def make_task(cls: type[luigi.Task], raw: dict[str, Any]) -> luigi.Task:
@@ -178,8 +190,8 @@ def _whereabouts(task: luigi.Task) -> tuple[str, str | None, bool | None]:
     storage = class_option(cls, "storage_name", None) or default_name(current())
     if isinstance(task, NectarTask) and cls.output is NectarTask.output:
         if cls.complete is luigi.Task.complete:
-            return storage, cls.output_name, None
-        return storage, cls.output_name, _complete(task)
+            return storage, output_name(cls), None
+        return storage, output_name(cls), _complete(task)
     target = _single_output(task)
     output = (
         target.file if isinstance(target, NectarTarget) and target.key == key_of(task) else None

@@ -15,7 +15,7 @@ from datanectar.errors import DatanectarError
 from datanectar.execution.children import Child
 from datanectar.execution.service import Service
 from datanectar.execution.shipping import LogShipper
-from datanectar.execution.spool import spool_folder, spooled_log
+from datanectar.execution.spool import RUN_LOG, spool_folder, spooled_log
 from datanectar.keys import LOG_FILE, parse_key
 from datanectar.luigid import worker_id
 from datanectar.records import (
@@ -30,6 +30,8 @@ from datanectar.records import (
     SchedulerReport,
     TaskReport,
 )
+from datanectar.storage.base import keep_earlier
+from datanectar.storage.select import storage_named
 
 log = logging.getLogger(__name__)
 
@@ -324,7 +326,7 @@ class Supervision(Watch):
         return keys[0] if keys else self.run.key
 
     def _write_into_logs(self, reason: str) -> None:
-        for file in self._open_logs():
+        for file in [*self._open_logs(), *self._run_log_for_root()]:
             with contextlib.suppress(OSError), file.open("a") as stream:
                 stream.write(f"\n{reason}\n")
 
@@ -337,6 +339,25 @@ class Supervision(Watch):
                 local = self._settings.local_targets / key.file(LOG_FILE)
                 files += [file for file in (spooled, local) if file.exists()][:1]
         return files
+
+    def _run_log_for_root(self) -> list[Path]:
+        """Make the run log the log of a root that never came to run, and return where it is."""
+        key, run_log = parse_key(self.run.key), self._spool / RUN_LOG
+        spooled = spooled_log(self._spool, key)
+        if spooled.with_suffix(".begun").exists() or not run_log.exists():
+            return []
+        try:
+            if self.run.storage == "local":
+                storage = storage_named("local")
+                keep_earlier(storage, key, LOG_FILE)
+                storage.put_file(key, LOG_FILE, run_log)
+                return [Path(storage.address(key, LOG_FILE))]
+            spooled.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(run_log, spooled)
+        except (DatanectarError, OSError) as problem:
+            log.warning("run %s: its log could not be kept: %s", self.run.id, problem)
+            return []
+        return [spooled]
 
 
 def _oom_kills() -> int:

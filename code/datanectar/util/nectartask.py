@@ -9,7 +9,7 @@ import luigi
 from datanectar.keys import DEFAULT_OUTPUT, Key
 from datanectar.settings import current
 from datanectar.storage.select import default_name, storage_named
-from datanectar.util.identity import key_of
+from datanectar.util.identity import class_option, key_of
 from datanectar.util.target import NectarTarget
 
 
@@ -57,5 +57,11 @@ class NectarTask(luigi.Task):
     def output(self) -> NectarTarget:
         """Return the target of this task's result."""
         cls = type(self)
-        storage = storage_named(cls.storage_name or default_name(current()))
-        return NectarTarget(storage, self.key, cls.output_name, binary=cls.output_binary)
+        storage = storage_named(class_option(cls, "storage_name", None) or default_name(current()))
+        file, binary = output_name(cls), class_option(cls, "output_binary", False)
+        return NectarTarget(storage, key_of(self), file, binary=binary)
+
+
+def output_name(cls: type[luigi.Task]) -> str:
+    """Return the name of the result's file; a parameter of that name is the author's."""
+    return str(class_option(cls, "output_name", DEFAULT_OUTPUT))
