@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 
+from tests.servers.processes import Stack
+from tests.servers.stack import copy_catalogue
+
 #: Without these a browser calls home; the last keeps it from any host but this one.
 FLAGS = [
     "--disable-gpu",
@@ -76,3 +79,16 @@ def open_page(chromium: Any) -> Iterator[Callable[..., Any]]:
     assert not [
         line for line in complaints if refusals not in line and "/static/visual" not in line
     ]
+
+
+@pytest.fixture(scope="module")
+def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A started web over the catalogue, without luigid and workers: its runs wait for ever."""
+    stack = Stack(tmp_path_factory.mktemp("project"))
+    copy_catalogue(stack.project)
+    stack.settings.state.mkdir(parents=True)
+    try:
+        stack.start_web()
+        yield stack
+    finally:
+        stack.close()

@@ -139,25 +139,22 @@ def _parameter(item: Parameter) -> Json:
 def _schema(item: Parameter) -> Json:
     type = item.type.removeprefix("Optional") if item.optional else item.type
     schema = dict(_SCHEMAS.get(type, {"type": "string"}))
+    default = _typed(schema["type"], item.default)
     if item.choices is not None and not type.endswith("ListParameter"):
         schema["enum"] = [*item.choices, ""] if item.optional else list(item.choices)
     elif item.optional:
         schema = {"anyOf": [schema, {"const": ""}]}
-    if item.default is not None:
-        schema["default"] = _typed(schema.get("type"), item.default)
-    return schema
+    return schema if default is None else {**schema, "default": default}
 
 
-def _typed(type: str | None, text: str) -> Any:
-    """Return a default as the schema's type has it: ``"3"`` as 3 for an integer."""
+def _typed(type: str, text: str | None) -> Any:
+    """Return a default as the schema's type has it, ``"3"`` as 3 for an integer; None without one."""
+    if type == "string" or not text:
+        return text or None
     try:
-        if type == "integer":
-            return int(text)
-        if type == "number":
-            return float(text)
-    except ValueError:
-        return text
-    return text.lower() == "true" if type == "boolean" else text
+        return text.lower() == "true" if type == "boolean" else json.loads(text)
+    except ValueError:  # infinity and the like, which JSON has no number for
+        return None
 
 
 def _first_line(text: str) -> str:

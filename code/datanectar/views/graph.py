@@ -66,9 +66,10 @@ def draw(tasks: list[TaskRow], *, by_family: bool = False) -> Drawing:
         for row, name in enumerate(layer)
     }
     lines = [_line(placed[a], placed[b]) for a, b in sorted(edges)]
-    width = 2 * _MARGIN + len(layers) * (WIDTH + _GAP_X) - _GAP_X
-    height = 2 * _MARGIN + tallest * (HEIGHT + _GAP_Y) - _GAP_Y
-    return Drawing(list(placed.values()), lines, max(width, 0), max(height, 0), by_family)
+    width, height = _x(len(layers)) - _GAP_X, _y(tallest, tallest, tallest) - _GAP_Y
+    if not placed:
+        width, height = -_MARGIN, -_MARGIN
+    return Drawing(list(placed.values()), lines, width + _MARGIN, height + _MARGIN, by_family)
 
 
 # --- what is drawn -------------------------------------------------------------------------

@@ -1,0 +1,114 @@
+"""Which widget a parameter gets, and what a sent form means."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import requests
+from werkzeug.datastructures import MultiDict
+
+from datanectar.records import Parameter
+from datanectar.views.forms import Field, fields, given
+from tests.servers.processes import Stack
+
+
+def parameter(type: str = "Parameter", **more: Any) -> Parameter:
+    return Parameter(name="p", type=type, **{"required": False, **more})
+
+
+def field(item: Parameter, **typed: str) -> Field:
+    return fields([item], typed)[0]
+
+
+@pytest.mark.parametrize(
+    ("type", "kind"),
+    [
+        ("DateParameter", "date"),
+        ("MonthParameter", "month"),
+        ("IntParameter", "number"),
+        ("FloatParameter", "number"),
+        ("BoolParameter", "checkbox"),
+        ("ListParameter", "textarea"),
+        ("DictParameter", "textarea"),
+        ("DateHourParameter", "text"),
+        ("Parameter", "text"),
+        ("AuthorsOwnParameter", "text"),
+    ],
+)
+def test_each_type_has_its_widget(type: str, kind: str) -> None:
+    assert field(parameter(type)).kind == kind
+    if type != "BoolParameter":
+        assert field(parameter(f"Optional{type}", optional=True)).kind == kind
+
+
+def test_an_optional_bool_has_three_choices() -> None:
+    item = parameter("OptionalBoolParameter", optional=True)
+    assert field(item).choices == ("", "True", "False")
+
+
+def test_a_choice_without_a_default_begins_with_none_chosen() -> None:
+    item = parameter("ChoiceParameter", choices=["a", "b"], required=True)
+    assert field(item).choices == ("", "a", "b")
+    assert field(parameter("ChoiceParameter", choices=["a"], default="a")).choices == ("a",)
+
+
+def test_whole_numbers_step_by_one_and_others_freely() -> None:
+    assert field(parameter("IntParameter")).step == "1"
+    assert field(parameter("FloatParameter")).step == "any"
+
+
+def test_what_a_widget_can_not_show_is_kept_in_a_text_field() -> None:
+    assert field(parameter("IntParameter"), p="lots") == field(parameter("IntParameter"), p="lots")
+    kept = field(parameter("IntParameter"), p="lots")
+    assert (kept.kind, kept.value) == ("text", "lots")
+    assert field(parameter("DateParameter"), p="today").kind == "text"
+    assert field(parameter("FloatParameter"), p="-1.5e3").kind == "number"
+    assert field(parameter("Parameter"), p="a\nb").kind == "textarea"
+
+
+def test_a_private_value_is_never_sent_back_to_the_page() -> None:
+    shown = field(parameter(private=True), p="hunter2")
+    assert (shown.kind, shown.value) == ("password", "")
+
+
+def sent(item: Parameter, *texts: str) -> dict[str, Any]:
+    return given([item], MultiDict([("p", text) for text in texts]))
+
+
+def test_a_checkbox_counts_by_its_last_value() -> None:
+    item = parameter("BoolParameter", default="True")
+    assert sent(item, "false") == {"p": "false"}
+    assert sent(item, "false", "true") == {"p": "true"}
+
+
+def test_what_is_left_empty_is_left_to_the_default() -> None:
+    assert sent(parameter("IntParameter", default="3"), "") == {}
+    assert sent(parameter(required=True), "") == {}
+    assert sent(parameter(private=True, default=None), "") == {}
+    assert sent(parameter(default=None), "") == {}
+
+
+def test_an_emptied_text_is_an_empty_text() -> None:
+    assert sent(parameter(default="x"), "") == {"p": ""}
+    optional = parameter("OptionalIntParameter", default="3", optional=True)
+    assert sent(optional, "") == {"p": ""}
+
+
+def test_line_ends_are_as_they_were_typed() -> None:
+    assert sent(parameter(), "a\r\nb") == {"p": "a\nb"}
+
+
+def test_every_kind_of_parameter_has_a_form_that_can_be_sent_as_it_is(web: Stack) -> None:
+    chain = web.get("/api/chains/http/kinds_chain").json()["data"]
+    assert len(chain["tasks"]) > 30
+    for task in chain["tasks"]:
+        page = f"{web.url}/chains/http/kinds_chain/{task['name']}"
+        assert requests.get(page, timeout=20).status_code == 200
+        if not task["parameters"]:
+            continue
+        item = task["parameters"][0]
+        if not item["required"]:
+            answer = requests.post(f"{page}/key", data={"value": item["default"] or ""}, timeout=20)
+            assert answer.status_code == 200, (task["name"], answer.text)
+            assert "From defaults" in answer.text or item["default"] is not None

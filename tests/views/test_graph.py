@@ -1,0 +1,96 @@
+"""How a run's graph is laid out."""
+
+from __future__ import annotations
+
+import time
+from itertools import pairwise
+
+from datanectar.records import DONE, FAILED, PENDING, RUNNING, TaskRow
+from datanectar.views.graph import HEIGHT, LARGEST, WIDTH, Drawing, draw
+
+
+def row(name: str, *requires: str, status: str = DONE, family: str | None = None) -> TaskRow:
+    family = family or f"t.c_chain.{name}Task"
+    return TaskRow("run", name, f"chains/{name}", family, status, list(requires))
+
+
+def placed(drawing: Drawing) -> dict[str, tuple[float, float]]:
+    return {node.id: (node.x, node.y) for node in drawing.nodes}
+
+
+def test_what_is_needed_stands_left_of_what_needs_it() -> None:
+    tasks = [row("root", "left", "deep"), row("left"), row("deep", "deeper"), row("deeper")]
+    at = placed(draw(tasks))
+    for task in tasks:
+        for needed in task.requires:
+            assert at[needed][0] + WIDTH < at[task.task_id][0]
+
+
+def test_boxes_never_overlap_and_stay_inside_the_drawing() -> None:
+    tasks = [row("root", *(f"n{i}" for i in range(40)))]
+    tasks += [row(f"n{i}", f"s{i % 7}") for i in range(40)] + [row(f"s{i}") for i in range(7)]
+    drawing = draw(tasks)
+    corners = sorted(placed(drawing).values())
+    for (x1, y1), (x2, y2) in pairwise(corners):
+        assert x1 != x2 or y2 - y1 >= HEIGHT
+    assert all(0 <= x <= drawing.width - WIDTH for x, _ in corners)
+    assert all(0 <= y <= drawing.height - HEIGHT for _, y in corners)
+    assert len(drawing.lines) == 80
+
+
+def test_parallel_chains_do_not_cross() -> None:
+    days = range(9)
+    tasks = [row("root", *(f"b{d}" for d in days))]
+    tasks += [row(f"b{d}", f"a{d}") for d in days]
+    tasks += [row(f"a{d}") for d in reversed(days)]
+    at = placed(draw(tasks))
+    order = [sorted(days, key=lambda d, k=kind: at[f"{k}{d}"][1]) for kind in "ab"]
+    assert order[0] == order[1]
+
+
+def test_a_requirement_that_the_run_does_not_know_is_left_out() -> None:
+    assert draw([row("root", "elsewhere")]).lines == []
+
+
+def test_many_tasks_are_drawn_by_family() -> None:
+    days = range(LARGEST)
+    tasks = [row("root", *(f"d{d}" for d in days))]
+    tasks += [row(f"d{d}", f"d{d - 1}", family="t.c_chain.DayTask") for d in days]
+    drawing = draw(tasks)
+    assert drawing.by_family
+    assert [node.label for node in drawing.nodes] == [f"DayTask × {LARGEST}", "rootTask"]
+    assert len(drawing.lines) == 1
+
+
+def test_a_family_shows_the_status_that_matters_most() -> None:
+    def status(*statuses: str) -> str:
+        rows = [row(str(i), status=s, family="f") for i, s in enumerate(statuses)]
+        return draw(rows, by_family=True).nodes[0].status
+
+    assert status(DONE, FAILED, RUNNING) == FAILED
+    assert status(DONE, RUNNING, PENDING) == RUNNING
+    assert status(DONE, PENDING) == RUNNING
+    assert status(PENDING, PENDING) == PENDING
+    assert status(DONE, DONE) == DONE
+
+
+def test_families_that_need_each_other_are_drawn_all_the_same() -> None:
+    tasks = [row("1", "2", family="a"), row("2", "3", family="b"), row("3", family="a")]
+    drawing = draw(tasks, by_family=True)
+    assert {node.id for node in drawing.nodes} == {"a", "b"}
+    assert len(drawing.lines) == 2
+
+
+def test_a_graph_as_large_as_may_be_is_laid_out_at_once() -> None:
+    deep = [row(f"d{i}", *([f"d{i - 1}"] if i else [])) for i in range(LARGEST)]
+    wide = [row(f"t{i}", *(f"t{j}" for j in range(i % 20))) for i in range(LARGEST)]
+    many = [row(f"m{i}", f"m{i - 1}", family=f"f{i % 9}") for i in range(20_000)]
+    begin = time.perf_counter()
+    for tasks in (deep, wide, many):
+        draw(tasks)
+    assert time.perf_counter() - begin < 3
+
+
+def test_an_empty_graph_has_no_size() -> None:
+    drawing = draw([])
+    assert (drawing.nodes, drawing.width, drawing.height) == ([], 0, 0)

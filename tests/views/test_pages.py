@@ -1,0 +1,152 @@
+"""What every page answers with: its headers, its errors, who may press what, and how fast."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+
+import pytest
+import requests
+from sqlalchemy import create_engine
+
+from datanectar.runs.tables import runs
+from tests.servers.processes import Stack, wait_for
+
+HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+PAGES = ["/", "/history", "/docs", "/chains/basic/plain_chain/GreetTask", "/nowhere"]
+
+
+def get(stack: Stack, path: str, **headers: str) -> requests.Response:
+    return requests.get(f"{stack.url}{path}", headers={**HTML, **headers}, timeout=30)
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_allows_nothing_but_its_own_files(web: Stack, path: str) -> None:
+    answer = get(web, path)
+    policy = answer.headers["Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self';")
+    assert "unsafe" not in policy
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Referrer-Policy"] == "same-origin"
+    assert not re.search(r"<script(?![^>]* src=)|<style|\son\w+=| style=", answer.text)
+    assert not re.findall(r"(?:src|href)=\"(?:https?:)?//(?!127\.0\.0\.1)", answer.text)
+
+
+def test_static_files_are_kept_until_they_change(web: Stack) -> None:
+    address = re.findall(r'href="(/static/style.css\?v=\w+)"', get(web, "/").text)[0]
+    assert "max-age=31536000" in get(web, address).headers["Cache-Control"]
+    assert "max-age" not in get(web, "/static/style.css?v=old").headers["Cache-Control"].replace(
+        "max-age=0", ""
+    )
+    assert get(web, "/static/../web.py").status_code == 404
+
+
+def test_an_error_is_a_page_for_a_browser_and_the_envelope_for_a_program(web: Stack) -> None:
+    page = get(web, "/runs/nosuchrun")
+    assert page.status_code == 404
+    assert "There is no run" in page.text
+    assert page.headers["Content-Type"].startswith("text/html")
+    for headers in ({}, {"Accept": "application/json"}, {"Accept": "*/*"}):
+        answer = requests.get(f"{web.url}/runs/nosuchrun", headers=headers, timeout=30)
+        assert answer.json()["status"] == 404
+    assert get(web, "/api/runs/nosuchrun").json()["status"] == 404
+
+
+def test_another_sites_page_can_not_press_a_button(web: Stack) -> None:
+    address = f"{web.url}/chains/basic/plain_chain/GreetTask"
+    for headers in ({"Origin": "http://evil.example"}, {"Origin": "null"}):
+        answer = requests.post(address, data={"name": "x"}, headers=headers, timeout=30)
+        assert answer.status_code == 403
+    assert requests.get(f"{web.url}/runs/x/cancel", timeout=30).status_code == 405
+
+
+def test_a_browser_gives_its_token_as_a_password_and_dropping_needs_the_most(
+    tmp_path: Path,
+) -> None:
+    read, run, admin = (word * 5 for word in ("read", "runs", "admn"))
+    stack = Stack(tmp_path, environ={"DATANECTAR_TOKENS": f"{read}:read {run}:run {admin}:admin"})
+    stack.chain("t/a_chain", "from datanectar import NectarTask\nclass ATask(NectarTask): ...\n")
+    stack.settings.state.mkdir(parents=True)
+    try:
+        stack.start_web()
+        refused = get(stack, "/")
+        assert refused.status_code == 401
+        assert refused.headers["WWW-Authenticate"].startswith("Basic ")
+        assert requests.get(stack.url, auth=("", read), timeout=30).status_code == 200
+        task = f"{stack.url}/chains/t/a_chain/ATask"
+        assert requests.post(task, auth=("", read), timeout=30).status_code == 403
+        started = requests.post(task, auth=("", run), timeout=30)
+        assert (started.status_code, len(started.history)) == (200, 1)
+        drop = f"{started.url}/drop"
+        assert requests.post(drop, auth=("", run), timeout=30).status_code == 403
+        assert requests.post(drop, auth=("", admin), timeout=30).status_code == 409
+    finally:
+        stack.close()
+
+
+def test_the_pages_work_and_say_so_while_luigid_and_the_workers_are_away(web: Stack) -> None:
+    home = get(web, "/").text
+    assert "luigid can't be reached" in home.replace("&#39;", "'")
+    assert "No worker is alive" in home
+    started = requests.post(
+        f"{web.url}/chains/basic/plain_chain/GreetTask", data={"name": "waits"}, timeout=30
+    )
+    assert "Waiting for a worker" in started.text
+    assert "goes on when luigid is back" in started.text
+
+
+def test_a_project_without_chains_says_what_to_do(tmp_path: Path) -> None:
+    stack = Stack(tmp_path)
+    stack.settings.state.mkdir(parents=True)
+    try:
+        stack.start_web()
+        assert "There is no chain yet" in get(stack, "/").text
+        assert "Nothing has run yet" in get(stack, "/").text
+        assert "Nothing has run yet" in get(stack, "/history").text
+    finally:
+        stack.close()
+
+
+@pytest.mark.slow
+def test_the_first_page_stays_small_and_quick_with_1000_chains_and_10000_runs(
+    tmp_path: Path,
+) -> None:
+    stack = Stack(tmp_path)
+    source = '"""What chain {0} is for."""\nfrom datanectar import NectarTask\n'
+    source += 'class Number{0}Task(NectarTask):\n    """Makes number {0}."""\n'
+    for number in range(1000):
+        stack.chain(f"type{number % 20}/number{number:04}_chain", source.format(number))
+    stack.settings.state.mkdir(parents=True)
+    try:
+        stack.start_web()
+        _fill_history(stack, 10_000)
+        wait_for(lambda: get(stack, "/").status_code == 200, "the chains are known", 200)
+        for path in ("/", "/?q=number+0999", "/history", "/live"):
+            taken = [_timed(stack, path) for _ in range(10)]
+            assert len(get(stack, path).content) < 100_000
+            assert min(taken) < 0.1, (path, taken)  # others may use this machine meanwhile
+        assert "Number999Task" in get(stack, "/?q=number+0999").text
+        assert "1000 chains" in get(stack, "/").text
+    finally:
+        stack.close()
+
+
+def _timed(stack: Stack, path: str) -> float:
+    begin = time.perf_counter()
+    assert get(stack, path).status_code == 200
+    return time.perf_counter() - begin
+
+
+def _fill_history(stack: Stack, count: int) -> None:
+    run_id = requests.post(
+        f"{stack.url}/api/chains/type0/number0000_chain/Number0Task", timeout=60
+    ).json()["data"]["run_id"]
+    engine = create_engine(stack.settings.database_url)
+    with engine.begin() as connection:
+        row = dict(connection.execute(runs.select()).mappings().one())
+        assert row["id"] == run_id
+        row["status"] = "DONE"
+        rows = [{**row, "id": f"0{number:025d}"} for number in range(count)]
+        connection.execute(runs.insert(), rows)
+    engine.dispose()
