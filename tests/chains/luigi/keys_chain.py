@@ -88,7 +88,10 @@ class BareTask(KeyedTask):
         def serialize(self, x):
             return 5
 
-    number = _Number(default=5)
+    a = luigi.Parameter(default="")
+    b = luigi.Parameter(default="")
+    c = luigi.Parameter(default="")
+    number = _Number(default=5)  # the first three, Luigi itself would refuse
 
 
 class ManyKindsTask(KeyedTask):
