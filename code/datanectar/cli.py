@@ -45,6 +45,10 @@ def up(with_luigid: bool) -> None:
     from datanectar.supervisor import Supervisor
 
     settings = _prepared()
+    if settings.tokens or not settings.on_loopback:
+        from datanectar.api import auth  # brings Flask with it: only where there is need
+
+        auth.check_start(settings)
     Supervisor(settings, click.echo, with_luigid=with_luigid).run()
 
 

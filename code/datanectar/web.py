@@ -39,7 +39,7 @@ def create_app(settings: Settings) -> Flask:
     Raises:
         StartupError: when the settings or the parts behind them don't allow a start.
     """
-    auth.check_address(settings)
+    auth.check_start(settings)
     store = RunStore(settings.database_url)
     store.prepare()
     children = Children(settings, ahead=_CHILDREN_AHEAD)
@@ -73,8 +73,7 @@ def serve(settings: Settings) -> None:
     One process with threads: the work is done elsewhere, and what is kept here, the catalog and
     the children, is kept once.
     """
-    auth.check_address(settings)
-    auth.Tokens(settings.tokens)
+    auth.check_start(settings)
     _Gunicorn(settings).run()
 
 

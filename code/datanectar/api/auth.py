@@ -63,12 +63,13 @@ class Tokens:
         return found
 
 
-def check_address(settings: Settings) -> None:
-    """Refuse to start where others could reach the app without a token.
+def check_start(settings: Settings) -> None:
+    """Refuse to start where others could reach the app without a token, or with one that is none.
 
     Raises:
-        StartupError: naming the two ways out.
+        StartupError: naming the ways out.
     """
+    Tokens(settings.tokens)
     if not settings.on_loopback and not settings.tokens:
         raise StartupError(
             f"DATANECTAR_HOST={settings.host} can be reached from outside this machine: set "

@@ -61,8 +61,9 @@ def main() -> None:
     gc.freeze()  # keeps the collector from touching, and so copying, pages that children share
     _leave_guard(control)
     adopt_orphans()
-    control.sendall(MESSAGE.pack(READY, os.getpid()))
-    _Zygote(control).serve()
+    with contextlib.suppress(BrokenPipeError):  # the parent has gone meanwhile
+        control.sendall(MESSAGE.pack(READY, os.getpid()))
+        _Zygote(control).serve()
 
 
 def _warm() -> None:
