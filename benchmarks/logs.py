@@ -57,5 +57,5 @@ def _delays(stack: Stack, key: str) -> list[float]:
                 return delays
             if line.startswith('data: "'):
                 words = json.loads(line.removeprefix("data: ")).split()
-                delays += [now - float(word) for word in words if word.startswith("1")]
+                delays += [now - float(word) for word in words if _TIME.fullmatch(word)]
     return delays

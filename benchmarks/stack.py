@@ -21,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))  # for `tests`, from where
 from tests.servers.processes import Stack
 
 _names = itertools.count()
+_shared: list[Stack] = []
 
 
 @contextlib.contextmanager
@@ -38,9 +39,23 @@ def project() -> Iterator[Stack]:
 
 @contextlib.contextmanager
 def started() -> Iterator[Stack]:
-    """Give a started stack."""
+    """Give a started stack: a new one, or the one of a :func:`sharing` block."""
+    if _shared:
+        yield _shared[-1]
+        return
     with project() as stack:
         yield stack.start()
+
+
+@contextlib.contextmanager
+def sharing() -> Iterator[None]:
+    """Let benchmarks use one stack in turn: quicker to try them, no way to measure."""
+    with started() as stack:
+        _shared.append(stack)
+        try:
+            yield
+        finally:
+            _shared.pop()
 
 
 def new_name() -> str:

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from benchmarks.__main__ import BENCHMARKS, main
+from benchmarks.stack import sharing
 
 
+@pytest.fixture(scope="module", autouse=True)
+def one_stack() -> Iterator[None]:
+    with sharing():
+        yield
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BENCHMARKS)
 def test_a_benchmark_with_tiny_numbers_gives_figures_as_table_and_json(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
