@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import os
 import select
 import signal
@@ -260,7 +261,7 @@ class _ZygoteClient:
 
     def limit(self, moment: float) -> None:
         with contextlib.suppress(OSError), self._asking:
-            self._socket.sendall(MESSAGE.pack(LIMIT, int(moment * TICKS)))
+            self._socket.sendall(MESSAGE.pack(LIMIT, math.ceil(moment * TICKS)))
 
     def close(self) -> None:
         """End the zygote, and with it every child."""

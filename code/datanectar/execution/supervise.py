@@ -37,6 +37,8 @@ log = logging.getLogger(__name__)
 
 #: Seconds between looks at the clock and at orders while a child says nothing.
 _SLICE = 0.25
+#: Seconds that the end of an attempt waits for its logs: who hears of it wants to read them.
+_LAST_LOGS = 10.0
 
 
 class Graph:
@@ -84,16 +86,27 @@ class Lease:
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self.renew(time.monotonic())
+        self._unbroken_since = float("-inf")
+        self.until = time.monotonic() + seconds
 
     def renew(self, moment: float) -> None:
         """Count from ``moment``, a reading of ``time.monotonic`` from before the heartbeat."""
+        if self.is_over:
+            self._unbroken_since = moment
         self.until = moment + self._seconds
 
     @property
     def is_over(self) -> bool:
         """Whether another worker may have taken over by now."""
         return time.monotonic() > self.until
+
+    @property
+    def is_steady(self) -> bool:
+        """Whether this worker can judge others by their silence.
+
+        When the store was away, all were silent: those who come back get the time to say so.
+        """
+        return not self.is_over and time.monotonic() > self._unbroken_since + self._seconds
 
 
 class Watch(abc.ABC):
@@ -116,6 +129,7 @@ class Watch(abc.ABC):
         self._member = member
         self._graph = Graph()
         self._order: str | None = None
+        self._leaving = False
         self._spool = spool_folder(service.settings.state, run.id, run.attempt, member)
         self._worker_id = worker_id(run.id, member)
         self._shipper = LogShipper(
@@ -135,6 +149,7 @@ class Watch(abc.ABC):
     def hand_back(self) -> None:
         """Order: stop and put the run back on the queue, this worker is leaving."""
         self._order = self._order or "hand back"
+        self._leaving = True
 
     def _leave_if_lease_is_over(self) -> None:
         """Stop what another host may be starting again: the store was away too long."""
@@ -255,6 +270,7 @@ class Supervision(Watch):
 
     def _settle(self, child: Child, outcome: Outcome | None) -> bool:
         if outcome is not None:
+            self._shipper.hurry(_LAST_LOGS)
             self._finish(outcome)
             return False
         end = child.wait_end()
@@ -268,6 +284,7 @@ class Supervision(Watch):
         if self._order in ("hand back", "lease over"):
             return self._persist(lambda: self._store.release(*self.fence, reason))
         self._write_into_logs(reason)
+        self._shipper.hurry(_LAST_LOGS)
         if self._order is None and child.was_killed:
             return self._lose(reason)
         status = CANCELLED if self._order == "cancel" else FAILED
@@ -307,9 +324,10 @@ class Supervision(Watch):
         self._persist(lambda: self._store.finish(*self.fence, outcome, changed))
 
     def _persist(self, write: Any) -> bool:
-        """Write the end of the attempt, trying until the lease is over for sure.
+        """Write the end of the attempt, trying as long as the store is away.
 
-        When even then the store can't be reached, the run is taken back by whoever reaches it.
+        Nothing else could be begun meanwhile, and a write that is too late changes nothing. Only a
+        worker that is leaving gives up after a while: whoever reaches the store takes the run back.
         """
         deadline = time.monotonic() + self._settings.heartbeat_timeout
         while True:
@@ -317,7 +335,7 @@ class Supervision(Watch):
                 return bool(write())
             except DatanectarError as problem:
                 log.warning("run %s: %s", self.run.id, problem.message)
-                if time.monotonic() > deadline:
+                if self._leaving and time.monotonic() > deadline:
                     return False
                 time.sleep(0.5)
 

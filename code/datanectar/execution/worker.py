@@ -253,7 +253,7 @@ class Worker:
                     self._end_leftover(run)
                     self._take_back(run, f"worker {worker.id} died")
                 self._store.forget_worker(worker.id)
-        for run in self._store.expired():
+        for run in self._store.expired() if self._lease.is_steady else ():
             if run.owner != self.id:
                 moment = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime())
                 if run.owner in [worker.id for worker in here]:
