@@ -42,6 +42,18 @@ class LogShipper:
         if time.monotonic() < self._due or (self._round and self._round.is_alive()):
             return
         self._due = time.monotonic() + self._interval
+        self._begin_round()
+
+    def hurry(self, seconds: float) -> None:
+        """Copy what has not been copied, waiting for it at most so many seconds."""
+        if self._round:
+            self._round.join(seconds)
+        if self._round is None or not self._round.is_alive():
+            self._begin_round()
+            if self._round:
+                self._round.join(seconds)
+
+    def _begin_round(self) -> None:
         if unshipped(self._spool):
             self._round = threading.Thread(target=self._ship, name="shipping", daemon=True)
             self._round.start()
