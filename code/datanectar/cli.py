@@ -56,7 +56,10 @@ def up(with_luigid: bool) -> None:
 def web() -> None:
     """Serve the HTTP API and the pages."""
     settings = _prepared()
-    _die_with_supervisor()
+    if not _die_with_supervisor():  # which has looked; gunicorn itself tries for seconds
+        from datanectar.supervisor import check_port
+
+        check_port(settings.host, settings.port, "DATANECTAR_PORT")
     from datanectar.web import serve
 
     serve(settings)
@@ -200,11 +203,17 @@ def _in_a_child(work: Callable[[], None]) -> None:
         sys.exit(EXIT_CANNOT)
 
 
-def _die_with_supervisor() -> None:
+def _die_with_supervisor() -> bool:
+    """Tie this process to the supervisor that started it; return whether there is one."""
     from datanectar.lifeline import die_with_parent
 
-    if os.environ.get("DATANECTAR_SUPERVISED"):
-        die_with_parent()
+    supervisor = os.environ.get("DATANECTAR_SUPERVISED")
+    if supervisor is None:
+        return False
+    die_with_parent()
+    if os.getppid() != int(supervisor):  # it died while we started
+        sys.exit(EXIT_CANNOT)
+    return True
 
 
 def _log_to_stderr() -> None:

@@ -43,7 +43,7 @@ class Part:
 
     def start(self) -> None:
         """Start the process, in a session of its own: Ctrl-C reaches the supervisor alone."""
-        environ = {**os.environ, **self.environ, "DATANECTAR_SUPERVISED": "1"}
+        environ = {**os.environ, **self.environ, "DATANECTAR_SUPERVISED": str(os.getpid())}
         self.begun = time.monotonic()
         self.process = subprocess.Popen(self.command, env=environ, start_new_session=True)
 
@@ -92,7 +92,7 @@ class Supervisor:
             raise _Stopped
 
     def _start(self) -> None:
-        self._check_port(self._settings.host, self._settings.port, "DATANECTAR_PORT")
+        check_port(self._settings.host, self._settings.port, "DATANECTAR_PORT")
         if self._with_luigid:
             self._start_luigid()
         environ = self._settings.environ()
@@ -114,7 +114,7 @@ class Supervisor:
             self._say(f"luigid runs already at {scheduler.url}; using it.")
             return
         parts = urlsplit(self._settings.luigid_url)
-        self._check_port(parts.hostname or "127.0.0.1", parts.port or 8082, "DATANECTAR_LUIGID_URL")
+        check_port(parts.hostname or "127.0.0.1", parts.port or 8082, "DATANECTAR_LUIGID_URL")
         environ = {"LUIGI_CONFIG_PATH": str(luigid.CONFIGURATION)}
         log = self._settings.state / "luigid.log"
         command = luigid.command(self._settings)
@@ -138,18 +138,6 @@ class Supervisor:
             if time.monotonic() > deadline:
                 raise StartupError(f"{name} does not answer after {_START_LIMIT:g} s.")
             time.sleep(0.05)
-
-    def _check_port(self, host: str, port: int, variable: str) -> None:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        with socket.socket(family) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((host, port))
-            except OSError as problem:
-                raise StartupError(
-                    f"Port {port} on {host} can't be had ({problem.strerror}): stop what uses it, "
-                    f"or choose another with {variable}."
-                ) from problem
 
     def _watch(self) -> None:
         self._say(self._banner())
@@ -183,6 +171,28 @@ class Supervisor:
             f"  luigid   {self._settings.luigid_url}\n\n"
             f"Run a chain:\n  curl -X POST '{example}'\n\nCtrl-C stops everything.\n"
         )
+
+
+def check_port(host: str, port: int, variable: str) -> None:
+    """See that a port can be listened on.
+
+    Args:
+        host, port: the address.
+        variable: the setting that names another.
+
+    Raises:
+        StartupError: when it can't.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as problem:
+            raise StartupError(
+                f"Port {port} on {host} can't be had ({problem.strerror}): stop what uses it, "
+                f"or choose another with {variable}."
+            ) from problem
 
 
 class _Stopped(Exception):

@@ -22,6 +22,7 @@ from datanectar.api.given import StrictRequest
 from datanectar.execution.children import Children
 from datanectar.execution.queue import RunQueue
 from datanectar.execution.service import Service
+from datanectar.lifeline import die_with_parent
 from datanectar.luigid import Luigid
 from datanectar.runs.store import RunStore
 from datanectar.settings import Settings
@@ -94,6 +95,7 @@ class _Gunicorn(BaseApplication):
             "limit_request_line": 8190,
             "control_socket_disable": True,
             "loglevel": "warning",
+            "post_fork": _die_with_master,
             "worker_exit": _close,
         }
         for name, value in options.items():
@@ -131,6 +133,11 @@ _PARSE_STATUSES = {
 
 def _bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
+
+
+def _die_with_master(server: Any, worker: Any) -> None:
+    """Have the worker end with gunicorn's master: its port is needed by the master's successor."""
+    die_with_parent()
 
 
 def _close(server: Any, worker: Any) -> None:

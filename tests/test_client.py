@@ -1,0 +1,143 @@
+"""The Python client, against a running app."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import date
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from datanectar import Client
+from datanectar.errors import BadRequest, DatanectarError, NotFound, Unavailable
+from tests.servers.processes import Stack, free_port, wait_for
+
+JOBS = "http/jobs_chain"
+
+
+def test_a_task_is_run_and_its_result_is_read(stack: Stack) -> None:
+    client = Client(stack.url + "/")
+
+    status = client.run("basic/plain_chain/GreetTask", name="client")
+
+    assert status["job_status"] == "DONE"
+    assert client.read(status) == b"hello client\n"
+
+
+def test_values_go_as_what_they_are(stack: Stack) -> None:
+    client = Client(stack.url)
+
+    def found(task: str, value: Any) -> str:
+        status = client.run(f"http/kinds_chain/{task}", value=value)
+        return client.read(status).decode()
+
+    assert found("DateTask", date(2026, 6, 3)) == "datetime.date(2026, 6, 3)"
+    assert found("PathTask", Path("/some/where")) == "PosixPath('/some/where')"
+    assert found("DictTask", {"b": [1, None], "a": True}) == "{'a': True, 'b': (1, None)}"
+    assert found("IntTask", 7) == "7"
+
+
+def test_a_refusal_is_raised_with_its_words_and_fields(stack: Stack) -> None:
+    client = Client(stack.url)
+
+    with pytest.raises(BadRequest) as refusal:
+        client.post("basic/plain_chain/GreetTask", nonsense=1)
+    assert "nonsense" in refusal.value.message
+    assert list(refusal.value.fields) == ["nonsense"]
+    with pytest.raises(NotFound, match="no task 'NoTask'"):
+        client.post("basic/plain_chain/NoTask")
+
+
+def test_a_result_that_is_not_there_is_not_read(stack: Stack) -> None:
+    client = Client(stack.url)
+    status = client.run(f"{JOBS}/FlakyTask", name="client", cure="/no/cure")
+
+    with pytest.raises(DatanectarError, match="FAILED: ValueError: client is sick"):
+        client.read(status)
+
+
+def test_chains_are_listed(stack: Stack) -> None:
+    chains = {f"{c['type']}/{c['name']}": c for c in Client(stack.url).chains()}
+
+    assert chains["basic/plain_chain"]["tasks"][0]["name"] == "GreetTask"
+    assert chains["broken/raises_chain"]["error"].startswith("ValueError")
+
+
+def test_a_log_is_followed_while_it_is_written(stack: Stack, tmp_path: Path) -> None:
+    client, gate = Client(stack.url), tmp_path / "gate"
+    key = client.post(f"{JOBS}/GatedTask", name="client", gate=str(gate))["key"]
+
+    text = ""
+    for piece in client.follow(key):
+        text += piece
+        if "client has begun" in text:
+            gate.touch()
+
+    assert "client has begun\nclient goes on\n" in text
+    assert text == stack.get("/api/chainlog", params={"chain": key}).text
+
+
+def test_a_log_goes_on_after_the_app_was_restarted(
+    make_stack: Callable[..., Stack], tmp_path: Path
+) -> None:
+    stack, gate = make_stack().start(), tmp_path / "gate"
+    client = Client(stack.url)
+    key = client.post(f"{JOBS}/GatedTask", name="torn", gate=str(gate))["key"]
+    pieces: list[str] = []
+    for piece in client.follow(key):
+        pieces.append(piece)
+        if "torn has begun" in "".join(pieces):
+            break
+    else:
+        pytest.fail("the log ended")
+    rest: list[str] = []
+    follower = threading.Thread(target=lambda: rest.extend(client.follow(key)))
+    follower.start()
+    wait_for(lambda: "torn has begun" in "".join(rest), "the follower is at it")
+
+    stack.kill("web")
+    stack.start_web()
+    gate.touch()
+
+    follower.join(60)
+    assert "torn has begun\ntorn goes on\n" in "".join(rest)
+    assert "".join(rest).count("torn has begun") == 1
+
+
+def test_an_app_that_is_not_there_is_named(stack: Stack) -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+
+    with pytest.raises(Unavailable, match=f"No datanectar app answers at {url}"):
+        Client(url).chains()
+
+
+class _Elsewhere(BaseHTTPRequestHandler):
+    """Another server, such as the one that a presigned URL leads to."""
+
+    seen: ClassVar[list[str | None]] = []
+
+    def do_GET(self) -> None:
+        self.seen.append(self.headers["Authorization"])
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"from elsewhere")
+
+    def log_message(self, format: str, *arguments: Any) -> None:
+        """Say nothing."""
+
+
+def test_the_token_goes_to_no_other_server() -> None:
+    server = HTTPServer(("127.0.0.1", 0), _Elsewhere)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        url = f"http://127.0.0.1:{server.server_port}/signed"
+        client = Client("http://127.0.0.1:1", token="a-secret-of-ours")
+        assert client.read({"key": "k", "resource_url": url}) == b"from elsewhere"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+    assert _Elsewhere.seen == [None]
