@@ -13,7 +13,6 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
@@ -124,17 +123,26 @@ class Luigid:
         with urllib.request.urlopen(request, timeout=self._timeout) as response:  # noqa: S310
             return json.load(response)["response"]
 
-    def fail_tasks(self, worker: str, task_ids: Iterable[str], why: str) -> None:
-        """Say in a dead worker's name that what it ran has ended, so that nobody waits for it."""
-        for task_id in task_ids:
-            self.call(
-                "add_task",
-                worker=worker,
-                task_id=task_id,
-                status="FAILED",
-                runnable=False,
-                expl=json.dumps(f"{INTERRUPTED}{why}"),
-            )
+    def end_worker(self, worker: str, why: str) -> None:
+        """Say in a dead worker's name that what it ran has ended, so that nobody waits for it.
+
+        luigid is asked what that is: a process killed just after it was given a task could tell
+        nobody else.
+
+        Raises:
+            OSError: when luigid can't be reached or refuses.
+        """
+        running = self.call("task_list", status="RUNNING", upstream_status="")
+        for task_id, task in running.items():
+            if task.get("worker_running") == worker:
+                self.call(
+                    "add_task",
+                    worker=worker,
+                    task_id=task_id,
+                    status="FAILED",
+                    runnable=False,
+                    expl=json.dumps(f"{INTERRUPTED}{why}"),
+                )
 
     def graph_url(self, task_id: str) -> str:
         """Return the address of the task's graph on luigid's own page."""

@@ -236,9 +236,8 @@ class Watch(abc.ABC):
 
     def _close_books(self, reason: str) -> None:
         """Have luigid show no task RUNNING that is dead."""
-        task_ids = [task.task_id for task in self._graph.running()]
         with contextlib.suppress(OSError):
-            self._luigid.fail_tasks(self._worker_id, task_ids, reason)
+            self._luigid.end_worker(self._worker_id, reason)
 
 
 class Assistance(Watch):

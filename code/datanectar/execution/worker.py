@@ -263,7 +263,6 @@ class Worker:
         self._send_again()
 
     def _take_back(self, run: Run, reason: str, *, if_expired: bool = False) -> None:
-        task_ids = [t.task_id for t in self._store.tasks(run.id) if t.status == RUNNING]
         status = self._store.take_back(
             run, reason, self._settings.max_attempts, if_expired=if_expired
         )
@@ -271,7 +270,7 @@ class Worker:
             return
         log.warning("run %s: %s; it is %s now", run.id, reason, status)
         with contextlib.suppress(OSError):
-            self._luigid.fail_tasks(worker_id(run.id), task_ids, reason)
+            self._luigid.end_worker(worker_id(run.id), reason)
         if status == PENDING:
             self._queue.send(RUN_MESSAGE, run.id)
 
