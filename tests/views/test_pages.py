@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
+from playwright.sync_api import expect
 from sqlalchemy import create_engine
 
 from datanectar.runs.tables import runs
@@ -94,6 +97,31 @@ def test_the_pages_work_and_say_so_while_luigid_and_the_workers_are_away(web: St
     )
     assert "Waiting for a worker" in started.text
     assert "goes on when luigid is back" in started.text
+
+
+def test_a_form_that_can_not_be_read_is_refused(web: Stack) -> None:
+    kind = {"Content-Type": "multipart/form-data; boundary=x", **HTML}
+    address = f"{web.url}/chains/basic/plain_chain/GreetTask"
+    answer = requests.post(address, data=b"nonsense", headers=kind, timeout=30)
+    assert (answer.status_code, "can&#39;t be read" in answer.text) == (400, True)
+
+
+def test_an_open_page_says_when_the_service_is_gone_and_goes_on_when_it_is_back(
+    tmp_path: Path, open_page: Callable[..., Any]
+) -> None:
+    stack = Stack(tmp_path)
+    stack.settings.state.mkdir(parents=True)
+    try:
+        stack.start_web()
+        page = open_page(stack.url)
+        away = page.locator("#away")
+        expect(away).to_be_hidden()
+        stack.stop("web")
+        expect(away).to_be_visible(timeout=20_000)
+        stack.start_web()
+        expect(away).to_be_hidden(timeout=20_000)
+    finally:
+        stack.close()
 
 
 def test_a_project_without_chains_says_what_to_do(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 // Keeps the parts of a page up to date: fetches them again and swaps those that have changed.
 
 const holder = document.querySelector("[data-live]");
+const away = document.getElementById("away");
 const announcer = document.getElementById("announcer");
 const LONG_WAIT = 3000; // milliseconds, while nobody looks or nobody answers
 
@@ -60,12 +61,12 @@ async function refresh() {
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
     swap(fresh);
     announce(fresh);
-    document.body.classList.remove("stale");
+    away.hidden = true;
     timer = undefined;
     schedule(waitOf(fresh));
   } catch {
-    document.body.classList.add("stale");
-    announcer.textContent = "The service does not answer; trying again.";
+    away.hidden = false;
+    announcer.textContent = away.textContent;
     schedule(LONG_WAIT);
   }
 }

@@ -13,7 +13,8 @@ const state = panel.querySelector("[data-log-state]");
 const whole = panel.querySelector("[data-log-whole]");
 const name = panel.querySelector("[data-log-name]");
 
-let source, retry, style, pending, last, scheduled;
+let shown = panel.dataset.key; // the key whose log is shown
+let source, retry, style, pending, last, scheduled, paused;
 
 function clear() {
   cancelAnimationFrame(scheduled);
@@ -67,6 +68,7 @@ function say(text) {
 }
 
 function follow(key) {
+  shown = key;
   source?.close();
   clearTimeout(retry);
   clear();
@@ -108,4 +110,13 @@ document.addEventListener("click", (event) => {
   lines.focus({ preventScroll: true });
 });
 
-follow(panel.dataset.key);
+// A browser keeps few connections to one host, and the service few followers: a page that nobody
+// looks at gives its own back.
+document.addEventListener("visibilitychange", () => {
+  if (source.readyState === EventSource.CLOSED && !paused) return;
+  paused = document.hidden;
+  if (paused) source.close();
+  else follow(shown);
+});
+
+follow(shown);

@@ -43,9 +43,11 @@ _SHOWABLE = {
 
 @dataclass(frozen=True)
 class Field:
-    """One parameter in a form: ``kind`` is select, checkbox, textarea or an input's type."""
+    """One parameter in a form: ``type`` in words; ``kind`` is select, checkbox, textarea or an
+    input's type."""
 
     parameter: Parameter
+    type: str
     kind: str
     value: str
     step: str | None = None
@@ -77,7 +79,12 @@ def _field(item: Parameter, typed: Mapping[str, str], error: str | None) -> Fiel
         kind = "text"
     whole = type in ("IntParameter", "YearParameter")
     step = ("1" if whole else "any") if kind == "number" else None
-    return Field(item, kind, value, step, _HINTS.get(type), choices, error)
+    return Field(item, _words(type), kind, value, step, _HINTS.get(type), choices, error)
+
+
+def _words(type: str) -> str:
+    """Return a type in plain words: ``DateIntervalParameter`` is a date interval."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type.removesuffix("Parameter")).lower() or "text"
 
 
 def plain_type(item: Parameter) -> str:

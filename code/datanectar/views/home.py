@@ -68,8 +68,7 @@ def list_chains(chains: list[Chain], words: str, type: str, number: str) -> List
     matching = [
         chain
         for chain in chains
-        if (not type or chain.type == type)
-        and all(word in text for text in [_searched(chain)] for word in wanted)
+        if (not type or chain.type == type) and all(word in _searched(chain) for word in wanted)
     ]
     pages = max(1, -(-len(matching) // PAGE))
     current = min(max(1, int(number)), pages) if number.isdecimal() and len(number) < 9 else 1

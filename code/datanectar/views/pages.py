@@ -57,9 +57,8 @@ def prepare(app: Flask) -> None:
         app.jinja_env.filters[name] = getattr(wording, name)
     app.jinja_env.globals["now"] = time.time
     app.jinja_env.globals["static"] = lambda name: f"/static/{name}?v={static_version()}"
-    app.after_request(_error_page)  # Flask calls the last one registered first
-    app.after_request(_secured)
-    app.after_request_funcs[None].reverse()
+    app.after_request(_secured)  # called last: Flask begins with the one registered last
+    app.after_request(_error_page)
 
 
 def _error_page(response: Response) -> Response:
@@ -77,11 +76,7 @@ def _error_page(response: Response) -> Response:
 def _wants_page() -> bool:
     if request.path.startswith(_FOR_MACHINES):
         return False
-    accepted = request.accept_mimetypes
-    return (
-        bool(accepted["text/html"] and accepted.best != "application/json")
-        and str(accepted) != "*/*"
-    )
+    return any(kind == "text/html" for kind, _ in request.accept_mimetypes)
 
 
 def _secured(response: Response) -> Response:

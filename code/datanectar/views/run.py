@@ -29,7 +29,9 @@ def blueprint(service: Service) -> Blueprint:
     @routes.get("")
     def run(run_id: str) -> Response:
         values = run_values(service, service.run(run_id))
-        return page("run.html", there=request.args.get("there"), **values)
+        earlier = _earlier_logs(service, values["key"])
+        there = request.args.get("there")
+        return page("run.html", there=there, earlier_logs=earlier, **values)
 
     @routes.get("/live")
     def live(run_id: str) -> Response:
@@ -115,7 +117,6 @@ def run_values(service: Service, run: Run) -> dict[str, Any]:
         "progress": _progress(run, own, tasks),
         "result": result,
         "log": _log(run, key, tasks),
-        "earlier_logs": _earlier_logs(service, key),
         "luigid_up": service.luigid.is_up(),
         "luigid_graph": service.luigid.graph_url(run.task_id),
         "change_url": _form_url(run),

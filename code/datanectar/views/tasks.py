@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flask import Blueprint, Response, redirect, request, url_for
+from werkzeug.datastructures import MultiDict
 
 from datanectar.errors import BadRequest, ChainError, DatanectarError, KeyUndefined, NotFound
 from datanectar.execution.service import Service
@@ -28,12 +29,12 @@ def blueprint(service: Service) -> Blueprint:
     @routes.post("")
     def run(type: str, chain: str, task: str) -> Response:
         described = find(service, type, chain, task)[1]
-        return start(service, type, chain, task, forms.given(described.parameters, request.form))
+        return start(service, type, chain, task, forms.given(described.parameters, _form()))
 
     @routes.post("/key")
     def key(type: str, chain: str, task: str) -> Response:
         described = find(service, type, chain, task)[1]
-        raw = forms.given(described.parameters, request.form)
+        raw = forms.given(described.parameters, _form())
         try:
             resolution = service.resolve(type, chain, task, raw)
             found = {"resolution": resolution, "complete": service.is_complete(resolution)}
@@ -101,6 +102,13 @@ def find(service: Service, type: str, chain: str, task: str) -> tuple[Chain, Tas
         raise ChainError(f"{type}/{chain} can't be imported: {described.error}")
     names = ", ".join(item.name for item in described.tasks) or "none"
     raise NotFound(f"{type}/{chain} has no task {task[:100]!r}; its tasks: {names}.")
+
+
+def _form() -> MultiDict[str, str]:
+    try:
+        return request.form
+    except ValueError as problem:
+        raise BadRequest(f"The form can't be read: {problem}.") from problem
 
 
 def _latest(service: Service, type: str, chain: str, task: str) -> list[Run]:
