@@ -96,3 +96,16 @@ def test_a_task_that_luigid_has_disabled_is_run_when_it_is_asked_for_again(
     assert (first["job_status"], second["job_status"]) == ("FAILED", "FAILED")
     assert first["run_id"] != second["run_id"]
     assert len(evidence.starts("FailTask_again")) == 2
+
+
+def test_only_what_the_dead_worker_ran_is_ended(stack: Stack) -> None:
+    """As when a process is killed just after luigid gave it a task: nobody else has heard of it."""
+    luigid = Luigid(stack.luigid_url)
+    for worker in ("dead", "alive"):
+        luigid.call("add_task", worker=worker, task_id=f"task-of-{worker}", status="PENDING")
+        assert luigid.call("get_work", worker=worker)["task_id"] == f"task-of-{worker}"
+
+    luigid.end_worker("dead", "a test")
+
+    assert running_at_luigid(stack) == ["task-of-alive"]
+    assert "interrupted: a test" in luigid.call("fetch_error", task_id="task-of-dead")["error"]
