@@ -30,7 +30,7 @@ def measure(rounds: int = 150, stored: int = 10_000, rate: int = 50) -> list[Fig
         figures = [_compared(name, times, one_by_one, stored) for name, times in one_by_one.items()]
         figures += _at_rate("worker running", stack, rounds, rate)
         stack.stop("worker")
-        figures += _at_rate("worker elsewhere", stack, rounds, rate)
+        figures += _at_rate("worker stopped", stack, rounds, rate)
     return figures
 
 

@@ -30,6 +30,6 @@ def measure(leaves: int = 1000, delay_ms: int = 20) -> list[Figure]:
     heads = leaves * delay_ms / 1000
     return [
         Figure("resume", f"{leaves:,} tasks there, root missing, S3 {delay_ms} ms away",
-               seconds, "s", 1, "a HEAD per task, its way alone", heads),
+               seconds, "s", 1, "computed: a HEAD per task", heads),
         Figure("resume", "requests to S3", asked, "requests"),
     ]  # fmt: skip
