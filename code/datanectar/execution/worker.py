@@ -109,7 +109,7 @@ class Worker:
         consumer = self._queue.huey.create_consumer(
             workers=self._settings.workers, periodic=False, scheduler_interval=60
         )
-        self._sweep()
+        _in_spite_of_errors(self._sweep)
         consumer.start()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stop.set())
