@@ -49,6 +49,11 @@ def test_a_log_of_100_mb_leaves_the_page_quick(log_page: Callable[[bytes], Any])
     assert time.monotonic() - begin < 2
 
 
+def test_the_page_keeps_the_last_lines_of_very_many(log_page: Callable[[bytes], Any]) -> None:
+    page = log_page(b"".join(b"%d\n" % number for number in range(40_000)))
+    assert lines(page) == [str(number) for number in range(36_000, 40_000)]
+
+
 def test_a_line_without_an_end_is_shown_in_part(log_page: Callable[[bytes], Any]) -> None:
     page = log_page(b"y" * 200_000)
     (only,) = lines(page)

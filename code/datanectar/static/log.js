@@ -29,7 +29,7 @@ function take(text) {
   const pieces = text.split("\n");
   pending[pending.length - 1] += pieces[0];
   for (const piece of pieces.slice(1)) pending.push(piece);
-  pending = pending.slice(-MOST_LINES);
+  pending = pending.slice(-MOST_LINES - 1);
   if (!scheduled) scheduled = requestAnimationFrame(show);
 }
 
