@@ -45,10 +45,7 @@ def up(with_luigid: bool) -> None:
     from datanectar.supervisor import Supervisor
 
     settings = _prepared()
-    if settings.tokens or not settings.on_loopback:
-        from datanectar.api import auth  # brings Flask with it: only where there is need
-
-        auth.check_start(settings)
+    _check_doors(settings)
     Supervisor(settings, click.echo, with_luigid=with_luigid).run()
 
 
@@ -59,6 +56,7 @@ def web() -> None:
     if not _die_with_supervisor():  # which has looked; gunicorn itself tries for seconds
         from datanectar.supervisor import check_port
 
+        _check_doors(settings)
         check_port(settings.host, settings.port, "DATANECTAR_PORT")
     from datanectar.web import serve
 
@@ -174,6 +172,14 @@ def _prepared() -> Settings:
         ) from problem
     _in_a_child(lambda: _prepare_stores(settings))
     return settings
+
+
+def _check_doors(settings: Settings) -> None:
+    """Refuse to start where others could come in."""
+    if settings.tokens or not settings.on_loopback:
+        from datanectar.api import auth  # brings Flask with it: only where there is need
+
+        auth.check_start(settings)
 
 
 def _prepare_stores(settings: Settings) -> None:
