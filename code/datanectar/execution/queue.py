@@ -23,6 +23,11 @@ from datanectar.errors import StartupError, Unavailable
 #: Seconds after which an idle worker thread looks for work though nothing woke it.
 _LONGEST_SLEEP = 1.0
 
+#: Seconds to wait for a server's connection, and until one that has vanished from the network
+#: without a word counts as gone: the system's own limits are a quarter of an hour and more.
+_CONNECT_SECONDS = 5
+_SILENCE_SECONDS = 20.0
+
 #: A run waits: (run id).
 RUN_MESSAGE = "run"
 #: A wide run that goes on could use another worker: (run id, attempt, member).
@@ -132,9 +137,21 @@ def _make_huey(url: str) -> Huey:
                 **options,
             )
         if scheme in ("postgresql", "postgres"):
-            return PostgresHuey("datanectar", dsn=url, **options)
+            limits = {
+                "connect_timeout": _CONNECT_SECONDS,
+                "tcp_user_timeout": int(_SILENCE_SECONDS * 1000),
+            }
+            return PostgresHuey("datanectar", dsn=url, **limits, **options)
         if scheme in ("redis", "rediss", "unix"):
-            return RedisHuey("datanectar", url=url, **options)
+            from redis import ConnectionPool
+
+            pool = ConnectionPool.from_url(
+                url,
+                socket_connect_timeout=_CONNECT_SECONDS,
+                socket_timeout=_SILENCE_SECONDS,
+                socket_keepalive=True,
+            )
+            return RedisHuey("datanectar", connection_pool=pool, **options)
     except (OSError, sqlite3.Error) as problem:
         raise StartupError(f"The queue at {url} can't be opened: {problem}") from problem
     except Exception as problem:  # a driver that is missing, a server that is away
