@@ -314,10 +314,21 @@ class _ZygoteClient:
         for child in lost:
             with contextlib.suppress(OSError):
                 os.killpg(child.pid, signal.SIGKILL)
+        for child in lost:
+            _await_end(child.pid)
             child.ended(None)
         while self._started:
             self._started.popleft().set()
         self._process.wait()
+
+
+def _await_end(pid: int) -> None:
+    """Wait until a killed process of the late zygote's is gone: its run may then begin anew."""
+    deadline = time.monotonic() + _EXIT_NEWS
+    with contextlib.suppress(OSError):
+        while time.monotonic() < deadline:
+            os.kill(pid, 0)
+            time.sleep(0.005)
 
 
 def _python_path(settings: Settings) -> str:
