@@ -24,6 +24,7 @@ from datanectar.records import (
     SchedulerReport,
     ShipJob,
     Shipped,
+    SurveyJob,
     Task,
     TaskReport,
     decode,
@@ -41,6 +42,7 @@ CHAIN = Chain(
 RECORDS: list[Any] = [
     CHAIN,
     DescribeJob("etl", "a_chain"),
+    SurveyJob([("etl", "a_chain"), ("etl", "b_chain")]),
     ResolveJob("etl", "a_chain", "ATask", {"x": [1, {"y": None}]}, "2016-06-03T12:00:00"),
     Resolution("k", "id", {"a": "1"}, {}, ["a"], "{}", "2016-06-03", "local", None, run_timeout=1),
     RunJob("r", 1, "etl", "a_chain", "ATask", {"a": "\x00😀"}, "2016-06-03", "k", "/spool"),

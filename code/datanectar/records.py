@@ -87,6 +87,13 @@ class DescribeJob:
 
 
 @dataclass(frozen=True)
+class SurveyJob:
+    """Describe several chains, each a type and a name; the answers: a :class:`Chain` of each."""
+
+    chains: list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
 class ResolveJob:
     """Turn a request's raw parameters into a task and its key; the answer: :class:`Resolution`."""
 
@@ -272,7 +279,7 @@ class TaskRow:
 _KINDS: dict[str, type] = {
     cls.__name__: cls
     for cls in (
-        DescribeJob, ResolveJob, RunJob, ShipJob,
+        DescribeJob, SurveyJob, ResolveJob, RunJob, ShipJob,
         Chain, Resolution, Shipped, TaskReport, SchedulerReport, Outcome, Refusal,
     )
 }  # fmt: skip

@@ -10,7 +10,7 @@ from typing import Any
 
 from datanectar.api.api_chains import APIChainCollector
 from datanectar.errors import DatanectarError
-from datanectar.execution import build, log, resolve
+from datanectar.execution import build, log, resolve, survey
 from datanectar.records import (
     Chain,
     DescribeJob,
@@ -18,6 +18,7 @@ from datanectar.records import (
     ResolveJob,
     RunJob,
     ShipJob,
+    SurveyJob,
     decode,
     encode,
 )
@@ -51,7 +52,9 @@ def main(job: int, reports: int) -> int:
     pipe = Reports(reports)
     job = decode(line)
     try:
-        pipe.send(_DUTIES[type(job)](job, pipe.send))
+        answer = _DUTIES[type(job)](job, pipe.send)
+        if answer is not None:
+            pipe.send(answer)
     except DatanectarError as problem:
         pipe.send(Refusal(type(problem).__name__, problem.message, problem.fields))
     except BaseException as problem:  # authors' code: SystemExit and KeyboardInterrupt too
@@ -75,6 +78,7 @@ def _describe(job: DescribeJob, send: Callable[[Any], None]) -> Chain:
 
 _DUTIES: dict[type, Callable[[Any, Callable[[Any], None]], Any]] = {
     DescribeJob: _describe,
+    SurveyJob: survey.survey,
     ResolveJob: lambda job, send: resolve.resolve(job),
     RunJob: build.run,
     ShipJob: lambda job, send: log.ship(job),

@@ -18,7 +18,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 from datanectar import errors
@@ -428,6 +428,25 @@ class Children:
         raise ChainError(
             f"{subject}: its import took longer than {timeout:g} s (DATANECTAR_IMPORT_TIMEOUT)."
         )
+
+    def ask_for_each(self, job: Any, *, patience: float) -> Generator[Any, None, None]:
+        """Yield a child's answers to ``job`` until it ends, or says nothing for too long.
+
+        Args:
+            job: what to do.
+            patience: seconds to wait for each answer.
+
+        Raises:
+            Unavailable: when no child can be had.
+        """
+        child = self.take(job)
+        try:
+            while answers := list(child.reports(patience)):
+                yield from answers
+        except EOFError:
+            return
+        finally:
+            child.close()
 
     def reserve(self) -> Child:
         """Return a living child without a job: send it one, or give it back.

@@ -23,10 +23,10 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from luigi.scheduler import Scheduler
-from luigi.task_register import Register
 
 from datanectar import settings
 from datanectar.execution import build, resolve
+from datanectar.execution.fresh import luigi_as_it_was
 from datanectar.records import DONE, Resolution, ResolveJob, RunJob
 
 #: Seconds that it may take; on a quiet machine it takes 0.2.
@@ -62,7 +62,7 @@ def warm() -> None:
     with (
         tempfile.TemporaryDirectory(prefix="datanectar-warming-") as folder,
         _time_limit(),
-        _luigi_as_it_was(),
+        luigi_as_it_was(),
         _imports_as_they_were(),
         _output_as_it_was(),
         _scheduler() as url,
@@ -137,21 +137,6 @@ def _output_as_it_was() -> Iterator[None]:
         for number, copy in kept:
             os.dup2(copy, number)
             os.close(copy)
-
-
-@contextlib.contextmanager
-def _luigi_as_it_was() -> Iterator[None]:
-    """Have Luigi forget the task, and this process the signal handler of Luigi's worker."""
-    registered, namespaces = list(Register._reg), dict(Register._default_namespace_dict)
-    handler = signal.getsignal(signal.SIGUSR1)
-    try:
-        yield
-    finally:
-        Register._reg[:] = registered
-        Register._default_namespace_dict.clear()
-        Register._default_namespace_dict.update(namespaces)
-        Register.clear_instance_cache()
-        signal.signal(signal.SIGUSR1, handler)
 
 
 @contextlib.contextmanager

@@ -1,0 +1,71 @@
+"""Gives back what an import of authors' code changed, so that the next one begins as the first did.
+
+For imports that follow each other in one process: of our own chain while children are warmed, and
+of many chains that are only described. A run's process imports one chain and needs none of it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from luigi.configuration import get_config
+from luigi.task_register import Register
+
+
+@contextlib.contextmanager
+def luigi_as_it_was() -> Iterator[None]:
+    """Have Luigi forget the block's task classes, and this process the handler of its worker."""
+    registered, namespaces = list(Register._reg), dict(Register._default_namespace_dict)
+    handler = signal.getsignal(signal.SIGUSR1)
+    try:
+        yield
+    finally:
+        Register._reg[:] = registered
+        Register._default_namespace_dict.clear()
+        Register._default_namespace_dict.update(namespaces)
+        Register.clear_instance_cache()
+        signal.signal(signal.SIGUSR1, handler)
+
+
+@contextlib.contextmanager
+def project_as_it_was(root: Path) -> Iterator[None]:
+    """Have Python forget what the block imports from below ``root``, but for this package."""
+    known = set(sys.modules)
+    try:
+        yield
+    finally:
+        new = {name: module for name, module in sys.modules.items() if name not in known}
+        # All are looked at before any is gone: a namespace package asks its parent where it lies.
+        for name in [name for name, module in new.items() if _is_of(root, name, module)]:
+            del sys.modules[name]
+
+
+def _is_of(root: Path, name: str, module: ModuleType) -> bool:
+    if name.partition(".")[0] == "datanectar":  # which lies below the root in a checkout of it
+        return False
+    file = getattr(module, "__file__", None)
+    places = [file] if file else getattr(module, "__path__", ())  # a namespace package has no file
+    return any(str(place).startswith(f"{root}{os.sep}") for place in places)
+
+
+def surroundings() -> Any:
+    """Return what else of the process an import may change; equal when it has changed nothing.
+
+    What it did to the insides of libraries does not show.
+    """
+    config: Any = get_config()
+    return (
+        dict(os.environ),
+        list(sys.path),
+        Path.cwd(),
+        threading.active_count(),
+        [(section, config.items(section, raw=True)) for section in config.sections()],
+    )

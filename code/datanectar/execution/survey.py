@@ -1,0 +1,31 @@
+"""Describes many chains in one child: starting a child costs several times what a chain costs.
+
+They are only listed from this. What runs, and with which parameters, is always made out in a child
+that has imported its own chain alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from datanectar.api.api_chains import APIChainCollector
+from datanectar.execution import log
+from datanectar.execution.fresh import luigi_as_it_was, project_as_it_was, surroundings
+from datanectar.records import SurveyJob
+
+
+def survey(job: SurveyJob, send: Callable[[Any], None]) -> None:
+    """Describe the job's chains one after another, and send each as it is done.
+
+    Each finds the process as the first did. Ends early after a chain that has left something that
+    can't be taken back; whoever asked has the rest described by others.
+    """
+    log.discard_output()
+    collector = APIChainCollector()
+    before = surroundings()
+    for type, name in job.chains:
+        with luigi_as_it_was(), project_as_it_was(collector.chains.parent):
+            send(collector.describe(type, name))
+        if surroundings() != before:
+            return
