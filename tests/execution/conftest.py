@@ -126,6 +126,14 @@ class Bench:
         return self.file(key, "log").read_text(errors="replace")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def buffered() -> Iterator[None]:
+    """Let children buffer as Python and the C library do unless told otherwise."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("PYTHONUNBUFFERED", raising=False)
+        yield
+
+
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     """A bench for the tests of one module that break nothing in it."""

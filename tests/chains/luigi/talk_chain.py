@@ -176,3 +176,27 @@ class AllBabbleTask(luigi.WrapperTask):
 
     def requires(self):
         return [BabbleTask(name=f"{self.name}{n}") for n in range(4)]
+
+
+class LongNamedTask(NectarTask):
+    """Is one of many."""
+
+    one = luigi.Parameter()
+    two = luigi.Parameter(default="x" * 50)
+    three = luigi.Parameter(default="y" * 50)
+
+    def run(self):
+        with self.output().open("w") as out:
+            out.write("done\n")
+
+
+class FanTask(NectarTask):
+    """Needs many, and has much to say when it fails."""
+
+    name = luigi.Parameter()
+
+    def requires(self):
+        return [LongNamedTask(one=f"{n}" + "z" * 50) for n in range(60)]
+
+    def run(self):
+        raise ValueError("😀" * 5000 + " at last")
