@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -115,34 +117,66 @@ time.sleep(600)
 """
 
 
-@pytest.mark.parametrize("victims", ["parent", "parent guard", "parent zygote"])
-def test_what_runs_started_is_gone_when_the_parent_is_killed(
-    bench: Bench, tmp_path: Path, victims: str
-) -> None:
+@dataclass
+class Family:
+    """A process with a run of its own, and what there is below it."""
+
+    parent: subprocess.Popen[bytes]
+    guard: int
+    zygote: int
+    evidence: Path
+
+    def left_behind(self) -> list[int]:
+        """Return the pids of what the task started, itself the last."""
+        return [int(line) for line in lines_of(self.evidence) if line != "ready"]
+
+
+@pytest.fixture
+def family(bench: Bench, tmp_path: Path) -> Iterator[Family]:
+    """A parent whose run is in the midst of things."""
     evidence = tmp_path / "evidence"
-    params = {"name": victims, "evidence": str(evidence), "end": "wait"}
+    params = {"name": str(tmp_path), "evidence": str(evidence), "end": "wait"}
     task = ("bad", "processes_chain", "LeaveApartTask")
     resolution = bench.resolve("/".join(task), **params)
     command = [sys.executable, "-c", _PARENT, *task, repr(resolution.params), resolution.key]
-    parent = subprocess.Popen(
-        [*command, str(tmp_path / "spool")], env={**os.environ, **bench.settings.environ()}
-    )
+    environ = {**os.environ, **bench.settings.environ()}
+    parent = subprocess.Popen([*command, str(tmp_path / "spool")], env=environ)
     try:
         wait_for(lambda: "ready" in lines_of(evidence), "the task has started its processes")
         (guard,) = children_of(parent.pid)
         (zygote,) = children_of(guard)
-        named = {"parent": parent.pid, "guard": guard, "zygote": zygote}
-        everyone = descendants(parent.pid)
-        pids = [int(line) for line in lines_of(evidence) if line != "ready"]
-
-        for victim in victims.split():
-            os.kill(named[victim], signal.SIGKILL)
-
-        parent.wait()
-        all_gone([*pids, *everyone])
+        yield Family(parent, guard, zygote, evidence)
     finally:
         parent.kill()
         parent.wait()
+
+
+@pytest.mark.parametrize("victims", ["parent", "parent guard", "parent zygote"])
+def test_what_runs_started_is_gone_when_the_parent_is_killed(family: Family, victims: str) -> None:
+    named = {"parent": family.parent.pid, "guard": family.guard, "zygote": family.zygote}
+    everyone = descendants(family.parent.pid)
+
+    for victim in victims.split():
+        os.kill(named[victim], signal.SIGKILL)
+
+    family.parent.wait()
+    all_gone([*family.left_behind(), *everyone])
+
+
+def test_a_run_ends_though_all_who_could_end_it_are_killed_at_one_stroke(family: Family) -> None:
+    *others, task = family.left_behind()
+    (child,) = [p for p in children_of(family.zygote) if task in descendants(p)]
+    stroke = (family.guard, family.zygote, family.parent.pid)
+
+    for number in (signal.SIGSTOP, signal.SIGKILL):
+        for pid in stroke:
+            os.kill(pid, number)
+
+    family.parent.wait()
+    all_gone([child, task])  # by the kernel; what the task started has nobody left to end it
+    for pid in others:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def test_one_runs_end_leaves_the_daemons_of_another_alone(bench: Bench, tmp_path: Path) -> None:
