@@ -23,6 +23,7 @@ BENCHMARKS: dict[str, dict[str, int]] = {
     "logs": {"megabytes": 1, "lines": 2},
     "transfer": {"megabytes": 9},
     "resume": {"leaves": 3, "delay_ms": 1},
+    "scale": {"tasks": 200, "calls": 2, "runs": 2},
 }
 
 
