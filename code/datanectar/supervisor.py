@@ -24,8 +24,9 @@ from datanectar.settings import Settings
 _START_LIMIT = 60.0
 #: A part that lives shorter than this, in seconds, counts as failing to start.
 _SHORT_LIFE = 5.0
-#: So many short lives in a row, and there is no use in another.
-_SHORT_LIVES = 3
+#: Seconds before a part that died is started again: at first, and at most, after many short lives
+#: (the database may be away; it will be back).
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 15.0
 #: Seconds that a part gets to stop, beyond the workers' grace.
 _STOP_LIMIT = 15.0
 
@@ -40,12 +41,19 @@ class Part:
     process: subprocess.Popen[bytes] | None = None
     begun: float = 0.0
     short_lives: int = 0
+    restart_at: float | None = None
 
     def start(self) -> None:
         """Start the process, in a session of its own: Ctrl-C reaches the supervisor alone."""
         environ = {**os.environ, **self.environ, "DATANECTAR_SUPERVISED": str(os.getpid())}
         self.begun = time.monotonic()
+        self.restart_at = None
         self.process = subprocess.Popen(self.command, env=environ, start_new_session=True)
+
+    def ask_to_stop(self) -> None:
+        """Send SIGTERM; does not wait."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
 
     def has_died(self) -> bool:
         """Tell whether the process has ended by itself."""
@@ -148,20 +156,25 @@ class Supervisor:
             time.sleep(0.2)
 
     def _revive(self, part: Part) -> None:
-        short = time.monotonic() - part.begun < _SHORT_LIFE
-        part.short_lives = part.short_lives + 1 if short else 0
+        now = time.monotonic()
+        if part.restart_at is not None:
+            if now >= part.restart_at:
+                part.start()
+            return
+        part.short_lives = part.short_lives + 1 if now - part.begun < _SHORT_LIFE else 0
+        pause = min(_FIRST_PAUSE * 2**part.short_lives, _LONGEST_PAUSE)
+        part.restart_at = now + pause
         code = part.process.returncode if part.process else None
-        if part.short_lives >= _SHORT_LIVES:
-            raise StartupError(
-                f"{part.name} ended {_SHORT_LIVES} times in a row (exit code {code})."
-            )
-        self._say(f"{part.name} ended (exit code {code}); starting it again.")
-        part.start()
+        self._say(f"{part.name} ended (exit code {code}); starting it again in {pause:g} s.")
 
     def _end(self) -> None:
         """Stop the parts, luigid last: the worker still has to tell it how its runs end."""
-        for part in reversed(self._parts):
-            _stop_process(part, self._settings.grace + _STOP_LIMIT)
+        limit = self._settings.grace + _STOP_LIMIT
+        others = [part for part in self._parts if part.name != "luigid"]
+        for part in others:
+            part.ask_to_stop()
+        for part in [*others, *(part for part in self._parts if part.name == "luigid")]:
+            _stop_process(part, limit)
 
     def _banner(self) -> str:
         example = f"{self.url}/api/chains/testchains/hello_luigiworld_chain/DownstreamTask?name=you"
@@ -200,9 +213,9 @@ class _Stopped(Exception):
 
 
 def _stop_process(part: Part, limit: float) -> None:
-    if part.process is None or part.process.poll() is not None:
+    if part.process is None:
         return
-    part.process.terminate()
+    part.ask_to_stop()
     try:
         part.process.wait(limit)
     except subprocess.TimeoutExpired:

@@ -280,10 +280,10 @@ class Supervision(Watch):
             self._order = "abandon"
             return False
         self._close_books(reason)
+        self._write_into_logs(reason)
+        self._shipper.hurry(_LAST_LOGS)  # before the run is another's, whose log it would cover
         if self._order in ("hand back", "lease over"):
             return self._persist(lambda: self._store.release(*self.fence, reason))
-        self._write_into_logs(reason)
-        self._shipper.hurry(_LAST_LOGS)
         if self._order is None and child.was_killed:
             return self._lose(reason)
         status = CANCELLED if self._order == "cancel" else FAILED
