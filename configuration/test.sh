@@ -17,5 +17,6 @@ check ruff check
 check ruff format --check
 check mypy
 check lint-imports --no-logo
-check pytest
+# Most tests wait for other processes most of the time; a file's tests share what they started.
+check pytest -n 3 --dist loadfile
 [ -z "$failed" ] || fail "Failed:$failed"

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from datanectar import luigid
-from datanectar.execution.children import Child, Children
+from datanectar.execution.child_process import Child
+from datanectar.execution.children import Children
 from datanectar.execution.spool import spool_folder
 from datanectar.records import Outcome, Refusal, Resolution, ResolveJob, RunJob, TaskReport
 from datanectar.settings import Settings

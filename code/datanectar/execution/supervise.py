@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from datanectar.errors import DatanectarError
-from datanectar.execution.children import Child
+from datanectar.execution.child_process import Child
 from datanectar.execution.service import Service
 from datanectar.execution.shipping import LogShipper
 from datanectar.execution.spool import RUN_LOG, spool_folder, spooled_log

@@ -1,0 +1,148 @@
+"""One child as its parent holds it: handed a job, listened to, killed if need be, and buried."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+from datanectar.records import decode, encode
+
+#: The longest line, in bytes, that a child's report may be: the description of a huge chain.
+_LONGEST_REPORT = 16 * 1024 * 1024
+#: Seconds to wait for the news of a child's end once its report pipe is closed.
+_EXIT_NEWS = 5.0
+
+
+class Killer(Protocol):
+    """What can kill a child's process group: its zygote, which knows whether the pid is still it."""
+
+    def kill(self, child: Child) -> None:
+        """Kill the child; harmless when it has ended."""
+
+
+class Child:
+    """One forked child. It waits for its job, reports by a pipe, and ends."""
+
+    def __init__(self, zygote: Killer, pid: int, job: int, reports: int) -> None:
+        self.pid = pid
+        #: When it was forked, a Unix stamp; with the pid it names the process for good.
+        self.started = time.time()
+        self._zygote = zygote
+        self._job = job
+        self._reports = reports
+        self._buffer = b""
+        self._ended = threading.Event()
+        self._status: int | None = None
+
+    def send(self, job: Any) -> None:
+        """Hand the child its job.
+
+        Raises:
+            BrokenPipeError: when the child is dead already.
+        """
+        data = memoryview(encode(job))
+        try:
+            while data:
+                data = data[os.write(self._job, data) :]
+        finally:
+            os.close(self._job)
+            self._job = -1
+
+    def reports(self, timeout: float) -> Iterator[Any]:
+        """Yield the records that arrive within ``timeout`` seconds; end early with the child.
+
+        Raises:
+            EOFError: when the child has closed its pipe and nothing is left to read.
+        """
+        deadline = time.monotonic() + timeout
+        while not self._buffer.count(b"\n"):
+            ended = self.has_ended  # asked first: what it wrote before that is read to the end
+            if not self._is_readable(0.0 if ended else max(0.0, deadline - time.monotonic())):
+                if ended:  # and a process that it left behind has the pipe open
+                    raise EOFError
+                return
+            data = os.read(self._reports, 1 << 16)
+            if not data:
+                raise EOFError
+            self._buffer += data
+            if len(self._buffer) > _LONGEST_REPORT:  # nothing of ours: a task gone wild
+                self._buffer = b""
+        *lines, self._buffer = self._buffer.split(b"\n")
+        for line in lines:
+            with contextlib.suppress(ValueError):  # a task may write into any descriptor it finds
+                yield decode(line)
+
+    def _is_readable(self, seconds: float) -> bool:
+        poll = select.poll()
+        poll.register(self._reports, select.POLLIN)
+        return bool(poll.poll(seconds * 1000))
+
+    def kill(self) -> None:
+        """Kill the child's whole process group; harmless when it has ended."""
+        self._zygote.kill(self)
+
+    def wait_end(self, timeout: float = _EXIT_NEWS) -> str:
+        """Return how the child ended, in words: ``exit code 3``, ``killed by SIGSEGV``.
+
+        One that lives on after so many seconds is killed: it must be over when this returns.
+        """
+        if not self._ended.wait(timeout):
+            with contextlib.suppress(OSError):  # not by the zygote, which may be what hangs
+                os.killpg(self.pid, signal.SIGKILL)
+            self._ended.wait(1)
+        return describe_end(self._status)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the zygote has told of the child's end."""
+        return self._ended.is_set()
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether the child is there to be sent its job; it may be gone and no news of it yet."""
+        poll = select.poll()
+        poll.register(self._job, select.POLLERR)
+        return not self.has_ended and not poll.poll(0)
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the child ended with its zygote: nobody can tell how."""
+        return self.has_ended and self._status is None
+
+    @property
+    def was_killed(self) -> bool:
+        """Whether a signal ended the child, or nobody can tell any more."""
+        return self._status is None or os.WIFSIGNALED(self._status)
+
+    def close(self) -> None:
+        """Kill the child if it lives, and close the pipes."""
+        if not self._ended.is_set():
+            self.kill()
+        for descriptor in (self._job, self._reports):
+            if descriptor >= 0:
+                os.close(descriptor)
+        self._job = self._reports = -1
+
+    def ended(self, status: int | None) -> None:
+        """Take the news of the child's end: a wait status, or None when it is not known."""
+        self._status = status
+        self._ended.set()
+
+
+def describe_end(status: int | None) -> str:
+    """Return a wait status in words."""
+    if status is None:
+        return "lost with the process that started it"
+    if os.WIFSIGNALED(status):
+        number = os.WTERMSIG(status)
+        try:
+            return f"killed by {signal.Signals(number).name}"
+        except ValueError:
+            return f"killed by signal {number}"
+    return f"exit code {os.WEXITSTATUS(status)}"
