@@ -149,6 +149,9 @@ def family(bench: Bench, tmp_path: Path) -> Iterator[Family]:
     finally:
         parent.kill()
         parent.wait()
+        for line in lines_of(evidence):
+            with contextlib.suppress(ProcessLookupError, ValueError):
+                os.kill(int(line), signal.SIGKILL)
 
 
 @pytest.mark.parametrize("victims", ["parent", "parent guard", "parent zygote"])
@@ -164,7 +167,7 @@ def test_what_runs_started_is_gone_when_the_parent_is_killed(family: Family, vic
 
 
 def test_a_run_ends_though_all_who_could_end_it_are_killed_at_one_stroke(family: Family) -> None:
-    *others, task = family.left_behind()
+    task = family.left_behind()[-1]
     (child,) = [p for p in children_of(family.zygote) if task in descendants(p)]
     stroke = (family.guard, family.zygote, family.parent.pid)
 
@@ -174,9 +177,6 @@ def test_a_run_ends_though_all_who_could_end_it_are_killed_at_one_stroke(family:
 
     family.parent.wait()
     all_gone([child, task])  # by the kernel; what the task started has nobody left to end it
-    for pid in others:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
 
 
 def test_one_runs_end_leaves_the_daemons_of_another_alone(bench: Bench, tmp_path: Path) -> None:
