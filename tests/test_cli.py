@@ -279,7 +279,7 @@ def test_a_part_that_is_killed_is_started_again_and_with_the_supervisor_all_go(
     one = up().ready()
     web = one.pid_of("web")
     os.kill(web, signal.SIGKILL)
-    wait_for(lambda: "web ended (exit code -9); starting it again." in one.out.read_text(), "told")
+    wait_for(lambda: "web ended (exit code -9); starting it again in" in one.out.read_text(), "told")
     wait_for(lambda: one.pid_of("web") not in (0, web), "there is a new one")
     wait_for(lambda: answers(f"{one.stack.url}/healthz"), "it answers")
     begun_run(one, tmp_path / "never")

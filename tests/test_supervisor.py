@@ -12,6 +12,22 @@ import psutil
 from tests.servers.processes import Stack, answers, wait_for
 
 
+def test_a_second_up_over_one_project_is_refused_in_a_line(
+    make_stack: Callable[..., Stack],
+) -> None:
+    stack, other = make_stack("one"), make_stack("two")
+    stack._begin("up", [sys.executable, "-m", "datanectar", "up"])
+    wait_for(lambda: answers(f"{stack.url}/healthz"), "the web answers")
+    other.environ["DATANECTAR_STATE"] = str(stack.settings.state)
+
+    other._begin("up", [sys.executable, "-m", "datanectar", "up"])
+
+    assert other.parts["up"].wait(60) == 2
+    pid = stack.parts["up"].pid
+    assert other.output("up").startswith(f"datanectar: This project is up already (process {pid})")
+    assert stack.stop("up", signal.SIGINT) == 0
+
+
 def test_a_worker_that_dies_again_and_again_is_started_again_and_again(
     make_stack: Callable[..., Stack],
 ) -> None:

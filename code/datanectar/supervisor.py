@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import signal
 import socket
@@ -87,6 +88,7 @@ class Supervisor:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._stop)
         try:
+            self._claim_project()
             self._start()
             self._watch()
         except _Stopped:
@@ -98,6 +100,21 @@ class Supervisor:
         if not self._stopping:
             self._stopping = True
             raise _Stopped
+
+    def _claim_project(self) -> None:
+        """Be the only one that is up over this state: two luigids would let a task run twice."""
+        self._lock = (self._settings.state / "up.lock").open("a+")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as problem:
+            self._lock.seek(0)
+            raise StartupError(
+                f"This project is up already (process {self._lock.read().strip() or 'unknown'}): "
+                "stop that, or give this one a DATANECTAR_STATE of its own."
+            ) from problem
+        self._lock.truncate(0)
+        self._lock.write(str(os.getpid()))
+        self._lock.flush()
 
     def _start(self) -> None:
         check_port(self._settings.host, self._settings.port, "DATANECTAR_PORT")

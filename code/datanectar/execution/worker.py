@@ -246,7 +246,7 @@ class Worker:
         self._store.beat_worker(
             self.id, self._host, os.getpid(), self._started, self._settings.workers
         )
-        here = [worker for worker in self._store.workers() if worker.node == self._host]
+        here = self._store.workers(node=self._host)
         for worker in here:
             if not is_alive(worker.pid, worker.pid_started):
                 for run in self._store.held_by(worker.id):

@@ -249,11 +249,17 @@ class Leases(Part):
         with self._db.write() as connection:
             connection.execute(workers.delete().where(workers.c.id == id))
 
-    def workers(self) -> list[WorkerRow]:
-        """Return every worker that has not said goodbye, by id; see each one's heartbeat."""
+    def workers(self, node: str | None = None) -> list[WorkerRow]:
+        """Return every worker that has not said goodbye, by id; see each one's heartbeat.
+
+        Args:
+            node: only this node's. Every worker asks for its own node's often.
+        """
+        wanted = select(*WORKER_COLUMNS).order_by(workers.c.id)
+        if node is not None:
+            wanted = wanted.where(workers.c.node == node)
         with self._db.read() as connection:
-            rows = connection.execute(select(*WORKER_COLUMNS).order_by(workers.c.id)).mappings()
-            return [to_worker(row) for row in rows]
+            return [to_worker(row) for row in connection.execute(wanted).mappings()]
 
     def _running(self, condition: ColumnElement[bool]) -> list[Run]:
         wanted = select(*RUN_COLUMNS).where(has_status(RUNNING), condition).order_by(runs.c.id)
