@@ -33,4 +33,4 @@ def test_what_to_install_is_in_the_docs(project: Project) -> None:
     chains = {chain["name"]: chain for chain in json.loads(project.python("-c", DESCRIBE).stdout)}
     (plot,) = (t for t in chains["bicycles_chain"]["tasks"] if t["name"] == "PlotTask")
     for doc in (plot["doc"], chains["diagnosis_chain"]["doc"]):
-        assert "pip install 'datanectar[examples]'" in doc
+        assert "pip install -e '.[examples]'" in doc

@@ -110,5 +110,5 @@ def test_without_scikit_learn_the_chain_says_what_to_install(project: Project) -
     failed = project.build(DS, "ReportTask", without="sklearn sklearn.datasets joblib")
     assert not failed.complete
     assert failed.errors == [
-        "SplitTask: This chain needs scikit-learn: pip install 'datanectar[examples]'"
+        "SplitTask: This chain needs scikit-learn: pip install -e '.[examples]'"
     ]

@@ -3,8 +3,9 @@
     SplitTask ─┬─ TrainTask ─┬─ ScoreTask ── ReportTask
                └─────────────┘
 
-Needs scikit-learn: ``pip install 'datanectar[examples]'``. Two models on the same split share the
-split; another seed or another share of patients for the test is another split.
+Needs scikit-learn, which ``make up`` installs; elsewhere: ``pip install -e '.[examples]'``. Two
+models on the same split share the split; another seed or another share of patients for the test is
+another split.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from luigi.util import requires
 
 from datanectar import NectarTask
 
-NEEDS_SKLEARN = "This chain needs scikit-learn: pip install 'datanectar[examples]'"
+NEEDS_SKLEARN = "This chain needs scikit-learn: pip install -e '.[examples]'"
 
 # scikit-learn takes a second to import, and every request reads this file for its parameters: so
 # it is imported where the work is done.

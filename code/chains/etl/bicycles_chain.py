@@ -38,7 +38,7 @@ METRICS = {
     "peak": "bicycles in the busiest hour",
     "hours": "hours that counted",
 }
-NEEDS_MATPLOTLIB = "This task needs matplotlib: pip install 'datanectar[examples]'"
+NEEDS_MATPLOTLIB = "This task needs matplotlib: pip install -e '.[examples]'"
 
 
 class RawCountsTask(luigi.ExternalTask):
@@ -196,7 +196,7 @@ class ReportTask(NectarTask):
 
 @requires(ReportTask)
 class PlotTask(NectarTask):
-    """Draw a report as a picture. Needs matplotlib: ``pip install 'datanectar[examples]'``."""
+    """Draw a report as a picture. Needs matplotlib: ``pip install -e '.[examples]'``."""
 
     output_name = "out.png"
     output_binary = True
