@@ -161,7 +161,8 @@ class Shipped:
 class TaskReport:
     """What a run child has just told luigid, or been told by it, about one task of its graph.
 
-    Fields that are None say nothing new.
+    Fields that are None say nothing new. ``log_number`` is N where the log that the task now writes
+    will be ``log.N`` once a later attempt has its place.
     """
 
     task_id: str
@@ -175,6 +176,7 @@ class TaskReport:
     progress: int | None = None
     message: str | None = None
     tracking_url: str | None = None
+    log_number: int | None = None
 
 
 @dataclass(frozen=True)
@@ -272,6 +274,7 @@ class TaskRow:
     progress: int | None = None
     message: str | None = None
     tracking_url: str | None = None
+    log_number: int | None = None
 
 
 # --- travelling ----------------------------------------------------------------------------

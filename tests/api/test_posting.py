@@ -111,6 +111,9 @@ def test_prefer_wait_is_answered_with_the_failure(stack: Stack) -> None:
     body = data(stack.post(f"{JOBS}/FlakyTask?name=waited&cure=/no/cure", headers=headers))
 
     assert (body["job_status"], body["target_url"]) == ("FAILED", None)
+    assert body["error"] == "ValueError: waited is sick"
+    failed_log = stack.get(body["failed_log_url"].removeprefix(stack.url)).text
+    assert "the sick attempt" in failed_log
 
 
 def test_prefer_wait_ends_with_its_time(stack: Stack, tmp_path: Path) -> None:

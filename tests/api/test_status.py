@@ -277,6 +277,43 @@ def test_the_logs_of_earlier_attempts_stay_beside_the_latest(stack: Stack, tmp_p
         assert "attempt" in refused(answer, 400)["data"]["fields"]
 
 
+def test_a_failed_run_keeps_its_own_log_after_a_later_run_of_its_key(
+    stack: Stack, tmp_path: Path
+) -> None:
+    cure = tmp_path / "cure"
+    parameters = {"name": "twice", "cure": cure}
+    first = data(stack.post(f"{JOBS}/NeedsFlakyTask", params=parameters))
+    failed = stack.ended(first["key"])
+    assert failed["job_status"] == "FAILED"
+    assert failed["params_url"] is None  # the root never began
+    cure.touch()
+    post(stack, f"{JOBS}/NeedsFlakyTask", **parameters)
+    done = stack.ended(first["key"])
+    assert done["job_status"] == "DONE"
+    assert stack.get(str(done["params_url"]).removeprefix(stack.url)).ok
+
+    run = data(stack.get(f"/api/runs/{first['run_id']}"))
+    nodes = {node["key"]: node for node in run["graph"]["nodes"]}
+    for url in (
+        failed["failed_log_url"],
+        run["failed_log_url"],
+        nodes[run["failed_key"]]["log_url"],
+    ):
+        text = stack.get(str(url).removeprefix(stack.url)).text
+        assert "the sick attempt" in text and "the cured attempt" not in text
+    of_root = stack.get(str(run["log_url"]).removeprefix(stack.url)).text
+    assert "is sick" in of_root and "is well" not in of_root
+    assert "the cured attempt" in log(stack, run["failed_key"])
+    latest = data(stack.get(f"/api/runs/{done['run_id']}"))
+    assert "is well" in stack.get(str(latest["log_url"]).removeprefix(stack.url)).text
+
+
+def test_the_log_of_a_run_that_never_was_is_not_found(stack: Stack) -> None:
+    key = stack.run("basic/plain_chain/GreetTask", name="unrun")["key"]
+
+    refused(stack.get("/api/chainlog", params={"chain": key, "run": "0" * 26}), 404)
+
+
 def test_what_waits_has_an_empty_log(make_stack: Callable[..., Stack]) -> None:
     stack = make_stack()
     stack.settings.state.mkdir(parents=True)

@@ -14,10 +14,11 @@ from datanectar.api import links
 from datanectar.api.answer import answer
 from datanectar.api.given import given_parameters
 from datanectar.api.links import status_url, url
+from datanectar.api.present import failed_log_url
 from datanectar.errors import NotFound
 from datanectar.execution.service import Accepted, Service
 from datanectar.keys import parse_key
-from datanectar.records import DONE, Chain, Run, Task
+from datanectar.records import DONE, FAILED, Chain, Run, Task
 
 #: The longest that a POST may wait for its run, in seconds (RFC 7240 ``Prefer: wait``).
 LONGEST_WAIT = 60
@@ -122,6 +123,8 @@ def _accepted(accepted: Accepted, *, waited: int | None) -> Response:
         "run_id": run.id if run else None,
         "target_url": target,
     }
+    if waited is not None and run is not None and run.status == FAILED:
+        data |= {"error": run.error, "failed_log_url": failed_log_url(run)}
     headers = {"Location": location}
     if waited is not None:
         headers["Preference-Applied"] = f"wait={waited}"

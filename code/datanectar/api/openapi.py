@@ -216,7 +216,7 @@ def _fixed_paths() -> Json:
         },
         "/api/runs/{run_id}": {
             "get": _look("runs", "One run with its graph", "runs.one", "Run", [_RUN_ID]),
-            "delete": _look("runs", "Cancel a run", "runs.cancel", "Run", [_RUN_ID]),
+            "delete": _cancel(),
         },
         "/healthz": {"get": _look("operation", "Is the app alive", "healthz", "Health")},
         "/readyz": {"get": _look("operation", "Can it take requests", "readyz", "Health")},
@@ -248,7 +248,11 @@ def _log() -> Json:
         "status",
         "A task's log, while it runs too",
         "log",
-        [_KEY, _query("attempt", "an earlier attempt's: 1, 2 ...", type="integer", minimum=1)],
+        [
+            _KEY,
+            _query("attempt", "an earlier attempt's: 1, 2 ...", type="integer", minimum=1),
+            _query("run", "the one written in this run; without one, the latest"),
+        ],
     )
     content = operation["responses"]["200"]["content"]
     content["text/event-stream"] = {"schema": {"type": "string"}}
@@ -261,6 +265,12 @@ def _file() -> Json:
     elsewhere = {"description": "S3 mode: the file is at the address in `Location`."}
     operation["responses"] |= {"200": ok, "302": elsewhere}
     return operation
+
+
+def _cancel() -> Json:
+    words = "Cancel a run"
+    refusals = (400, 404, 409, 503)
+    return _operation("runs.cancel", "runs", words, "Run", words, refusals, [_RUN_ID])
 
 
 def _drop() -> Json:
@@ -356,7 +366,7 @@ def _shapes() -> Json:
     return {
         "Accepted": _object(
             key=text, status_url=text, expires_in=whole, job_status=status,
-            run_id=maybe, target_url=maybe,
+            run_id=maybe, target_url=maybe, error=maybe, failed_log_url=maybe,
         ),
         "Explanation": _object(
             key=text, task_id=text, parameters=texts, defaults={"type": "array", "items": text},
@@ -379,7 +389,7 @@ def _shapes() -> Json:
         "Status": _object(
             key=text, job_status=status, resource_url=maybe, expires_in=maybe_whole, error=maybe,
             traceback=maybe, failed_key=maybe, failed_log_url=maybe, log_url=text,
-            params_url=text, run_id=maybe, attempts=whole, created=maybe, started=maybe,
+            params_url=maybe, run_id=maybe, attempts=whole, created=maybe, started=maybe,
             finished=maybe, progress=maybe_whole, status_message=maybe, tracking_url=maybe,
             scheduler=maybe,
         ),
@@ -387,7 +397,7 @@ def _shapes() -> Json:
             id=text, key=text, type=text, chain=text, task=text, parameters=texts,
             job_status=status, cancel_requested=flag, trigger=text, attempts=whole, created=maybe,
             started=maybe, finished=maybe, worker=maybe, error=maybe, traceback=maybe,
-            failed_key=maybe, status_url=text, log_url=text,
+            failed_key=maybe, status_url=text, log_url=text, failed_log_url=maybe,
         ),
         "Runs": _object(runs=many("Run"), next_cursor=maybe),
         "Node": _object(

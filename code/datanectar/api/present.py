@@ -32,8 +32,14 @@ def run_data(run: Run) -> dict[str, Any]:
         "traceback": run.traceback,
         "failed_key": run.failed_key,
         "status_url": links.status_url(run.key, run.output),
-        "log_url": links.log_url(run.key, run.output),
+        "log_url": links.log_url(run.key, run.output, run.id),
+        "failed_log_url": failed_log_url(run),
     }
+
+
+def failed_log_url(run: Run) -> str | None:
+    """Return the address of the log that the task at which a run failed wrote in that run."""
+    return links.log_url(run.failed_key, None, run.id) if run.failed_key else None
 
 
 def status_data(status: Status) -> dict[str, Any]:
@@ -54,9 +60,9 @@ def status_data(status: Status) -> dict[str, Any]:
         "error": _last_line(error) or status.note,
         "traceback": run.traceback if run and of_root else error,
         "failed_key": failed_key,
-        "failed_log_url": links.log_url(failed_key) if failed_key else None,
+        "failed_log_url": failed_log_url(run) if run else None,
         "log_url": links.log_url(str(status.key), status.file),
-        "params_url": links.target_url(status.key, PARAMS_FILE),
+        "params_url": links.target_url(status.key, PARAMS_FILE) if _has_begun(status) else None,
         "run_id": run.id if run else None,
         "attempts": run.attempt if run else 0,
         "created": moment(run.created) if run else None,
@@ -67,6 +73,14 @@ def status_data(status: Status) -> dict[str, Any]:
         "tracking_url": task.tracking_url if task else None,
         "scheduler": status.scheduler,
     }
+
+
+def _has_begun(status: Status) -> bool:
+    """Tell whether the key's task came to run, which is when its ``params.txt`` is written."""
+    run, task = status.run, status.task
+    was_done = run is not None and run.key == str(status.key) and run.status == DONE
+    began = task is not None and (task.started is not None or task.status == DONE)
+    return status.job_status == DONE or was_done or began
 
 
 def _last_line(text: str | None) -> str | None:
@@ -89,7 +103,7 @@ def graph_data(tasks: list[TaskRow]) -> dict[str, Any]:
                 "progress": task.progress,
                 "status_message": task.message,
                 "tracking_url": task.tracking_url,
-                "log_url": links.log_url(task.key) if task.key else None,
+                "log_url": links.log_url(task.key, None, task.run_id) if task.key else None,
             }
             for task in tasks
         ],

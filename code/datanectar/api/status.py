@@ -106,7 +106,7 @@ class _LogSource:
                 yield piece
 
     def _find(self, service: Service) -> Path | None:
-        if self._name == LOG_FILE:
+        if self._name == LOG_FILE:  # an earlier one is no longer written
             live = service.live_log(self._key)
             if live is not None:
                 return Path(live)
@@ -116,29 +116,42 @@ class _LogSource:
 
 
 def _whole_log(service: Service, status: Status) -> Response:
-    attempt = request.args.get("attempt", "")
-    if attempt and not (attempt.isdecimal() and len(attempt) < 6):
-        raise BadRequest(
-            "attempt is the number of an earlier log: 1, 2...", fields={"attempt": "a number"}
-        )
-    name = f"{LOG_FILE}.{int(attempt)}" if attempt else LOG_FILE
+    name = _asked_log(service, status.key)
     source = _LogSource(service, status.key, name)
     if source.look() is None:
-        if status.job_status in ACTIVE and not attempt:
+        if status.job_status in ACTIVE and name == LOG_FILE:
             return Response("", mimetype="text/plain")  # asked for, and nothing written yet
         raise NotFound(f"{status.key} has no {name}.")
     return Response(source.read(0), mimetype="text/plain", headers={"X-Accel-Buffering": "no"})
 
 
+def _asked_log(service: Service, key: Key) -> str:
+    """Return the name of the log that ``attempt`` or ``run`` asks for, else the latest's.
+
+    Raises:
+        BadRequest: when ``attempt`` is no number.
+        NotFound: when there is no such run.
+    """
+    attempt, run_id = request.args.get("attempt", ""), request.args.get("run", "")
+    if attempt and not (attempt.isdecimal() and len(attempt) < 6):
+        raise BadRequest(
+            "attempt is the number of an earlier log: 1, 2...", fields={"attempt": "a number"}
+        )
+    if attempt:
+        return f"{LOG_FILE}.{int(attempt)}"
+    return service.log_of_run(service.run(run_id), key) if run_id else LOG_FILE
+
+
 def _follow(service: Service, status: Status, followers: threading.Semaphore) -> Response:
     tail = _tail()  # refused before it takes a follower's place
+    name = _asked_log(service, status.key)
     if not followers.acquire(blocking=False):
         raise Unavailable(
             "Too many logs are being followed; try again, or read without following.",
             headers={"Retry-After": "5"},
         )
     headers = {"X-Accel-Buffering": "no", "Cache-Control": "no-store"}
-    events = _Follower(service, status, _last_seen(), tail).events()
+    events = _Follower(service, status, name, _last_seen(), tail).events()
     response = Response(events, mimetype="text/event-stream", headers=headers)
     response.call_on_close(followers.release)
     return response
@@ -164,9 +177,12 @@ def _tail() -> int | None:
 class _Follower:
     """Turns a log into server-sent events; an event's id is the byte after it, to go on from."""
 
-    def __init__(self, service: Service, status: Status, offset: int, tail: int | None) -> None:
+    def __init__(
+        self, service: Service, status: Status, name: str, offset: int, tail: int | None
+    ) -> None:
         self._service = service
         self._key, self._file = status.key, status.file
+        self._name = name
         self._offset = offset
         self._tail = tail
         self._log: object = None
@@ -177,7 +193,8 @@ class _Follower:
         quiet_since = time.monotonic()
         while True:
             status = self._service.status(self._key, self._file)
-            ended = status.job_status not in ACTIVE  # asked before reading: nothing is missed
+            # Asked before reading: nothing is missed. An earlier attempt's log is whole.
+            ended = status.job_status not in ACTIVE or self._name != LOG_FILE
             for event in self._news(status):
                 yield event
                 quiet_since = time.monotonic()
@@ -190,9 +207,11 @@ class _Follower:
             time.sleep(_FOLLOW_STEP)
 
     def _news(self, status: Status) -> Iterator[bytes]:
-        source = _LogSource(self._service, self._key)
+        source = _LogSource(self._service, self._key, self._name)
         look = source.look()
-        if look is None or _is_of_earlier_run(status, look[2]):
+        if look is None:
+            return
+        if self._name == LOG_FILE and _is_of_earlier_run(status, look[2]):
             return
         log, size, _ = look
         if (self._log is not None and log != self._log) or size < self._offset:

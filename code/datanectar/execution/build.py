@@ -31,7 +31,7 @@ from datanectar.execution import log
 from datanectar.execution.rpc import PING_INTERVAL, RunScheduler
 from datanectar.keys import RUN_TIME_VARIABLE, parse_key
 from datanectar.luigid import worker_id
-from datanectar.records import DONE, FAILED, RUNNING, Outcome, RunJob
+from datanectar.records import DONE, FAILED, RUNNING, Outcome, RunJob, TaskReport
 from datanectar.settings import current
 from datanectar.storage.select import default_name, storage_named
 from datanectar.util.identity import class_option, key_of
@@ -50,6 +50,7 @@ def run(job: RunJob, send: Send) -> Outcome:
     spool = Path(job.spool)
     log.begin_run_log(spool)
     _configure_luigi()
+    root = None
     try:
         root = _make_root(job)
         outcome = _build_until_ended(root, job, send)
@@ -57,7 +58,9 @@ def run(job: RunJob, send: Send) -> Outcome:
         traceback.print_exc()
         outcome = _failure(job.key, _last_line(problem), traceback.format_exc())
     if outcome.status == FAILED:
-        _keep_reason(job, spool)
+        number = _keep_reason(job, spool)
+        if root is not None and number is not None:
+            send(TaskReport(root.task_id, log_number=number))
     return outcome
 
 
@@ -244,14 +247,14 @@ def _last_line(problem: BaseException) -> str:
     return traceback.format_exception_only(problem)[-1].strip()
 
 
-def _keep_reason(job: RunJob, spool: Path) -> None:
+def _keep_reason(job: RunJob, spool: Path) -> int | None:
     try:
         cls = APIChainCollector().task_class(job.type, job.chain, job.task)
         name = class_option(cls, "storage_name", None)
     except DatanectarError:
         name = None
     storage = storage_named(name or default_name(current()))
-    log.keep_run_log(storage, parse_key(job.key), spool)
+    return log.keep_run_log(storage, parse_key(job.key), spool)
 
 
 @lru_cache(maxsize=1)

@@ -62,6 +62,7 @@ class TaskLog:
 
     def __init__(self, process: Any) -> None:
         self.task: luigi.Task = process.task
+        self._scheduler = process.status_reporter._scheduler
         self._apart = bool(process.use_multiprocessing)
         self._stack = contextlib.ExitStack()
 
@@ -89,7 +90,8 @@ class TaskLog:
         key = key_of(self.task)
         file = _log_file(storage, key)
         if _first_time(key):
-            keep_earlier(storage, key, LOG_FILE)
+            number = keep_earlier(storage, key, LOG_FILE)
+            self._scheduler.tell_log_number(self.task.task_id, number)
         if not isinstance(storage, LocalStorage):
             self._stack.callback(_ship_file, storage, key, file)
         self._stack.enter_context(_output_to(file))
@@ -119,14 +121,20 @@ def append_reason(task: luigi.Task, reason: str) -> None:
             stream.write(f"\n{reason}\n")
 
 
-def keep_run_log(storage: Storage, key: Key, spool: Path) -> None:
-    """Make the run log the log of a root that never came to run, unless it has one by now."""
+def keep_run_log(storage: Storage, key: Key, spool: Path) -> int | None:
+    """Make the run log the log of a root that never came to run, unless it has one by now.
+
+    Returns:
+        The log's number, as :func:`~datanectar.storage.base.keep_earlier` gives it, if it was kept.
+    """
     if spooled_log(spool, key).with_suffix(".begun").exists():
-        return
+        return None
     _flush()
     with contextlib.suppress(DatanectarError, OSError):
-        keep_earlier(storage, key, LOG_FILE)
+        number = keep_earlier(storage, key, LOG_FILE)
         storage.put_file(key, LOG_FILE, spool / RUN_LOG)
+        return number
+    return None
 
 
 def ship(job: ShipJob) -> Shipped:

@@ -238,6 +238,10 @@ class RunScheduler(RemoteScheduler):
             task_id=task_id, progress_percentage=progress_percentage
         )
 
+    def tell_log_number(self, task_id: str, number: int) -> None:
+        """Tell the parent which of its key's logs the task now begins; luigid need not know."""
+        self._send(TaskReport(task_id, log_number=number))
+
     def learn_failures_of_others(self, root: str) -> None:
         """Take over from luigid which tasks of the root's graph failed in other workers, and why.
 

@@ -248,6 +248,18 @@ class Service:
             run = self.store.get(task.run_id)
         return storage_named(run.storage if run else default_name(self.settings))
 
+    def log_of_run(self, run: Run, key: Key) -> str:
+        """Return the name under which the log that a task wrote in a run is to be found now.
+
+        It is ``log`` until a later attempt has that place. What wrote none in this run, because it
+        was done before, has the latest; so has one of which the number is not known.
+        """
+        number = self.store.log_number(run.id, str(key))
+        if number is None:
+            return LOG_FILE
+        kept = f"{LOG_FILE}.{number}"
+        return kept if storage_named(run.storage).exists(key, kept) else LOG_FILE
+
     def live_log(self, key: Key) -> Any:
         """Return the path of a log that is still on this host and not in the store, or None.
 

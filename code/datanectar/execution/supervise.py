@@ -366,8 +366,10 @@ class Supervision(Watch):
         try:
             if self.run.storage == "local":
                 storage = storage_named("local")
-                keep_earlier(storage, key, LOG_FILE)
+                number = keep_earlier(storage, key, LOG_FILE)
                 storage.put_file(key, LOG_FILE, run_log)
+                if self._graph.knows(self.run.task_id):
+                    self._graph.add(TaskReport(self.run.task_id, log_number=number))
                 return [Path(storage.address(key, LOG_FILE))]
             spooled.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(run_log, spooled)

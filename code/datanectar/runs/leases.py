@@ -350,4 +350,5 @@ def _task_row(run_id: str, report: TaskReport) -> dict[str, Any]:
         "progress": report.progress,
         "message": storable(report.message),
         "tracking_url": storable(report.tracking_url),
+        "log_number": report.log_number,
     }

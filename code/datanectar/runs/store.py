@@ -106,6 +106,13 @@ class RunStore(Leases, History, Schedules):
         """Return the key's newest run that is DONE, or None."""
         return self._one_run(runs.c.id == _newest_id(runs.c.key == key, has_status(DONE)))
 
+    def log_number(self, run_id: str, key: str) -> int | None:
+        """Return which of a key's logs was written in a run, if one was and its number is known."""
+        number = tasks.c.log_number
+        mine = (tasks.c.run_id == run_id, tasks.c.key == key, number.is_not(None))
+        with self._db.read() as connection:
+            return connection.execute(select(number).where(*mine).limit(1)).scalar()
+
     def task_by_key(self, key: str) -> TaskRow | None:
         """Return the task with that key as the newest run that has it knows it, or None."""
         wanted = (

@@ -30,7 +30,7 @@ from sqlalchemy import (
 from datanectar.records import PENDING, Run, TaskRow
 
 #: The newest revision in ``migrations/versions``: what this version of the code works with.
-HEAD = "0002"
+HEAD = "0003"
 
 #: Ids are compared byte by byte, whatever language the database was made for.
 ID_TYPE = Text().with_variant(Text(collation="C"), "postgresql")
@@ -108,6 +108,8 @@ tasks = Table(
     Column("progress", Integer),
     Column("message", Text),
     Column("tracking_url", Text),
+    # Of the log that the task wrote in this run: the N of the log.N that it becomes.
+    Column("log_number", Integer),
 )
 Index("ix_tasks_key", tasks.c.key, tasks.c.run_id)
 

@@ -11,6 +11,8 @@ const panel = document.getElementById("log");
 const lines = panel.querySelector("[data-log-lines]");
 const state = panel.querySelector("[data-log-state]");
 const whole = panel.querySelector("[data-log-whole]");
+const earlier = panel.querySelector("[data-log-earlier]");
+const run = panel.dataset.run;
 const name = panel.querySelector("[data-log-name]");
 
 let shown = panel.dataset.key; // the key whose log is shown
@@ -73,7 +75,7 @@ function follow(key) {
   clearTimeout(retry);
   clear();
   say("reading …");
-  source = new EventSource(`/api/chainlog?chain=${key}/out.txt&tail=${TAIL}`);
+  source = new EventSource(`/api/chainlog?chain=${key}/out.txt&run=${run}&tail=${TAIL}`);
   source.onopen = () => say("live");
   source.onmessage = (event) => take(JSON.parse(event.data));
   source.addEventListener("restart", clear);
@@ -103,7 +105,8 @@ document.addEventListener("click", (event) => {
   event.preventDefault();
   const key = link.getAttribute("data-log-key");
   name.textContent = `of ${link.getAttribute("data-log-of").trim()}`;
-  whole.href = `/api/chainlog?chain=${key}/out.txt`;
+  whole.href = `/api/chainlog?chain=${key}/out.txt&run=${run}`;
+  earlier.replaceChildren(); // of the task that was shown first
   history.replaceState(null, "", link.getAttribute("href"));
   follow(key);
   panel.scrollIntoView({ block: "nearest" });

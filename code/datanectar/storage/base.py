@@ -124,8 +124,15 @@ def next_attempt_name(names: set[str], file: str) -> str:
     return f"{file}.{number}"
 
 
-def keep_earlier(storage: Storage, key: Key, file: str) -> None:
-    """Move the file, if it is there, beside itself as an earlier attempt's."""
-    if storage.exists(key, file):
-        names = {info.name for info in storage.list_files(key)}
-        storage.rename(key, file, next_attempt_name(names, file))
+def keep_earlier(storage: Storage, key: Key, file: str) -> int:
+    """Move the file, if it is there, beside itself as an earlier attempt's.
+
+    Returns:
+        The number that the file now to be written will get when its turn to be moved comes.
+    """
+    if not storage.exists(key, file):
+        return 1
+    names = {info.name for info in storage.list_files(key)}
+    kept = next_attempt_name(names, file)
+    storage.rename(key, file, kept)
+    return int(kept.rpartition(".")[2]) + 1

@@ -9,10 +9,11 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, redirect, request, url_for
 
 from datanectar.api import links
+from datanectar.api.present import failed_log_url
 from datanectar.errors import DatanectarError, NotFound
 from datanectar.execution.service import Service
 from datanectar.keys import DEFAULT_OUTPUT, LOG_FILE, Key, parse_key
-from datanectar.records import ACTIVE, DONE, FAILED, RUNNING, Run, TaskRow
+from datanectar.records import ACTIVE, CANCELLED, DONE, FAILED, RUNNING, Run, TaskRow
 from datanectar.storage.select import storage_named
 from datanectar.views import graph, timeline
 from datanectar.views.pages import page
@@ -29,7 +30,7 @@ def blueprint(service: Service) -> Blueprint:
     @routes.get("")
     def run(run_id: str) -> Response:
         values = run_values(service, service.run(run_id))
-        earlier = _earlier_logs(service, values["key"])
+        earlier = _earlier_logs(service, values["run"], parse_key(values["log"]["key"]))
         there = request.args.get("there")
         return page("run.html", there=there, earlier_logs=earlier, **values)
 
@@ -120,7 +121,8 @@ def run_values(service: Service, run: Run) -> dict[str, Any]:
         "luigid_up": service.luigid.is_up(),
         "luigid_graph": service.luigid.graph_url(run.task_id),
         "change_url": _form_url(run),
-        "failed_log": links.log_url(run.failed_key) if run.failed_key else None,
+        "failed_log": failed_log_url(run),
+        "later": _later(service, run),
         "box": (graph.WIDTH, graph.HEIGHT),
         "task_name": graph.task_name,
         "parameters_of": graph.parameters_of,
@@ -168,19 +170,27 @@ def _log(run: Run, key: Key, tasks: list[TaskRow]) -> dict[str, str]:
     if task is None and run.status == FAILED and run.failed_key:
         task = next((one for one in tasks if one.key == run.failed_key), None)
     if task is None or task.key is None:
-        return {"key": str(key), "name": run.task, "url": links.log_url(str(key))}
+        return {"key": str(key), "name": run.task, "url": links.log_url(str(key), None, run.id)}
     return {
         "key": task.key,
         "name": f"{graph.task_name(task)} {graph.parameters_of(task)}".strip(),
-        "url": links.log_url(task.key),
+        "url": links.log_url(task.key, None, run.id),
     }
 
 
-def _earlier_logs(service: Service, key: Key) -> list[int]:
-    """Return the numbers of the logs that earlier attempts left, the latest first."""
+def _later(service: Service, run: Run) -> Run | None:
+    """Return the latest run of the same key when this one failed and is not it."""
+    latest = service.store.latest(run.key) if run.status in (FAILED, CANCELLED) else None
+    return latest if latest is not None and latest.id != run.id else None
+
+
+def _earlier_logs(service: Service, run: Run, key: Key) -> list[int]:
+    """Return the numbers of the logs that attempts before this run's left, the latest first."""
+    own = service.store.log_number(run.id, str(key))
     try:
         files = service.storage_of(key).list_files(key)
     except DatanectarError:
         return []
     found = (_KEPT_LOG.match(file.name) for file in files)
-    return sorted((int(match[1]) for match in found if match), reverse=True)
+    numbers = sorted((int(match[1]) for match in found if match), reverse=True)
+    return [number for number in numbers if own is None or number < own]

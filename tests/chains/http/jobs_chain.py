@@ -48,6 +48,21 @@ class FlakyTask(NectarTask):
             out.write("cured")
 
 
+class NeedsFlakyTask(NectarTask):
+    """Needs what fails until the file ``cure`` is there."""
+
+    name = luigi.Parameter()
+    cure = luigi.Parameter(significant=False)
+
+    def requires(self):
+        return FlakyTask(name=self.name, cure=self.cure)
+
+    def run(self):
+        print("is well")
+        with self.output().open("w") as out:
+            out.write("well")
+
+
 class DribbleTask(NectarTask):
     """Writes bytes, given in hex, to its log; at each ``|`` it waits for the next gate."""
 
