@@ -56,6 +56,13 @@ def test_an_error_is_a_page_for_a_browser_and_the_envelope_for_a_program(web: St
     assert get(web, "/api/runs/nosuchrun").json()["status"] == 404
 
 
+def test_an_unknown_path_is_answered_in_own_words(web: Stack) -> None:
+    for answer in (get(web, "/nowhere"), get(web, "/api/nowhere")):
+        assert answer.status_code == 404
+        assert "There is nothing at" in answer.text and "nowhere" in answer.text
+        assert "manually" not in answer.text
+
+
 def test_another_sites_page_can_not_press_a_button(web: Stack) -> None:
     address = f"{web.url}/chains/basic/plain_chain/GreetTask"
     for headers in ({"Origin": "http://evil.example"}, {"Origin": "null"}):

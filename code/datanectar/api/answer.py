@@ -54,6 +54,12 @@ def _http_error(problem: HTTPException) -> Response:
     headers = {
         name: value for name, value in problem.get_headers() if name in ("Allow", "Retry-After")
     }
+    if problem.code == 404:
+        words = (
+            f"There is nothing at {request.path[:200]}. The chains are listed at / and "
+            "/api/chains, the API's routes at /docs and /openapi.json."
+        )
+        return answer(None, status=404, message=words, headers=headers)
     words = f"{problem.name}: {request.method} {request.path[:200]}. {problem.description}"
     return answer(None, status=problem.code or 500, message=words, headers=headers)
 

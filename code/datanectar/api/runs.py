@@ -11,7 +11,7 @@ from werkzeug.datastructures import MultiDict
 
 from datanectar.api.answer import answer
 from datanectar.api.present import graph_data, run_data
-from datanectar.errors import BadRequest
+from datanectar.errors import BadRequest, Conflict
 from datanectar.execution.service import Service
 from datanectar.records import CANCELLED, DONE, FAILED, PENDING, RUNNING
 from datanectar.runs.store import RunFilters
@@ -40,7 +40,10 @@ def blueprint(service: Service) -> Blueprint:
 
     @routes.delete("/<run_id>")
     def cancel(run_id: str) -> Response:
-        return answer(run_data(service.cancel(run_id)))
+        run = service.cancel(run_id)
+        if run.status in (DONE, FAILED):
+            raise Conflict(f"Run {run.id} has ended already ({run.status}): nothing to cancel.")
+        return answer(run_data(run))
 
     return routes
 
