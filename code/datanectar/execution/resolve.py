@@ -14,6 +14,7 @@ from luigi.parameter import OptionalParameterMixin
 from datanectar.api.api_chains import APIChainCollector
 from datanectar.errors import BadRequest, ChainError, DatanectarError
 from datanectar.execution import log
+from datanectar.execution.wanted import NotWanted, parse
 from datanectar.keys import RUN_TIME_VARIABLE
 from datanectar.records import Resolution, ResolveJob
 from datanectar.settings import current
@@ -88,6 +89,8 @@ def make_task(cls: type[luigi.Task], raw: dict[str, Any]) -> luigi.Task:
         if name in raw and not _means_default(cls, name, item, raw[name]):
             try:
                 texts[name] = read_parameter(item, raw[name])
+            except NotWanted as problem:
+                problems[name] = f"{_shown(raw[name])} is not {problem}"
             except Exception as problem:  # also of parameter classes that an author wrote
                 words = str(problem) or type(problem).__name__
                 problems[name] = f"{_shown(raw[name])} is no {type(item).__name__}: {words}"
@@ -131,7 +134,7 @@ def read_parameter(item: luigi.Parameter, value: Any) -> str:
         raise ValueError("it holds a NUL byte")
     text.encode()  # raises for half a surrogate pair, which JSON can spell and nothing can hash
     _check_kind(item, text)
-    parsed = item.normalize(item.parse(text))
+    parsed = item.normalize(parse(item, text))
     canonical = in_one_order(item, str(item.serialize(parsed)))
     if _is_lost(parsed, item.normalize(item.parse(canonical))):
         raise ValueError(f"it can only be kept as {canonical!r}, which is something else")
