@@ -112,3 +112,15 @@ def test_without_scikit_learn_the_chain_says_what_to_install(project: Project) -
     assert failed.errors == [
         "SplitTask: This chain needs scikit-learn: pip install -e '.[examples]'"
     ]
+
+
+@pytest.mark.parametrize("fraction", ["0", "1", "1.5", "nan"])
+def test_a_fraction_that_leaves_nobody_is_no_parameter(project: Project, fraction: str) -> None:
+    done = project.python(
+        "-c",
+        "from chains.ds.diagnosis_chain import SplitTask\n"
+        f"try: SplitTask.test_fraction.parse({fraction!r})\n"
+        "except ValueError as problem: print(problem)\n",
+    )
+
+    assert f"{fraction} is not in the set of float in [0.01, 0.99)" in done.stdout

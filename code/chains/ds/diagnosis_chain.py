@@ -41,8 +41,12 @@ def patients() -> Any:
 class SplitTask(NectarTask):
     """Draw the patients that the test is for; both parts have the same share of malignant ones."""
 
-    test_fraction = luigi.FloatParameter(
-        default=0.25, description="share of the patients kept for the test, between 0 and 1"
+    test_fraction = luigi.NumericalParameter(
+        var_type=float,
+        min_value=0.01,
+        max_value=0.99,
+        default=0.25,
+        description="share of the patients kept for the test.",
     )
     seed = luigi.IntParameter(default=1, description="what chance is seeded with")
     output_name = "out.json"
