@@ -69,6 +69,8 @@ def test_run_of_a_failure_ends_with_1_and_its_last_line(stack: Stack) -> None:
         (["basic/plain_chain/GreetTask", "name=a", "name=b"], "name is given more than once"),
         (["http/TwinTask"], "2 chains of http have a task TwinTask"),
         ([], "Missing argument"),
+        (["GreetTask", "name=a"], "'GreetTask': a task is named TYPE/CHAIN/TASK or TYPE/TASK"),
+        (["basic//GreetTask"], "a task is named TYPE/CHAIN/TASK"),
         (["basic/plain_chain/GreetTask", "--url", "http://127.0.0.1:1"], "No datanectar app"),
         (["basic/plain_chain/GreetTask", "--url", "nonsense"], "nonsense"),
     ],
@@ -87,17 +89,52 @@ def test_run_of_what_cannot_be_run_ends_with_2_and_a_line(
 def test_chains_lists_tasks_parameters_and_errors(stack: Stack) -> None:
     stack.chain("fresh/brackets_chain", 'raise ValueError("[bold] [/nothing]")')
 
-    done = command(stack, "chains", COLUMNS="300")
+    done = command(stack, "chains", COLUMNS="20")
 
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     offer = next(line for line in lines if "offers_chain/OfferTask" in line)
+    assert len(offer.split("\t")) == 3
+    assert "=(private)" in offer
     assert "needed=?" in offer
     assert "day=2026-06-03" in offer
     assert "Offers one of each." in offer
     assert "hunter" not in done.stdout
     assert any("ValueError: the weather is bad" in line for line in lines)
     assert any("ValueError: [bold] [/nothing]" in line for line in lines)
+
+
+def test_chains_of_a_type_are_those_alone(stack: Stack) -> None:
+    done = command(stack, "chains", "basic")
+
+    assert done.returncode == 0, done.stderr
+    assert {line.split("/")[0] for line in done.stdout.splitlines()} == {"basic"}
+    assert "no chain of type 'bsic'" in command(stack, "chains", "bsic").stderr
+
+
+def test_ctrl_c_of_run_says_that_the_run_goes_on_and_how_to_stop_it(
+    stack: Stack, tmp_path: Path
+) -> None:
+    arguments = ["run", f"{JOBS}/GatedTask", "name=left", f"gate={tmp_path / 'gate'}"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "datanectar", *arguments],
+        env={**stack.defaults, **stack.environ, "DATANECTAR_URL": stack.url},
+        cwd=stack.project,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    process.stdout.readline()  # its log: it runs
+    process.send_signal(signal.SIGINT)
+    _, words = process.communicate(timeout=20)
+
+    assert process.returncode == 130
+    told = words.strip().splitlines()[-1]
+    assert told.startswith(f"The run goes on. To stop it: curl -X DELETE {stack.url}/api/runs/")
+    run = stack.get("/api/runs/" + told.rpartition("/")[2]).json()["data"]
+    assert run["job_status"] == "RUNNING"
+    assert requests.delete(told.rpartition(" ")[2], timeout=10).ok
 
 
 def test_settings_lists_every_variable(stack: Stack) -> None:
@@ -279,7 +316,9 @@ def test_a_part_that_is_killed_is_started_again_and_with_the_supervisor_all_go(
     one = up().ready()
     web = one.pid_of("web")
     os.kill(web, signal.SIGKILL)
-    wait_for(lambda: "web ended (exit code -9); starting it again in" in one.out.read_text(), "told")
+    wait_for(
+        lambda: "web ended (exit code -9); starting it again in" in one.out.read_text(), "told"
+    )
     wait_for(lambda: one.pid_of("web") not in (0, web), "there is a new one")
     wait_for(lambda: answers(f"{one.stack.url}/healthz"), "it answers")
     begun_run(one, tmp_path / "never")

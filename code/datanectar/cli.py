@@ -7,13 +7,16 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from datanectar import settings as settings_module
 from datanectar.errors import DatanectarError, StartupError, Unavailable
 from datanectar.settings import Settings
+
+if TYPE_CHECKING:
+    from datanectar.client import Client
 
 #: Exit codes: what was asked for failed; the command could not be carried out at all.
 EXIT_FAILED, EXIT_CANNOT = 1, 2
@@ -86,45 +89,70 @@ def worker() -> None:
     Worker(service).run()
 
 
-@cli.command()
-@click.option("--url", default="http://localhost:5000", envvar="DATANECTAR_URL", show_default=True)
-@click.option("--token", envvar="DATANECTAR_TOKEN", help="An API token.")
-def chains(url: str, token: str | None) -> None:
-    """List the chains that a running app serves."""
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+_url = click.option(
+    "--url",
+    default="http://localhost:5000",
+    envvar="DATANECTAR_URL",
+    help="Where the app is.",
+    show_default=True,
+    show_envvar=True,
+)
+_token = click.option("--token", envvar="DATANECTAR_TOKEN", help="An API token.", show_envvar=True)
 
+
+@cli.command()
+@click.argument("type", required=False)
+@_url
+@_token
+def chains(type: str | None, url: str, token: str | None) -> None:
+    """List the chains that a running app serves, or those of one TYPE.
+
+    A task has a line with its parameters, and an indented one that says what it does; through a
+    pipe both are one line, with tabs between.
+    """
     from datanectar.client import Client
 
-    table = Table("task", "parameters", "what it does")
-    for chain in Client(url, token).chains():
+    listed = [one for one in Client(url, token).chains() if type in (None, one["type"])]
+    if type is not None and not listed:
+        raise click.UsageError(f"There is no chain of type {type!r}.")
+    for chain in listed:
         place = f"{chain['type']}/{chain['name']}"
         if chain["error"]:
-            table.add_row(Text(place), "", Text(chain["error"], "red"))
+            _list(place, "", chain["error"])
         for task in chain["tasks"]:
             parameters = " ".join(_parameter(item) for item in task["parameters"])
             words = task["error"] or task["doc"].partition("\n")[0]
-            # As Text, for what is in brackets is no markup of ours.
-            table.add_row(*map(Text, (f"{place}/{task['name']}", parameters, words)))
-    Console().print(table)
+            _list(f"{place}/{task['name']}", parameters, words)
+
+
+def _list(name: str, parameters: str, words: str) -> None:
+    if sys.stdout.isatty():
+        click.echo(f"{name}  {parameters}".rstrip())
+        click.echo(f"    {words}")
+    else:
+        click.echo(f"{name}\t{parameters}\t{words}")
 
 
 @cli.command()
 @click.argument("path", metavar="TYPE/CHAIN/TASK")
 @click.argument("parameters", nargs=-1, metavar="[NAME=VALUE]...")
-@click.option("--url", default="http://localhost:5000", envvar="DATANECTAR_URL", show_default=True)
-@click.option("--token", envvar="DATANECTAR_TOKEN", help="An API token.")
+@_url
+@_token
 def run(path: str, parameters: tuple[str, ...], url: str, token: str | None) -> None:
     """Run a task on a running app, follow its log, and end as it ends (exit code 0 or 1)."""
     from datanectar.client import Client
 
+    if not (len(path.split("/")) in (2, 3) and all(path.split("/"))):
+        raise click.UsageError(f"{path!r}: a task is named TYPE/CHAIN/TASK or TYPE/TASK.")
     client = Client(url, token)
-    key = client.post(path, **_given(parameters))["key"]
-    with contextlib.suppress(Unavailable):  # too many follow logs; the run goes on all the same
-        for piece in client.follow(key):
-            click.echo(piece, nl=False)
-    status = client.wait(key)
+    accepted = client.post(path, **_given(parameters))
+    try:
+        status = _follow(client, accepted["key"])
+    except KeyboardInterrupt:
+        if accepted["run_id"]:
+            stop = f"DELETE {client.url}/api/runs/{accepted['run_id']}"
+            click.echo(f"\nThe run goes on. To stop it: curl -X {stop}", err=True)
+        raise
     click.echo(
         f"{status['job_status']} {status['resource_url'] or status['error'] or ''}", err=True
     )
@@ -136,6 +164,14 @@ def settings() -> None:
     """List every setting with its default and what it is for."""
     for variable, default, help in settings_module.rows():
         click.echo(f"{variable}\n    {help}\n    default: {default or 'none'}")
+
+
+def _follow(client: Client, key: str) -> dict[str, Any]:
+    """Print the log of a key as it is written; return the status at the end."""
+    with contextlib.suppress(Unavailable):  # too many follow logs; the run goes on all the same
+        for piece in client.follow(key):
+            click.echo(piece, nl=False)
+    return client.wait(key)
 
 
 def _given(parameters: tuple[str, ...]) -> dict[str, str]:
@@ -151,6 +187,8 @@ def _given(parameters: tuple[str, ...]) -> dict[str, str]:
 
 
 def _parameter(item: dict[str, Any]) -> str:
+    if item["private"]:
+        return f"{item['name']}=(private)"
     if item["required"]:
         return f"{item['name']}=?"
     return f"{item['name']}={item['default']}"
