@@ -144,6 +144,28 @@ def test_settings_lists_every_variable(stack: Stack) -> None:
     assert "DATANECTAR_PORT\n    the app's port\n    default: 5000\n" in done.stdout
 
 
+def test_settings_shows_what_is_in_force_but_no_secret(stack: Stack) -> None:
+    done = command(
+        stack,
+        "settings",
+        DATANECTAR_PORT="5123",
+        DATANECTAR_TOKENS="hunter2:read",
+        DATANECTAR_QUEUE_URL="redis://:hunter2@queue/0",
+        DATANECTAR_DATABASE_URL="postgresql://me:hun/ter2@db/runs?password=hunter2",
+    )
+
+    assert "in force: 5123\n" in done.stdout
+    assert "in force: redis://:***@queue/0\n" in done.stdout
+    assert "in force: postgresql://me:***@db/runs?password=***\n" in done.stdout
+    assert "ter2" not in done.stdout
+
+
+def test_a_typo_in_a_settings_name_is_told(stack: Stack, tmp_path: Path) -> None:
+    done = command(stack, "up", DATANECTAR_PROT="1", DATANECTAR_PROJECT=str(tmp_path))
+
+    assert "DATANECTAR_PROT is no setting; did you mean DATANECTAR_PORT?" in done.stderr
+
+
 @pytest.mark.parametrize("arguments", [["nonsense"], ["run", "--nonsense"], []])
 def test_what_is_no_command_ends_with_2(stack: Stack, arguments: list[str]) -> None:
     done = command(stack, *arguments)
@@ -293,6 +315,7 @@ def test_up_serves_until_ctrl_c_and_leaves_no_process(
 
     wait_for(lambda: not any(map(is_running, pids)), "nothing is left", 5)
     assert "Traceback" not in one.out.read_text()
+    assert "Stopping; running runs get " in one.out.read_text()
 
 
 def test_ctrl_c_while_it_starts_leaves_no_process(up: Callable[..., Up]) -> None:

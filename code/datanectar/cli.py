@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import logging
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -161,9 +163,30 @@ def run(path: str, parameters: tuple[str, ...], url: str, token: str | None) -> 
 
 @cli.command()
 def settings() -> None:
-    """List every setting with its default and what it is for."""
+    """List every setting with its default, what it is for, and its value in force."""
+    in_force = settings_module.load().environ()
     for variable, default, help in settings_module.rows():
         click.echo(f"{variable}\n    {help}\n    default: {default or 'none'}")
+        click.echo(f"    in force: {_masked(variable, in_force[variable]) or 'none'}")
+
+
+def _masked(variable: str, value: str) -> str:
+    """Return a setting's value without what is nobody's business: tokens, passwords in URLs."""
+    if variable == "DATANECTAR_TOKENS":
+        return " ".join("***" for _ in value.split())
+    value = re.sub(r"(://[^/@]*?):.*@", r"\1:***@", value)
+    return re.sub(r"(?i)(password=)[^&]*", r"\1***", value)
+
+
+def _warn_of_strangers() -> None:
+    """Name the variables that look like settings and are none: a typo sets nothing."""
+    known = {variable for variable, _, _ in settings_module.rows()}
+    known |= {"DATANECTAR_URL", "DATANECTAR_TOKEN", "DATANECTAR_SUPERVISED"}
+    for name in sorted(os.environ):
+        if name.startswith("DATANECTAR_") and name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            hint = f"; did you mean {near[0]}?" if near else "."
+            click.echo(f"datanectar: {name} is no setting{hint}", err=True)
 
 
 def _follow(client: Client, key: str) -> dict[str, Any]:
@@ -197,6 +220,8 @@ def _parameter(item: dict[str, Any]) -> str:
 def _prepared() -> Settings:
     """Return the settings, once the folders, the run store and the result store are ready."""
     settings = settings_module.load()
+    if "DATANECTAR_SUPERVISED" not in os.environ:  # `up` has said it
+        _warn_of_strangers()
     if not settings.chains.is_dir():
         raise StartupError(
             f"There is no folder {settings.chains}: start in a project that has code/chains, or "

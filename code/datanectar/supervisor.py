@@ -92,7 +92,8 @@ class Supervisor:
             self._start()
             self._watch()
         except _Stopped:
-            pass
+            grace = f"{self._settings.grace:g} s"
+            self._say(f"Stopping; running runs get {grace}, then wait for the next start.")
         finally:
             self._end()
 
