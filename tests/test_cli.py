@@ -67,6 +67,7 @@ def test_run_of_a_failure_ends_with_1_and_its_last_line(stack: Stack) -> None:
         (["basic/plain_chain/NoTask"], "no task 'NoTask'"),
         (["basic/plain_chain/GreetTask", "name"], "'name': parameters read name=value"),
         (["basic/plain_chain/GreetTask", "name=a", "name=b"], "name is given more than once"),
+        (["basic/plain/GreetTask"], "Did you mean basic/plain_chain?"),
         (["http/TwinTask"], "2 chains of http have a task TwinTask"),
         ([], "Missing argument"),
         (["GreetTask", "name=a"], "'GreetTask': a task is named TYPE/CHAIN/TASK or TYPE/TASK"),

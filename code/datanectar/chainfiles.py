@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +39,13 @@ def chain_path(chains: Path, type: str, name: str) -> Path | None:
         return None
     path = chains / type / f"{name}.py"
     return path if path.is_file() else None
+
+
+def like_chain(chains: Path, type: str, name: str) -> str:
+    """Return words for the chain whose name is most like this one, if any is."""
+    places = [f"{file.type}/{file.name}" for file in find_chains(chains)]
+    near = difflib.get_close_matches(f"{type[:100]}/{name[:100]}", places, 1)
+    return f" Did you mean {near[0]}?" if near else ""
 
 
 def file_stamp(path: str | Path) -> tuple[int, int]:

@@ -17,7 +17,7 @@ import luigi
 from luigi.parameter import OptionalParameterMixin, ParameterVisibility
 
 from datanectar import cron
-from datanectar.chainfiles import chain_path, file_stamp, find_chains
+from datanectar.chainfiles import chain_path, file_stamp, find_chains, like_chain
 from datanectar.errors import ChainError, NotFound
 from datanectar.keys import NAME
 from datanectar.records import Chain, Parameter, Task
@@ -108,7 +108,8 @@ class APIChainCollector:
     def _path(self, type: str, name: str) -> Path:
         path = chain_path(self.chains, type, name)
         if path is None:
-            raise NotFound(f"There is no chain {type[:100]}/{name[:100]}.")
+            like = like_chain(self.chains, type, name)
+            raise NotFound(f"There is no chain {type[:100]}/{name[:100]}.{like}")
         return path
 
     def _make_importable(self) -> None:
