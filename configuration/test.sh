@@ -18,5 +18,5 @@ check ruff format --check
 check mypy
 check lint-imports --no-logo
 # Most tests wait for other processes most of the time; a file's tests share what they started.
-check pytest -n 3 --dist loadfile
+check pytest -n 4 --dist loadfile --no-loadscope-reorder
 [ -z "$failed" ] || fail "Failed:$failed"
