@@ -48,13 +48,18 @@ function row(operation) {
       "summary",
       {},
       make("span", { class: `method ${operation.method}` }, operation.method.toUpperCase()),
-      make("code", {}, operation.path),
+      make("code", {}, ...breakable(operation.path)),
       make("span", { class: "quiet" }, operation.summary),
     ),
   );
   // A thousand forms would be slow to make: each is made when it is opened.
   details.addEventListener("toggle", () => details.append(body(operation)), { once: true });
   return details;
+}
+
+// A long path may be broken behind a slash.
+function breakable(path) {
+  return path.split(/(?<=\/)/).flatMap((piece) => [piece, make("wbr")]);
 }
 
 function body(operation) {

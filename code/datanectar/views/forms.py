@@ -33,6 +33,15 @@ _HINTS = {
     "ChoiceListParameter": "separated by commas",
     "EnumListParameter": "separated by commas",
 }
+#: Types whose Luigi names say little to who fills in a form.
+_NAMES = {
+    "DateIntervalParameter": "range of dates",
+    "DateHourParameter": "date and hour",
+    "DateMinuteParameter": "date and minute",
+    "DateSecondParameter": "date and time",
+    "TimeDeltaParameter": "length of time",
+    "BoolParameter": "yes or no",
+}
 #: What an input of that type can show; anything else, once typed, is kept in a plain one.
 _SHOWABLE = {
     "date": re.compile(r"\d{4}-\d\d-\d\d\Z"),
@@ -83,7 +92,9 @@ def _field(item: Parameter, typed: Mapping[str, str], error: str | None) -> Fiel
 
 
 def _words(type: str) -> str:
-    """Return a type in plain words: ``DateIntervalParameter`` is a date interval."""
+    """Return a type in plain words: ``DateIntervalParameter`` is a range of dates."""
+    if type in _NAMES:
+        return _NAMES[type]
     return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type.removesuffix("Parameter")).lower() or "text"
 
 

@@ -15,7 +15,7 @@ from datanectar.records import CANCELLED, DISABLED, DONE, FAILED, PENDING, RUNNI
 
 #: Tasks that are drawn one by one at most, and up to which they are without being asked.
 LARGEST = 300
-COMFORTABLE = 60
+COMFORTABLE = 12
 
 WIDTH, HEIGHT = 192, 46
 _GAP_X, _GAP_Y, _MARGIN = 44, 14, 8

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 import time
 from functools import lru_cache
 from pathlib import Path
@@ -55,6 +56,7 @@ def prepare(app: Flask) -> None:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     for name in ("ago", "exactly", "machine_time", "lasting", "size", "first_line"):
         app.jinja_env.filters[name] = getattr(wording, name)
+    app.jinja_env.filters["shell_quoted"] = shlex.quote
     app.jinja_env.globals["now"] = time.time
     app.jinja_env.globals["static"] = lambda name: f"/static/{name}?v={static_version()}"
     app.after_request(_secured)  # called last: Flask begins with the one registered last
