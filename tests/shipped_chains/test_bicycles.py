@@ -148,9 +148,7 @@ def test_without_matplotlib_the_plot_says_what_to_install_and_the_report_stays(
         ETL, "PlotTask", without="matplotlib matplotlib.figure", period="2016-05-17"
     )
     assert not failed.complete
-    assert failed.errors == [
-        "PlotTask: This task needs matplotlib: pip install -e '.[examples]'"
-    ]
+    assert failed.errors == ["PlotTask: This task needs matplotlib: pip install -e '.[examples]'"]
     assert project.build(ETL, "ReportTask", period="2016-05-17").started == []
 
 

@@ -113,7 +113,7 @@ def test_a_wrong_value_is_named_at_its_field_and_what_was_typed_stays(
     page.get_by_role("button", name="Run", exact=True).click()
 
     expect(page.get_by_role("alert").get_by_text("Nothing was started")).to_be_visible()
-    expect(page.locator("#p-weights-error")).to_contain_text("ListParameter")
+    expect(page.locator("#p-weights-error")).to_contain_text("not JSON, such as [1, 2]")
     assert page.locator("#p-weights").get_attribute("aria-invalid") == "true"
     expect(page.get_by_label("weights")).to_have_value("[1,")
     expect(page.get_by_label("name")).to_have_value("kept as typed")
