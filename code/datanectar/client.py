@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import time
 from collections.abc import Iterator
@@ -15,6 +14,8 @@ from datanectar.records import ACTIVE
 
 #: Seconds between two looks at a status.
 _POLL = 0.2
+#: Seconds that an app which gave a part of a log may be away before it counts as gone.
+_RESTART = 30.0
 
 
 class Client:
@@ -81,16 +82,23 @@ class Client:
     def follow(self, key: str) -> Iterator[str]:
         """Yield the log of a key as it is written, until its run has ended.
 
-        A connection that breaks is made again, and the log goes on where it broke off.
+        A connection that breaks is made again, and the log goes on where it broke off: an app may
+        be started anew meanwhile.
         """
-        seen = "0"
+        seen, heard = "0", float("-inf")
         while True:
-            with contextlib.suppress(requests.RequestException):  # of what had begun to arrive
+            try:
                 for name, last_id, text in self._events(key, seen):
                     if name == "end":
                         return
                     seen = last_id
                     yield text
+                heard = time.monotonic()
+            except requests.RequestException:  # while it arrived
+                heard = time.monotonic()
+            except Unavailable:
+                if time.monotonic() - heard > _RESTART:
+                    raise
             time.sleep(_POLL)
 
     def _events(self, key: str, last_seen: str) -> Iterator[tuple[str, str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 from http import HTTPStatus
 from typing import Any
 
@@ -136,8 +137,8 @@ def _bracketed(host: str) -> str:
 
 
 def _die_with_master(server: Any, worker: Any) -> None:
-    """Have the worker end with gunicorn's master: its port is needed by the master's successor."""
-    die_with_parent()
+    """Have the worker end with gunicorn's master, at once: its successor needs the port."""
+    die_with_parent(signal.SIGKILL)
 
 
 def _close(server: Any, worker: Any) -> None:
