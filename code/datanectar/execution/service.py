@@ -21,7 +21,6 @@ from datanectar.luigid import Luigid
 from datanectar.records import (
     ACTIVE,
     DONE,
-    FAILED,
     RUNNING,
     UNKNOWN,
     NewRun,
@@ -316,8 +315,3 @@ _DROPPED = "the result is not there any more; POST the task to make it again"
 
 def _is_kept(name: str) -> bool:
     return name == LOG_FILE or name.startswith(f"{LOG_FILE}.") or name == "params.txt"
-
-
-def ended_badly(status: str) -> bool:
-    """Tell whether a status calls for an error to be shown."""
-    return status in (FAILED, UNKNOWN)
