@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -18,12 +18,9 @@ from sqlalchemy import (
     Double,
     Engine,
     Table,
-    cast,
     create_engine,
     event,
-    extract,
     func,
-    literal,
     make_url,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -35,21 +32,81 @@ from sqlalchemy.exc import (
     ProgrammingError,
 )
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
 
 from datanectar.errors import StartupError, Unavailable
 
 #: Seconds that a write waits for another process's write to end. SQLite's own default, 5, is
 #: where "database is locked" comes from.
 BUSY_SECONDS = 30
-#: An answered POST must outlive a power cut: in WAL mode NORMAL may lose the last commits then, and
-#: no more than them. That will do for what is found out or done again when the power is back.
-SQLITE_SYNCHRONOUS, SQLITE_SYNCHRONOUS_PASSING = "FULL", "NORMAL"
+#: In WAL mode NORMAL may lose the last commits in a power cut, and no more than them
+#: (sqlite.org/pragma.html#pragma_synchronous). What must not be lost is synced after its commit.
+SQLITE_SYNCHRONOUS = "NORMAL"
 #: Seconds to wait for a PostgreSQL server to answer, and for a connection of the pool.
 CONNECT_SECONDS = 5
 POOL_SECONDS = 10
 
-_BEGIN, _SYNCHRONOUS = "datanectar_begin", "datanectar_synchronous"
+_BEGIN = "datanectar_begin"
+#: Of an INSERT, SQLAlchemy keeps the count only when asked to.
+COUNTED: dict[str, Any] = {"preserve_rowcount": True}
+
+Insert = sqlite.Insert | postgresql.Insert
 _OUR_MISTAKES = (DataError, IntegrityError, ProgrammingError)
+
+
+class _WriteAheadLog:
+    """The file that SQLite's commits go to first; beside ``file``, the database."""
+
+    def __init__(self, file: str) -> None:
+        self._path = f"{file}-wal"
+        self._tickets = itertools.count()
+        self._lock = threading.Lock()
+        self._synced = -1
+
+    def sync(self) -> None:
+        """Return when all that was committed before the call is on the disk.
+
+        After the commit and outside its lock: others see what was written meanwhile, and one
+        ``fsync`` serves all who came while the one before it went on.
+        """
+        ticket = next(self._tickets)
+        with self._lock:
+            if self._synced > ticket:
+                return
+            covered = next(self._tickets)
+            try:
+                descriptor = os.open(self._path, os.O_RDONLY)
+            except (
+                FileNotFoundError
+            ):  # who closed the store last has synced it all into the database
+                return
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+            self._synced = covered
+
+
+class now(FunctionElement[float]):  # a function of SQL, named as those are
+    """The present Unix stamp, as the database knows it, to the millisecond.
+
+    The database's own clock, where hosts share the store: leases must not depend on whether the
+    hosts' clocks agree.
+    """
+
+    type = Double()
+    inherit_cache = True
+
+
+@compiles(now, "sqlite")
+def _now_on_sqlite(*_: object, **__: object) -> str:
+    return "((julianday('now') - 2440587.5) * 86400.0)"  # 1970-01-01 is day 2440587.5
+
+
+@compiles(now, "postgresql")
+def _now_on_postgresql(*_: object, **__: object) -> str:
+    return "CAST(EXTRACT(epoch FROM clock_timestamp()) AS DOUBLE PRECISION)"
 
 
 @dataclass(frozen=True)
@@ -58,7 +115,7 @@ class _Process:
 
     engine: Engine
     writer: Engine
-    passing_writer: Engine
+    log: _WriteAheadLog | None = None
     #: One write at a time in a process: waiting on a lock here is exact, while SQLite's waiting
     #: sleeps for up to 100 ms at a time.
     write_lock: AbstractContextManager[Any] = field(default_factory=nullcontext)
@@ -112,42 +169,35 @@ class Database:
 
         Args:
             passing: the write may be forgotten in a power cut, with what is written after it; it
-                then need not wait for the disk (on SQLite).
+                then need not wait for the disk (on SQLite), unless :meth:`sync` is called.
 
         Raises:
             Unavailable: when the database can't be reached, or stays locked.
         """
         here = self._here()
-        writer = here.passing_writer if passing else here.writer
-        with self._translated(), here.write_lock, writer.begin() as connection:
+        with self._translated(), here.write_lock, here.writer.begin() as connection:
             yield connection
+        if not passing:
+            self.sync()
 
-    def now(self) -> ColumnElement[float]:
-        """Return the present Unix stamp as SQL.
+    def sync(self) -> None:
+        """Return when all that was committed so far would outlive a power cut.
 
-        PostgreSQL's own clock, where hosts share the store: leases must not depend on whether
-        the hosts' clocks agree.
+        PostgreSQL sees to that at each commit.
+
+        Raises:
+            Unavailable: when the disk can't take it.
         """
-        if self.is_sqlite:
-            return literal(time.time(), Double)
-        return cast(extract("epoch", func.clock_timestamp()), Double)
+        log = self._here().log
+        try:
+            if log is not None:
+                log.sync()
+        except OSError as problem:
+            raise Unavailable(self.unreachable(problem)) from problem
 
-    def insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
+    def insert(self, table: Table) -> Insert:
         """Return an INSERT for this database that knows ``ON CONFLICT``."""
         return sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
-
-    def insert_once(
-        self, connection: Connection, row: sqlite.Insert | postgresql.Insert, **conflict: Any
-    ) -> bool:
-        """Insert one row unless it is there; return whether it is new.
-
-        Args:
-            conflict: which index decides, as ``on_conflict_do_nothing`` takes it.
-        """
-        statement = row.on_conflict_do_nothing(**conflict)
-        # Of an INSERT, SQLAlchemy keeps the count only when asked to.
-        options = {"preserve_rowcount": True}
-        return connection.execute(statement, execution_options=options).rowcount == 1
 
     def contains(self, column: ColumnElement[str], part: str) -> ColumnElement[bool]:
         """Return the condition that ``part`` occurs in ``column``, letter by letter.
@@ -177,11 +227,10 @@ class Database:
     def _open(self) -> _Process:
         if not self.is_sqlite:
             engine = _postgres_engine(self._url)
-            return _Process(engine, engine, engine)
+            return _Process(engine, engine)
         engine = _sqlite_engine(self._url)
         writer = engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
-        passing = writer.execution_options(**{_SYNCHRONOUS: SQLITE_SYNCHRONOUS_PASSING})
-        return _Process(engine, writer, passing, threading.Lock())
+        return _Process(engine, writer, _WriteAheadLog(str(self.file)), threading.Lock())
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -198,7 +247,11 @@ class Database:
 
 
 class Part:
-    """Some of the run store's methods; all parts of a store work on one database."""
+    """Some of the run store's methods; all parts of a store work on one database.
+
+    What is asked or written often is a statement made once, as the module is imported or at its
+    first use: to make one takes SQLAlchemy several times what SQLite takes to execute it.
+    """
 
     def __init__(self, database: Database) -> None:
         self._db = database
@@ -246,14 +299,11 @@ def _set_up_sqlite(connection: Any, _record: Any) -> None:
     # Python's driver would begin transactions on its own, at the first write and too late: a
     # transaction that reads before it writes can't be given the lock when another has written.
     connection.isolation_level = None
+    connection.execute(f"PRAGMA synchronous={SQLITE_SYNCHRONOUS}")
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    options = connection.get_execution_options()
-    if _BEGIN in options:  # a writer; the connection may have been either kind's before
-        synchronous = options.get(_SYNCHRONOUS, SQLITE_SYNCHRONOUS)
-        connection.exec_driver_sql(f"PRAGMA synchronous={synchronous}")
-    connection.exec_driver_sql(options.get(_BEGIN, "BEGIN"))
+    connection.exec_driver_sql(connection.get_execution_options().get(_BEGIN, "BEGIN"))
 
 
 def _postgres_engine(url: URL) -> Engine:

@@ -12,9 +12,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, func, literal, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Double,
+    Select,
+    Update,
+    and_,
+    bindparam,
+    func,
+    select,
+    update,
+)
 
 from datanectar.records import (
     CANCELLED,
@@ -27,7 +39,7 @@ from datanectar.records import (
     Run,
     TaskReport,
 )
-from datanectar.runs.database import Part
+from datanectar.runs.database import Insert, Part, now
 from datanectar.runs.tables import (
     RUN_COLUMNS,
     TASK_COLUMNS,
@@ -78,41 +90,30 @@ class Leases(Part):
         Returns:
             The run, or None when it is not PENDING: taken, ended, or unknown.
         """
-        now = self._db.now()
         taken = {
-            "status": RUNNING,
-            "attempt": runs.c.attempt + 1,
+            "run_id": run_id,
             "owner": owner,
-            "lease_until": now + lease_seconds,
-            "started": func.coalesce(runs.c.started, now),
-            "scheduler_reachable": True,
+            "lease_seconds": lease_seconds,
             "child_pid": child_pid,
             "child_started": child_started,
-            **dict.fromkeys(("error", "traceback", "failed_key")),
         }
         with self._db.write(passing=True) as connection:
-            pending = and_(runs.c.id == run_id, runs.c.status == PENDING)
-            if not connection.execute(update(runs).where(pending).values(taken)).rowcount:
+            if not connection.execute(_CLAIM, taken).rowcount:
                 return None
-            found = connection.execute(select(*RUN_COLUMNS).where(runs.c.id == run_id))
+            found = connection.execute(_CLAIMED, {"run_id": run_id})
             return to_run(found.mappings().one())
-
-    def set_child(
-        self, run_id: str, attempt: int, owner: str, pid: int, pid_started: float
-    ) -> bool:
-        """Note the process that works on the run: its pid, and when it was started (Unix stamp).
-
-        Returns:
-            False when the run is not this attempt's and owner's any more, as for every write here.
-        """
-        child = {"child_pid": pid, "child_started": pid_started}
-        return self._write_held(run_id, attempt, owner, child)
 
     def set_scheduler_reachable(
         self, run_id: str, attempt: int, owner: str, reachable: bool
     ) -> bool:
-        """Note whether the run's child reaches luigid. Returns False when no longer held."""
-        return self._write_held(run_id, attempt, owner, {"scheduler_reachable": reachable})
+        """Note whether the run's child reaches luigid.
+
+        Returns:
+            False when the run is not this attempt's and owner's any more, as for every write here.
+        """
+        with self._db.write(passing=True) as connection:
+            values = {**_fence(run_id, attempt, owner), "scheduler_reachable": reachable}
+            return connection.execute(update(runs).where(_HELD), values).rowcount == 1
 
     def record(self, run_id: str, attempt: int, owner: str, reports: Sequence[TaskReport]) -> bool:
         """Write what ``reports`` say about the run's tasks; what they leave None stays as it was.
@@ -121,9 +122,7 @@ class Leases(Part):
             False, and writes nothing, when the run is no longer held.
         """
         with self._db.write(passing=True) as connection:
-            fence = _held(run_id, attempt, owner)
-            locked = select(runs.c.id).where(fence).with_for_update()
-            if connection.execute(locked).first() is None:
+            if connection.execute(_LOCK_HELD, _fence(run_id, attempt, owner)).first() is None:
                 return False
             self._write_reports(connection, run_id, reports)
             return True
@@ -149,16 +148,14 @@ class Leases(Part):
         if outcome.status not in ENDED:
             raise ValueError(f"A run can't end as {outcome.status!r}, only as one of {ENDED}.")
         ended = {
+            **_fence(run_id, attempt, owner),
             "status": outcome.status,
-            "finished": self._db.now(),
             "error": storable(outcome.error),
             "traceback": storable(outcome.traceback),
             "failed_key": storable(outcome.failed_key),
-            **_NO_CHILD,
         }
         with self._db.write() as connection:
-            fence = _held(run_id, attempt, owner)
-            if not connection.execute(update(runs).where(fence).values(ended)).rowcount:
+            if not connection.execute(_FINISH, ended).rowcount:
                 return False
             self._write_reports(connection, run_id, reports)
             self._stop_tasks(connection, run_id, outcome.status)
@@ -173,8 +170,8 @@ class Leases(Part):
             False when it is no longer held.
         """
         with self._db.write() as connection:
-            fence = _held(run_id, attempt, owner)
-            return self._let_go(connection, fence, reason, max_attempts=None) is not None
+            fence = _fence(run_id, attempt, owner)
+            return self._let_go(connection, _HELD, fence, reason, max_attempts=None) is not None
 
     def take_back(
         self, run: Run, reason: str, max_attempts: int, *, if_expired: bool = False
@@ -191,19 +188,16 @@ class Leases(Part):
             The new status: CANCELLED if that was asked for, FAILED after the last loss, else
             PENDING. None when somebody else was faster.
         """
-        fence = _held(run.id, run.attempt, run.owner)
-        if if_expired:
-            fence = and_(fence, runs.c.lease_until < self._db.now())
+        held = and_(_HELD, runs.c.lease_until < now()) if if_expired else _HELD
+        fence = _fence(run.id, run.attempt, run.owner)
         with self._db.write() as connection:
-            return self._let_go(connection, fence, reason, max_attempts)
+            return self._let_go(connection, held, fence, reason, max_attempts)
 
     def heartbeat(self, owner: str, lease_seconds: float) -> Held:
         """Renew the leases of all runs that ``owner`` holds, and say which those are."""
-        mine = and_(has_status(RUNNING), runs.c.owner == owner)
-        lease = {"lease_until": self._db.now() + lease_seconds}
         with self._db.write(passing=True) as connection:
-            connection.execute(update(runs).where(mine).values(lease))
-            rows = connection.execute(select(runs.c.id, runs.c.cancel_requested).where(mine)).all()
+            connection.execute(_HEARTBEAT, {"mine": owner, "lease_seconds": lease_seconds})
+            rows = connection.execute(_HOLDINGS, {"mine": owner}).all()
         return Held(
             run_ids=frozenset(row.id for row in rows),
             cancelled=frozenset(row.id for row in rows if row.cancel_requested),
@@ -220,29 +214,26 @@ class Leases(Part):
             status = connection.execute(select(runs.c.status).where(one).with_for_update()).scalar()
             if status == PENDING:
                 error = "Cancelled while it waited."
-                ended = {"status": CANCELLED, "finished": self._db.now(), "error": error}
+                ended = {"status": CANCELLED, "finished": now(), "error": error}
                 connection.execute(update(runs).where(one).values(ended))
             elif status == RUNNING:
                 connection.execute(update(runs).where(one).values(cancel_requested=True))
             row = connection.execute(select(*RUN_COLUMNS).where(one)).mappings().first()
             return to_run(row) if row else None
 
-    def expired(self, now: float | None = None) -> list[Run]:
-        """Return the RUNNING runs whose lease ended before ``now`` (Unix stamp; the database's)."""
-        moment = self._db.now() if now is None else literal(now)
-        return self._running(runs.c.lease_until < moment)
+    def expired(self) -> list[Run]:
+        """Return the RUNNING runs whose lease has ended."""
+        return self._running(_EXPIRED)
 
     def held_by(self, owner: str) -> list[Run]:
         """Return the RUNNING runs of ``owner``, whatever their leases say."""
-        return self._running(runs.c.owner == owner)
+        return self._running(_HELD_BY, mine=owner)
 
     def beat_worker(self, id: str, node: str, pid: int, pid_started: float, slots: int) -> None:
         """Note that a worker is alive now. Times are Unix stamps; ``slots``: runs at a time."""
-        row = {"node": node, "pid": pid, "pid_started": pid_started, "slots": slots}
-        beat = self._db.insert(workers).values(id=id, heartbeat=self._db.now(), **row)
-        renewed = {name: beat.excluded[name] for name in (*row, "heartbeat")}
+        row = {"id": id, "node": node, "pid": pid, "pid_started": pid_started, "slots": slots}
         with self._db.write(passing=True) as connection:
-            connection.execute(beat.on_conflict_do_update(index_elements=["id"], set_=renewed))
+            connection.execute(self._beat, row)
 
     def forget_worker(self, id: str) -> None:
         """Note that a worker has gone in good order."""
@@ -261,26 +252,21 @@ class Leases(Part):
         with self._db.read() as connection:
             return [to_worker(row) for row in connection.execute(wanted).mappings()]
 
-    def _running(self, condition: ColumnElement[bool]) -> list[Run]:
-        wanted = select(*RUN_COLUMNS).where(has_status(RUNNING), condition).order_by(runs.c.id)
+    def _running(self, wanted: Select[Any], **values: str) -> list[Run]:
         with self._db.read() as connection:
-            return [to_run(row) for row in connection.execute(wanted).mappings()]
-
-    def _write_held(self, run_id: str, attempt: int, owner: str, values: dict[str, Any]) -> bool:
-        fence = _held(run_id, attempt, owner)
-        with self._db.write(passing=True) as connection:
-            return connection.execute(update(runs).where(fence).values(values)).rowcount == 1
+            return [to_run(row) for row in connection.execute(wanted, values).mappings()]
 
     def _let_go(
         self,
         connection: Connection,
-        fence: ColumnElement[bool],
+        held: ColumnElement[bool],
+        fence: dict[str, Any],
         reason: str,
         max_attempts: int | None,
     ) -> str | None:
         columns = (runs.c.id, runs.c.attempt, runs.c.handed_back, runs.c.cancel_requested)
-        wanted = select(*columns).where(fence)
-        row = connection.execute(wanted.with_for_update()).one_or_none()
+        wanted = select(*columns).where(held)
+        row = connection.execute(wanted.with_for_update(), fence).one_or_none()
         if row is None:
             return None
         if row.cancel_requested:
@@ -292,11 +278,11 @@ class Leases(Part):
             status = PENDING
         values: dict[str, Any] = {"status": status, "error": storable(reason), **_NO_CHILD}
         if status == PENDING:
-            values |= {"owner": None, "queued": self._db.now()}
+            values |= {"owner": None, "queued": now()}
             if max_attempts is None:
                 values |= {"handed_back": runs.c.handed_back + 1}
         else:
-            values |= {"finished": self._db.now()}
+            values |= {"finished": now()}
         connection.execute(update(runs).where(runs.c.id == row.id).values(values))
         self._stop_tasks(connection, row.id, status)
         return status
@@ -304,36 +290,40 @@ class Leases(Part):
     def _write_reports(
         self, connection: Connection, run_id: str, reports: Sequence[TaskReport]
     ) -> None:
-        if not reports:
-            return
+        if reports:
+            connection.execute(self._report, [_task_row(run_id, report) for report in reports])
+
+    @cached_property
+    def _report(self) -> Insert:
         insert = self._db.insert(tasks)
         kept = {name: func.coalesce(insert.excluded[name], tasks.c[name]) for name in _REPORTED}
-        upsert = insert.on_conflict_do_update(index_elements=["run_id", "task_id"], set_=kept)
-        connection.execute(upsert, [_task_row(run_id, report) for report in reports])
+        return insert.on_conflict_do_update(index_elements=["run_id", "task_id"], set_=kept)
+
+    @cached_property
+    def _beat(self) -> Insert:
+        beat = self._db.insert(workers).values(heartbeat=now())
+        renewed = {c.name: beat.excluded[c.name] for c in workers.c if not c.primary_key}
+        return beat.on_conflict_do_update(index_elements=["id"], set_=renewed)
 
     def _stop_tasks(self, connection: Connection, run_id: str, run_status: str) -> None:
         """Let no task be RUNNING in a run that is not: it waits again, or has ended as well.
 
         All that a DONE run needed is there, also what assisting workers had no time to report.
         """
-        unended = [RUNNING]
-        if run_status == PENDING:
-            values: dict[str, Any] = {"status": PENDING, "started": None}
-        else:
-            values = {"status": run_status, "finished": self._db.now()}
-            if run_status == DONE:
-                unended.append(PENDING)
-        which = and_(tasks.c.run_id == run_id, tasks.c.status.in_(unended))
-        connection.execute(update(tasks).where(which).values(values))
+        connection.execute(_STOP_TASKS[run_status], {"of_run": run_id})
 
 
-def _held(run_id: str, attempt: int, owner: str | None) -> ColumnElement[bool]:
-    return and_(
-        runs.c.id == run_id,
-        runs.c.attempt == attempt,
-        runs.c.owner == owner,
-        runs.c.status == RUNNING,
-    )
+def _fence(run_id: str, attempt: int, owner: str | None) -> dict[str, Any]:
+    """Return what :data:`_HELD` asks for."""
+    return {"held_id": run_id, "held_attempt": attempt, "held_owner": owner}
+
+
+def _stopping_tasks(run_status: str) -> Update:
+    unended = (RUNNING, PENDING) if run_status == DONE else (RUNNING,)
+    which = and_(tasks.c.run_id == bindparam("of_run"), tasks.c.status.in_(unended))
+    if run_status == PENDING:
+        return update(tasks).where(which).values(status=PENDING, started=None)
+    return update(tasks).where(which).values(status=run_status, finished=now())
 
 
 def _task_row(run_id: str, report: TaskReport) -> dict[str, Any]:
@@ -352,3 +342,36 @@ def _task_row(run_id: str, report: TaskReport) -> dict[str, Any]:
         "tracking_url": storable(report.tracking_url),
         "log_number": report.log_number,
     }
+
+
+# No parameter may be named as a column is: those names are for what is SET.
+_LEASE = now() + bindparam("lease_seconds", type_=Double)
+_HELD = and_(
+    runs.c.id == bindparam("held_id"),
+    runs.c.attempt == bindparam("held_attempt"),
+    runs.c.owner == bindparam("held_owner"),
+    has_status(RUNNING),
+)
+_LOCK_HELD = select(runs.c.id).where(_HELD).with_for_update()
+_CLAIM = (
+    update(runs)
+    .where(runs.c.id == bindparam("run_id"), runs.c.status == PENDING)
+    .values(
+        status=RUNNING,
+        attempt=runs.c.attempt + 1,
+        lease_until=_LEASE,
+        started=func.coalesce(runs.c.started, now()),
+        scheduler_reachable=True,
+        **dict.fromkeys(("error", "traceback", "failed_key")),
+    )
+)
+_CLAIMED = select(*RUN_COLUMNS).where(runs.c.id == bindparam("run_id"))
+_FINISH = update(runs).where(_HELD).values(finished=now(), **_NO_CHILD)
+_STOP_TASKS = {status: _stopping_tasks(status) for status in (PENDING, *ENDED)}
+_MINE = and_(has_status(RUNNING), runs.c.owner == bindparam("mine"))
+_HEARTBEAT = update(runs).where(_MINE).values(lease_until=_LEASE)
+_HOLDINGS = select(runs.c.id, runs.c.cancel_requested).where(_MINE)
+_HELD_BY = select(*RUN_COLUMNS).where(_MINE).order_by(runs.c.id)
+_EXPIRED = (
+    select(*RUN_COLUMNS).where(has_status(RUNNING), runs.c.lease_until < now()).order_by(runs.c.id)
+)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import func, select
 
-from datanectar.runs.database import Part
+from datanectar.runs.database import COUNTED, Part
 from datanectar.runs.tables import schedule_fires
 
 
@@ -19,8 +19,9 @@ class Schedules(Part):
             fire_time: the Unix stamp at which it is due; the same number in every process.
         """
         fire = self._db.insert(schedule_fires).values(schedule=schedule, fire_time=fire_time)
+        once = fire.on_conflict_do_nothing()
         with self._db.write() as connection:
-            return self._db.insert_once(connection, fire)
+            return connection.execute(once, execution_options=COUNTED).rowcount == 1
 
     def last_fire(self, schedule: str) -> float | None:
         """Return when the schedule was last due and claimed (Unix stamp), or None if never."""

@@ -7,14 +7,23 @@ and forgetting in :mod:`datanectar.runs.history`, schedules in :mod:`datanectar.
 from __future__ import annotations
 
 import dataclasses
+from functools import cached_property
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, func, select, text
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    bindparam,
+    func,
+    select,
+    text,
+)
 
 from datanectar.errors import TooManyRuns
 from datanectar.records import ACTIVE, DONE, PENDING, RUNNING, NewRun, Run, TaskRow
 from datanectar.runs import migrate
-from datanectar.runs.database import Database
+from datanectar.runs.database import COUNTED, Database, Insert, now
 from datanectar.runs.history import History, RunFilters
 from datanectar.runs.ids import RUN_ID, made_at, new_id
 from datanectar.runs.leases import Held, Leases
@@ -71,6 +80,8 @@ class RunStore(Leases, History, Schedules):
     def accept(self, new: NewRun, *, max_queued: int) -> tuple[Run, bool]:
         """Store a new run as PENDING, unless one with its key is still to end.
 
+        A worker can see it at once; it is safe from a power cut after :meth:`sync`.
+
         Args:
             max_queued: how many runs may wait.
 
@@ -81,48 +92,42 @@ class RunStore(Leases, History, Schedules):
             TooManyRuns: when ``max_queued`` runs wait already.
         """
         key = new.resolution.key
-        with self._db.write() as connection:
+        with self._db.write(passing=True) as connection:
             # More than once round only on PostgreSQL, when another process inserts the same key
             # after our look and its run has even ended before the next one.
             while True:
-                if present := _first_run(connection, _active(key)):
+                if present := _first_run(connection, _ACTIVE, key=key):
                     return present, False
                 _refuse_if_full(connection, max_queued)
                 run = _pending(new)
                 if self._insert(connection, run):
                     return run, True
 
+    def sync(self) -> None:
+        """Return when all that was written so far would outlive a power cut."""
+        self._db.sync()
+
     def get(self, run_id: str) -> Run | None:
         """Return the run, or None if there is none of that id."""
-        return self._one_run(runs.c.id == run_id) if RUN_ID.match(run_id) else None
+        return self._one_run(_BY_ID, run_id=run_id) if RUN_ID.match(run_id) else None
 
     def latest(self, key: str) -> Run | None:
         """Return the key's active run, else its newest, else None."""
-        newest = _newest_id(runs.c.key == key)
-        active = _active_id(key)
-        return self._one_run(runs.c.id == func.coalesce(active, newest))
+        return self._one_run(_LATEST, key=key)
 
     def latest_done(self, key: str) -> Run | None:
         """Return the key's newest run that is DONE, or None."""
-        return self._one_run(runs.c.id == _newest_id(runs.c.key == key, has_status(DONE)))
+        return self._one_run(_LATEST_DONE, key=key)
 
     def log_number(self, run_id: str, key: str) -> int | None:
         """Return which of a key's logs was written in a run, if one was and its number is known."""
-        number = tasks.c.log_number
-        mine = (tasks.c.run_id == run_id, tasks.c.key == key, number.is_not(None))
         with self._db.read() as connection:
-            return connection.execute(select(number).where(*mine).limit(1)).scalar()
+            return connection.execute(_LOG_NUMBER, {"run_id": run_id, "key": key}).scalar()
 
     def task_by_key(self, key: str) -> TaskRow | None:
         """Return the task with that key as the newest run that has it knows it, or None."""
-        wanted = (
-            select(*TASK_COLUMNS)
-            .where(tasks.c.key == key)
-            .order_by(tasks.c.run_id.desc(), tasks.c.task_id)
-            .limit(1)
-        )
         with self._db.read() as connection:
-            row = connection.execute(wanted).mappings().first()
+            row = connection.execute(_TASK_BY_KEY, {"key": key}).mappings().first()
             return to_task(row) if row else None
 
     def waiting(self, limit: int, older_than_seconds: float = 0) -> list[str]:
@@ -134,7 +139,7 @@ class RunStore(Leases, History, Schedules):
         """
         wanted = select(runs.c.id).where(has_status(PENDING))
         if older_than_seconds > 0:
-            wanted = wanted.where(runs.c.queued < self._db.now() - older_than_seconds)
+            wanted = wanted.where(runs.c.queued < now() - older_than_seconds)
         with self._db.read() as connection:
             ordered = wanted.order_by(runs.c.queued, runs.c.id).limit(limit)
             return list(connection.execute(ordered).scalars())
@@ -147,16 +152,18 @@ class RunStore(Leases, History, Schedules):
     def _insert(self, connection: Connection, run: Run) -> bool:
         row = dataclasses.asdict(run)
         row |= {name: as_json(row[name]) for name in ("params", "public_params")}
-        return self._db.insert_once(
-            connection,
-            self._db.insert(runs).values(**row, queued=self._db.now()),
-            index_elements=["key"],
-            index_where=text(ACTIVE_CONDITION),
+        return connection.execute(self._insertion, row, execution_options=COUNTED).rowcount == 1
+
+    @cached_property
+    def _insertion(self) -> Insert:
+        insertion = self._db.insert(runs).values(queued=now())
+        return insertion.on_conflict_do_nothing(
+            index_elements=["key"], index_where=text(ACTIVE_CONDITION)
         )
 
-    def _one_run(self, condition: ColumnElement[bool]) -> Run | None:
+    def _one_run(self, wanted: Select[Any], **values: str) -> Run | None:
         with self._db.read() as connection:
-            return _first_run(connection, select(*RUN_COLUMNS).where(condition))
+            return _first_run(connection, wanted, **values)
 
 
 def _pending(new: NewRun) -> Run:
@@ -193,24 +200,39 @@ def _refuse_if_full(connection: Connection, max_queued: int) -> None:
 
 
 def _count(connection: Connection, status: str) -> int:
-    counted = select(func.count()).select_from(runs).where(has_status(status))
-    return connection.execute(counted).scalar_one()
+    return connection.execute(_COUNTS[status]).scalar_one()
 
 
-def _first_run(connection: Connection, wanted: Select[Any]) -> Run | None:
-    row = connection.execute(wanted).mappings().first()
+def _first_run(connection: Connection, wanted: Select[Any], **values: str) -> Run | None:
+    row = connection.execute(wanted, values).mappings().first()
     return to_run(row) if row else None
-
-
-def _active(key: str) -> Select[Any]:
-    return select(*RUN_COLUMNS).where(runs.c.key == key, has_status(*ACTIVE))
-
-
-def _active_id(key: str) -> ColumnElement[str]:
-    wanted = select(runs.c.id).where(runs.c.key == key, has_status(*ACTIVE))
-    return wanted.correlate(None).scalar_subquery()
 
 
 def _newest_id(*conditions: ColumnElement[bool]) -> ColumnElement[str]:
     wanted = select(runs.c.id).where(*conditions).order_by(runs.c.id.desc()).limit(1)
     return wanted.correlate(None).scalar_subquery()
+
+
+_RUN = select(*RUN_COLUMNS)
+_KEY = runs.c.key == bindparam("key")
+_ACTIVE = _RUN.where(_KEY, has_status(*ACTIVE))
+_ACTIVE_ID = select(runs.c.id).where(_KEY, has_status(*ACTIVE)).correlate(None).scalar_subquery()
+_BY_ID = _RUN.where(runs.c.id == bindparam("run_id"))
+_LATEST = _RUN.where(runs.c.id == func.coalesce(_ACTIVE_ID, _newest_id(_KEY)))
+_LATEST_DONE = _RUN.where(runs.c.id == _newest_id(_KEY, has_status(DONE)))
+_COUNTS = {
+    status: select(func.count()).select_from(runs).where(has_status(status))
+    for status in (PENDING, RUNNING)
+}
+_TASK_BY_KEY = (
+    select(*TASK_COLUMNS)
+    .where(tasks.c.key == bindparam("key"))
+    .order_by(tasks.c.run_id.desc(), tasks.c.task_id)
+    .limit(1)
+)
+_LOG_NUMBER = (
+    select(tasks.c.log_number)
+    .where(tasks.c.run_id == bindparam("run_id"), tasks.c.key == bindparam("key"))
+    .where(tasks.c.log_number.is_not(None))
+    .limit(1)
+)

@@ -1,0 +1,47 @@
+"""What a service promises to whoever asked for a run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from datanectar.execution.children import Children
+from datanectar.execution.queue import RunQueue
+from datanectar.execution.service import Service
+from datanectar.luigid import Luigid
+from datanectar.runs.store import RunStore
+from datanectar.settings import Settings
+from tests.execution.conftest import Bench
+
+
+@pytest.fixture
+def service(bench: Bench) -> Iterator[Service]:
+    """A service without a worker."""
+    settings: Settings = bench.settings
+    store = RunStore(settings.database_url)
+    store.prepare()
+    children: Children = bench.children
+    queue, luigid = RunQueue(settings.queue_url), Luigid(settings.luigid_url)
+    yield Service(settings, store=store, queue=queue, children=children, luigid=luigid)
+    store.close()
+
+
+def test_a_worker_hears_of_a_run_before_the_disk_has_it_and_the_client_after(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fsync, seen = os.fsync, []
+
+    def look(descriptor: int) -> None:
+        seen.append((service.queue.size(), len(service.store.waiting(9))))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", look)
+    place = ("bad", "fail_chain", "GoodTask")
+    first = service.accept(*place, {"name": "x", "evidence": "y"})
+    assert seen == [(1, 1)]
+    again = service.accept(*place, {"name": "x", "evidence": "y"})
+    assert seen == [(1, 1), (1, 1)]  # who finds the run there may be told before the first is
+    assert first.run is not None and again.run is not None
+    assert first.run.id == again.run.id
