@@ -215,6 +215,7 @@ def _close_books(scheduler: RunScheduler, worker: str) -> None:
     for task_id in [t for t, status in scheduler.statuses.items() if status == RUNNING]:
         text = "The run ended while this task ran."
         scheduler.add_task(worker=worker, task_id=task_id, status=FAILED, runnable=False, expl=text)
+    scheduler.settle()
 
 
 def _first_failure(root: luigi.Task, job: RunJob, scheduler: RunScheduler) -> Outcome | None:

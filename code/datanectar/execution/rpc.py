@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
+import io
 import json
 import os
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -43,12 +47,17 @@ _LONGEST_ESCAPE = 12
 RETRY_WAIT = 1
 RETRY_ATTEMPTS = 1_000_000
 
+#: Calls whose answers say nothing. A run goes on while luigid, in a process of its own, does them;
+#: how many it may leave unanswered, so that neither side's buffers fill up.
+_TOLD = ("/api/add_task", "/api/add_worker")
+_MOST_UNANSWERED = 50
+
 #: Seconds between two signs of life to luigid.
 PING_INTERVAL = 5.0
 
 
 class Fetcher:
-    """Posts to luigid over one kept connection a process.
+    """Posts to luigid over one kept connection for each process and thread.
 
     Luigi picks ``requests`` when it is installed, which costs twice as much a call; its fetchers
     are given by ``RemoteScheduler._fetcher`` (luigi/rpc.py).
@@ -61,7 +70,7 @@ class Fetcher:
         self._address = (parts.hostname or "127.0.0.1", parts.port or 80)
         self._send = send
         self._reachable = True
-        self._connections: dict[tuple[int, int], socket.socket] = {}
+        self._lines: dict[tuple[int, int], _Line] = {}
 
     def fetch(self, full_url: str, body: dict[str, str], timeout: float) -> str:
         """Return luigid's answer.
@@ -69,50 +78,57 @@ class Fetcher:
         Raises:
             OSError: when luigid can't be reached, or answers anything but 200.
         """
+        with self._watched():
+            return self._line().ask(self._request(full_url, body), timeout)
+
+    def tell(self, full_url: str, body: dict[str, str], timeout: float) -> None:
+        """Send a request without waiting for its answer; luigid does it before what follows.
+
+        If luigid is away, the next :meth:`fetch` or :meth:`settle` finds out and sends it again.
+        """
+        self._line().tell(self._request(full_url, body), timeout)
+
+    def settle(self, timeout: float) -> None:
+        """Return when luigid has done all that it was told.
+
+        Raises:
+            OSError: as :meth:`fetch` does.
+        """
+        with self._watched():
+            self._line().settle(timeout)
+
+    def close(self) -> None:
+        """Close the connections."""
+        for line in self._lines.values():
+            line.close()
+        self._lines.clear()
+
+    def _line(self) -> _Line:
+        # By process and thread: task processes and the pinging thread use this fetcher as well.
+        me = (os.getpid(), threading.get_ident())
+        if me not in self._lines:
+            self._lines[me] = _Line(self._address)
+        return self._lines[me]
+
+    def _request(self, full_url: str, body: dict[str, str]) -> bytes:
+        host, port = self._address
+        data = urlencode(body).encode()
+        head = (
+            f"POST {urlsplit(full_url).path} HTTP/1.1\r\nHost: {host}:{port}\r\n"
+            f"Content-Length: {len(data)}\r\n"
+            "Content-Type: application/x-www-form-urlencoded\r\n\r\n"
+        )
+        return head.encode() + data
+
+    @contextlib.contextmanager
+    def _watched(self) -> Iterator[None]:
+        """Report when luigid begins or ceases to be reachable."""
         try:
-            text = self._post(urlsplit(full_url).path, urlencode(body).encode(), timeout)
+            yield
         except self.raises:
             self._say_reachable(False)
             raise
         self._say_reachable(True)
-        return text
-
-    def close(self) -> None:
-        """Close the connections."""
-        for connection in self._connections.values():
-            connection.close()
-        self._connections.clear()
-
-    def _post(self, path: str, body: bytes, timeout: float) -> str:
-        # By process and thread: task processes and the pinging thread use this fetcher as well.
-        me = (os.getpid(), threading.get_ident())
-        kept = self._connections.pop(me, None)
-        connection = kept or _connect(self._address, timeout)
-        try:
-            # In one piece: http.client would send the head by itself, and wake luigid for it.
-            connection.sendall(self._head(path, len(body)) + body)
-            response = http.client.HTTPResponse(connection, method="POST")
-            response.begin()
-            text = response.read().decode()
-        except self.raises:
-            connection.close()
-            if kept is None:
-                raise
-            return self._post(path, body, timeout)  # luigid may have closed the kept one
-        if response.will_close or response.status != 200:
-            connection.close()
-        else:
-            self._connections[me] = connection
-        if response.status != 200:
-            raise OSError(f"luigid answers {response.status} to {path}: {text[:200]}")
-        return text
-
-    def _head(self, path: str, length: int) -> bytes:
-        host, port = self._address
-        return (
-            f"POST {path} HTTP/1.1\r\nHost: {host}:{port}\r\nContent-Length: {length}\r\n"
-            "Content-Type: application/x-www-form-urlencoded\r\n\r\n"
-        ).encode()
 
     def _say_reachable(self, reachable: bool) -> None:
         if reachable != self._reachable:
@@ -120,10 +136,97 @@ class Fetcher:
             self._send(SchedulerReport(reachable))
 
 
-def _connect(address: tuple[str, int], timeout: float) -> socket.socket:
-    connection = socket.create_connection(address, timeout)
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return connection
+class _Line:
+    """A connection on which requests follow each other without waiting (RFC 9112, section 9.3.2).
+
+    What has no answer yet when it breaks is sent again over the next one.
+    """
+
+    def __init__(self, address: tuple[str, int]) -> None:
+        self._address = address
+        self._socket: socket.socket | None = None
+        self._reader: io.BufferedReader[Any] | None = None
+        self._unanswered: deque[bytes] = deque()
+        self._sent = 0
+
+    def ask(self, request: bytes, timeout: float) -> str:
+        """Return the answer to a request, after those to all before it."""
+        self._unanswered.append(request)
+        try:
+            return self.settle(timeout)
+        except Fetcher.raises:
+            self._unanswered.pop()  # whoever asks will ask again
+            raise
+
+    def tell(self, request: bytes, timeout: float) -> None:
+        """Send a request, the answer to which the next to ask will read."""
+        self._unanswered.append(request)
+        if self._socket is None and len(self._unanswered) > 1:
+            return  # luigid is away, and to try again and again is for those who wait for it
+        try:
+            self._send(timeout)
+            while len(self._unanswered) > _MOST_UNANSWERED:
+                self._take_answer()
+        except Fetcher.raises:
+            self.close()
+
+    def settle(self, timeout: float) -> str:
+        """Wait for the answers to all requests; return the last, if there was a request."""
+        kept = self._socket is not None
+        try:
+            return self._take_answers(timeout)
+        except Fetcher.raises:
+            self.close()
+            if not kept:
+                raise
+        return self.settle(timeout)  # luigid may have closed the kept connection
+
+    def close(self) -> None:
+        """Close the connection; whatever has no answer yet belongs to the next one."""
+        if self._socket is not None:
+            self._socket.close()
+        self._socket = None
+        self._sent = 0
+
+    def _take_answers(self, timeout: float) -> str:
+        text = ""
+        while self._unanswered:
+            self._send(timeout)
+            text = self._take_answer()
+        return text
+
+    def _send(self, timeout: float) -> None:
+        if self._socket is None:
+            self._socket = socket.create_connection(self._address, timeout)
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._reader = _Answers(socket.SocketIO(self._socket, "r"))
+        # In one piece: http.client would send the head by itself, and wake luigid for it.
+        self._socket.sendall(b"".join(islice(self._unanswered, self._sent, None)))
+        self._sent = len(self._unanswered)
+
+    def _take_answer(self) -> str:
+        response = http.client.HTTPResponse(self, method="POST")  # type: ignore[arg-type]
+        response.begin()
+        text = response.read().decode()
+        if response.status != 200:
+            what = self._unanswered[0].partition(b"\r\n")[0].decode()
+            raise OSError(f"luigid answers {response.status} to {what}: {text[:200]}")
+        self._unanswered.popleft()
+        self._sent -= 1
+        if response.will_close:
+            self.close()
+        return text
+
+    def makefile(self, mode: str) -> io.BufferedReader[Any] | None:
+        """Return where ``http.client`` reads the next answer."""
+        return self._reader
+
+
+class _Answers(io.BufferedReader):
+    """Several answers one after another; ``http.client`` closes what it has read one from."""
+
+    def close(self) -> None:
+        """Stay open: the next answer may be in the buffer already."""
 
 
 class RunScheduler(RemoteScheduler):
@@ -217,6 +320,10 @@ class RunScheduler(RemoteScheduler):
                 super().add_task(**{**known, "worker": call["worker"], "status": RUNNING})
         return super().ping(**call)
 
+    def settle(self) -> None:
+        """Return when luigid has done all that it was told; waits for it as every call does."""
+        self._get_retryer()(self._fetcher.settle, self._connect_timeout)
+
     def is_forgotten(self, task_id: str) -> bool:
         """Tell whether luigid knows nothing of a task, as after a crash."""
         return "taskFamily" not in self.fetch_error(task_id=task_id)
@@ -253,6 +360,13 @@ class RunScheduler(RemoteScheduler):
                 error = self.fetch_error(task_id=task_id).get("error")
                 if error and not _explanation(error).startswith(INTERRUPTED):
                     self.errors[task_id] = _explanation(error)
+
+    def _request(self, url: str, data: Any, attempts: int = 3, allow_null: bool = True) -> Any:
+        """Make a call (luigi/rpc.py ``RemoteScheduler._request``), or leave it on its way."""
+        if url not in _TOLD:
+            return super()._request(url, data, attempts, allow_null)
+        self._fetcher.tell(self._url + url, {"data": json.dumps(data)}, self._connect_timeout)
+        return None
 
     def _report(self, task_id: str, status: str, call: dict[str, Any]) -> None:
         self.statuses[task_id] = status
