@@ -77,6 +77,7 @@ def worker() -> None:
     from datanectar.execution.queue import RunQueue
     from datanectar.execution.service import Service
     from datanectar.execution.worker import Worker
+    from datanectar.execution.zygote import RUN
     from datanectar.luigid import Luigid
     from datanectar.runs.store import RunStore
 
@@ -85,7 +86,7 @@ def worker() -> None:
         settings,
         store=RunStore(settings.database_url),
         queue=RunQueue(settings.queue_url),
-        children=Children(settings, ahead=settings.workers),
+        children=Children(settings, ahead=settings.workers, duty=RUN),
         luigid=Luigid(settings.luigid_url),
     )
     Worker(service).run()

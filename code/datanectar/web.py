@@ -23,6 +23,7 @@ from datanectar.api.given import StrictRequest
 from datanectar.execution.children import Children
 from datanectar.execution.queue import RunQueue
 from datanectar.execution.service import Service
+from datanectar.execution.zygote import RESOLVE
 from datanectar.lifeline import die_with_parent
 from datanectar.luigid import Luigid
 from datanectar.runs.store import RunStore
@@ -44,7 +45,7 @@ def create_app(settings: Settings) -> Flask:
     auth.check_start(settings)
     store = RunStore(settings.database_url)
     store.prepare()
-    children = Children(settings, ahead=_CHILDREN_AHEAD)
+    children = Children(settings, ahead=_CHILDREN_AHEAD, duty=RESOLVE)
     children.start()
     service = Service(
         settings,

@@ -144,7 +144,7 @@ def test_who_waits_for_the_disk_at_once_shares_a_sync_that_began_after_all_commi
         done.append(descriptor)
 
     monkeypatch.setattr(os, "fsync", slow_fsync)
-    first = threading.Thread(target=store.sync)
+    first = threading.Thread(target=store._db._sync)
     first.start()
     assert began.wait(10)
     # These commit while the first sync goes on: it may miss what they wrote, one more is for all.
@@ -152,7 +152,7 @@ def test_who_waits_for_the_disk_at_once_shares_a_sync_that_began_after_all_commi
     assert log is not None
     counted = log._tickets.__next__
     log._tickets = iter(lambda: taken.append(counted()) or taken[-1], None)
-    others = [threading.Thread(target=store.sync) for _ in range(5)]
+    others = [threading.Thread(target=store._db._sync) for _ in range(5)]
     for thread in others:
         thread.start()
     while len(taken) < len(others):
@@ -173,5 +173,5 @@ def test_a_disk_that_takes_nothing_is_told(tmp_path: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(Unavailable, match="Input/output error"):
-        store.sync()
+        store._db._sync()
     store.close()

@@ -6,6 +6,7 @@ zygote how the child ended, whatever the child itself could still report.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -16,11 +17,15 @@ from typing import Any
 from datanectar import errors
 from datanectar.errors import ChainError, StartupError, Unavailable
 from datanectar.execution.child_process import Child
+from datanectar.execution.zygote import NOTHING
 from datanectar.execution.zygote_client import ZygoteClient
 from datanectar.records import Refusal
 from datanectar.settings import Settings
 
 log = logging.getLogger(__name__)
+
+#: Seconds without a job after which waiting children give back the memory that readiness takes.
+_CALM = 10.0
 
 
 class _Lost(Unavailable):
@@ -30,14 +35,19 @@ class _Lost(Unavailable):
 class Children:
     """Gives out children, keeping some forked ahead so that a request need not wait for a fork.
 
+    Those forked while there is work are made ready for the usual duty. That takes some memory, so
+    when nobody has come for a while they are replaced by children that share all theirs.
+
     Args:
         settings: the settings in force.
         ahead: how many idle children to keep.
+        duty: what most of them will do, ``RESOLVE`` or ``RUN``.
     """
 
-    def __init__(self, settings: Settings, ahead: int) -> None:
+    def __init__(self, settings: Settings, ahead: int, duty: int = NOTHING) -> None:
         self._settings = settings
         self._ahead = ahead
+        self._duty = duty
         self._ready: deque[Child] = deque()
         self._lock = threading.Lock()
         self._zygote: ZygoteClient | None = None
@@ -64,8 +74,7 @@ class Children:
             zygote, self._zygote = self._zygote, None
         if zygote:
             zygote.close()
-        while self._ready:
-            self._ready.popleft().close()
+        self._discard_ready()
 
     def take(self, job: Any) -> Child:
         """Return a child that has been handed ``job``.
@@ -157,11 +166,11 @@ class Children:
         except IndexError:
             return self._fork()
 
-    def _fork(self) -> Child:
+    def _fork(self, duty: int = NOTHING) -> Child:
         try:
-            return self._running_zygote().fork()
+            return self._running_zygote().fork(duty)
         except Unavailable:  # the zygote was killed just now; a new one is started
-            return self._running_zygote().fork()
+            return self._running_zygote().fork(duty)
 
     def live_until(self, moment: float) -> None:
         """Have all children killed at a moment, even if this process hangs or is suspended by then.
@@ -186,13 +195,24 @@ class Children:
             return self._zygote
 
     def _keep_filled(self) -> None:
+        duty = NOTHING
+        self._wanted.acquire()
         while not self._closed:
-            self._wanted.acquire()
             try:
                 while len(self._ready) < self._ahead and not self._closed:
-                    self._ready.append(self._fork())
+                    self._ready.append(self._fork(duty))
             except (Unavailable, StartupError) as problem:
                 if not self._closed:
                     log.error("%s", problem.message)
                     time.sleep(1)
                     self._wanted.release()
+            if self._wanted.acquire(timeout=_CALM if duty else None):
+                duty = self._duty
+            else:
+                duty = NOTHING
+                self._discard_ready()
+
+    def _discard_ready(self) -> None:
+        with contextlib.suppress(IndexError):
+            while True:
+                self._ready.popleft().close()

@@ -135,7 +135,6 @@ class Service:
                 self.queue.send(RUN_MESSAGE, run.id)
             except Unavailable as problem:  # it is accepted: a worker sends the message again
                 log.warning("run %s: %s", run.id, problem.message)
-        self.store.sync()  # while a worker begins
         return Accepted(resolution, run, False)
 
     def wait(self, run_id: str, seconds: float) -> Run:

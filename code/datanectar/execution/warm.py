@@ -4,7 +4,8 @@ The first resolve and the first build in a process read configuration, compile p
 what is imported late, and let Python specialise its bytecode. In a fork each of these is paid
 again, and the pages that it writes are copied. Here a chain of ours is resolved and run for real,
 in a folder that is thrown away, against a scheduler in a process that ends with it; then every
-trace that a chain could notice is removed.
+trace that a chain could notice is removed. What must be paid in each fork all the same, its copies
+of pages, is learnt from two forks that do it once more.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ from luigi.scheduler import Scheduler
 from datanectar import settings
 from datanectar.execution import build, resolve
 from datanectar.execution.fresh import luigi_as_it_was
-from datanectar.records import DONE, Resolution, ResolveJob, RunJob
+from datanectar.execution.prefault import Pages, learn
+from datanectar.execution.zygote import RESOLVE, RUN
+from datanectar.records import DONE, Resolution, ResolveJob, RunJob, decode, encode
 
 #: Seconds that it may take; on a quiet machine it takes 0.2.
 _LIMIT = 20
@@ -49,8 +52,8 @@ class WarmingTask(NectarTask):
 """
 
 
-def warm() -> None:
-    """Resolve and run a chain of ours, and leave no trace of it.
+def warm() -> Resolution:
+    """Resolve and run a chain of ours, leave no trace of it, and return what was resolved.
 
     Raises:
         RuntimeError: when its run fails, with the reason.
@@ -59,6 +62,34 @@ def warm() -> None:
         from datanectar.storage import s3, s3_client  # noqa: F401
 
         s3_client.warm()
+    with _stage() as folder:
+        resolution = _resolve()
+        _run(resolution, folder)
+    return resolution
+
+
+def pages_written(resolution: Resolution) -> dict[int, Pages[int]]:
+    """Return which pages children write to as they do the same again, by duty."""
+    with _stage() as folder:
+        return {RESOLVE: learn(_resolve), RUN: learn(lambda: _run(resolution, folder))}
+
+
+def _resolve() -> Resolution:
+    now = datetime.now().isoformat(timespec="seconds")
+    job = encode(ResolveJob(_TYPE, _CHAIN, _TASK, {"name": "warm"}, now))
+    return resolve.resolve(decode(job))
+
+
+def _run(resolution: Resolution, folder: Path) -> None:
+    job = decode(encode(_run_job(resolution, folder)))
+    outcome = build.run(job, lambda report: None)
+    if outcome.status != DONE:
+        raise RuntimeError(outcome.error)
+
+
+@contextlib.contextmanager
+def _stage() -> Iterator[Path]:
+    """Give the folder of a project that has the chain, for the block; then all is as it was."""
     with (
         tempfile.TemporaryDirectory(prefix="datanectar-warming-") as folder,
         _time_limit(),
@@ -68,11 +99,7 @@ def warm() -> None:
         _scheduler() as url,
         _project(Path(folder), url),
     ):
-        job = ResolveJob(_TYPE, _CHAIN, _TASK, {"name": "warm"}, datetime.now().isoformat())
-        run_job = _run_job(resolve.resolve(job), Path(folder))
-        outcome = build.run(run_job, lambda report: None)
-    if outcome.status != DONE:
-        raise RuntimeError(outcome.error)
+        yield Path(folder)
 
 
 def _run_job(resolution: Resolution, folder: Path) -> RunJob:

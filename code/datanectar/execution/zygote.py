@@ -12,8 +12,8 @@ the zygote's own parent, does the same should the zygote itself be killed.
 process groups), imports the parent's ``__main__`` into each child, takes pickles from children and
 skips in silence a preload that can't be imported.
 
-Messages, five bytes each way: ``F`` fork (with the two pipe ends of the child), ``K`` kill the
-child with this pid, ``L`` kill all at this moment unless another ``L`` comes before (a worker that
+Messages, five bytes each way: ``F`` fork (with the two pipe ends of the child, and the duty that it
+is to be ready for, if it has time to get ready), ``K`` kill the child with this pid, ``L`` kill all at this moment unless another ``L`` comes before (a worker that
 hangs can't kill its children when its lease ends, and another host begins their runs again); back
 come ``S`` started with this pid, and ``X``, exited, which four more bytes with the wait status
 follow.
@@ -34,11 +34,14 @@ import time
 from collections.abc import Collection
 from pathlib import Path
 
+from datanectar.execution.prefault import Pages, copy_ahead
 from datanectar.lifeline import adopt_orphans, die_with_parent
 
 MESSAGE = struct.Struct("!ci")
 STATUS = struct.Struct("!i")
 FORK, KILL, LIMIT, STARTED, EXITED, READY = b"F", b"K", b"L", b"S", b"X", b"R"
+#: What a child may be made ready for (:mod:`datanectar.execution.prefault`); any child can do any job.
+NOTHING, RESOLVE, RUN = 0, 1, 2
 #: How often a second the clock of ``LIMIT`` ticks; it is the system's monotonic one.
 TICKS = 10
 
@@ -56,21 +59,31 @@ def main() -> None:
             importlib.import_module(name)
     except BaseException as problem:  # a preload is an author's choice: anything may happen in it
         sys.exit(f"DATANECTAR_PRELOAD: {name} can't be imported: {problem!r}")
-    _warm()
-    gc.collect()
-    gc.freeze()  # keeps the collector from touching, and so copying, pages that children share
+    pages = _warm()
     _leave_guard(control)
     adopt_orphans()
     with contextlib.suppress(BrokenPipeError):  # the parent has gone meanwhile
         control.sendall(MESSAGE.pack(READY, os.getpid()))
-        _Zygote(control).serve()
+        _Zygote(control, pages).serve()
 
 
-def _warm() -> None:
+def _warm() -> dict[int, Pages[int]]:
+    """Warm and freeze this process; return the pages that its children will write to, by duty."""
+    warm = importlib.import_module(WARM)
     try:
-        importlib.import_module(WARM).warm()
+        resolution = warm.warm()
+        _freeze()
+        pages: dict[int, Pages[int]] = warm.pages_written(resolution)
     except Exception as problem:  # children then do for themselves what was to be done for them
         print(f"Children will start slower, warming failed: {problem!r}", file=sys.stderr)
+        pages = {}
+    _freeze()
+    return pages
+
+
+def _freeze() -> None:
+    gc.collect()
+    gc.freeze()  # keeps the collector from touching, and so copying, pages that children share
 
 
 def _leave_guard(control: socket.socket) -> None:
@@ -87,8 +100,9 @@ def _leave_guard(control: socket.socket) -> None:
 
 
 class _Zygote:
-    def __init__(self, control: socket.socket) -> None:
+    def __init__(self, control: socket.socket, pages: dict[int, Pages[int]]) -> None:
         self.control = control
+        self.pages = pages
         self.live: set[int] = set()
         self.ending = False
         self.limit: float | None = None
@@ -127,13 +141,13 @@ class _Zygote:
             return False
         if len(data) < MESSAGE.size:
             return False
-        kind, pid = MESSAGE.unpack(data)
+        kind, number = MESSAGE.unpack(data)
         if kind == FORK:
-            self._fork(*descriptors)
+            self._fork(number, *descriptors)
         elif kind == LIMIT:
-            self.limit = pid / TICKS
-        elif pid in self.live:  # otherwise it has ended, and the number may be another process's
-            _kill_group(pid)
+            self.limit = number / TICKS
+        elif number in self.live:  # otherwise it has ended: the pid may be another process's by now
+            _kill_group(number)
         return True
 
     def _keep_limit(self) -> None:
@@ -142,16 +156,16 @@ class _Zygote:
             for pid in self.live:
                 _kill_group(pid)
 
-    def _fork(self, job: int, reports: int) -> None:
+    def _fork(self, duty: int, job: int, reports: int) -> None:
         pid = os.fork()
         if pid == 0:
-            self._become_child(job, reports)
+            self._become_child(duty, job, reports)
         os.close(job)
         os.close(reports)
         self.live.add(pid)
         self.control.sendall(MESSAGE.pack(STARTED, pid))
 
-    def _become_child(self, job: int, reports: int) -> None:
+    def _become_child(self, duty: int, job: int, reports: int) -> None:
         code = 1
         try:
             os.setsid()
@@ -164,6 +178,8 @@ class _Zygote:
             signal.signal(signal.SIGINT, signal.default_int_handler)
             for sock in (self.control, self.wake_read, self.wake_write):
                 sock.close()
+            if duty in self.pages:
+                copy_ahead(self.pages[duty])
             from datanectar.execution import child
 
             code = child.main(job, reports)

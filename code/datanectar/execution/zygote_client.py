@@ -79,15 +79,15 @@ class ZygoteClient:
                 "is every module in DATANECTAR_PRELOAD importable? Its words stand above."
             )
 
-    def fork(self) -> Child:
-        """Return a new child that waits for its job."""
+    def fork(self, duty: int) -> Child:
+        """Return a new child that waits for its job, and meanwhile gets ready for a duty."""
         job_read, job_write = os.pipe()
         report_read, report_write = os.pipe()
         answered = threading.Event()
         try:
             with self._asking:
                 self._started.append(answered)
-                message = MESSAGE.pack(FORK, 0)
+                message = MESSAGE.pack(FORK, duty)
                 socket.send_fds(self._socket, [message], [job_read, report_write])
         except OSError as problem:
             self.gone = True

@@ -169,7 +169,7 @@ class Database:
 
         Args:
             passing: the write may be forgotten in a power cut, with what is written after it; it
-                then need not wait for the disk (on SQLite), unless :meth:`sync` is called.
+                then need not wait for the disk (on SQLite).
 
         Raises:
             Unavailable: when the database can't be reached, or stays locked.
@@ -178,15 +178,12 @@ class Database:
         with self._translated(), here.write_lock, here.writer.begin() as connection:
             yield connection
         if not passing:
-            self.sync()
+            self._sync()
 
-    def sync(self) -> None:
+    def _sync(self) -> None:
         """Return when all that was committed so far would outlive a power cut.
 
         PostgreSQL sees to that at each commit.
-
-        Raises:
-            Unavailable: when the disk can't take it.
         """
         log = self._here().log
         try:

@@ -80,8 +80,6 @@ class RunStore(Leases, History, Schedules):
     def accept(self, new: NewRun, *, max_queued: int) -> tuple[Run, bool]:
         """Store a new run as PENDING, unless one with its key is still to end.
 
-        A worker can see it at once; it is safe from a power cut after :meth:`sync`.
-
         Args:
             max_queued: how many runs may wait.
 
@@ -92,7 +90,7 @@ class RunStore(Leases, History, Schedules):
             TooManyRuns: when ``max_queued`` runs wait already.
         """
         key = new.resolution.key
-        with self._db.write(passing=True) as connection:
+        with self._db.write() as connection:
             # More than once round only on PostgreSQL, when another process inserts the same key
             # after our look and its run has even ended before the next one.
             while True:
@@ -102,10 +100,6 @@ class RunStore(Leases, History, Schedules):
                 run = _pending(new)
                 if self._insert(connection, run):
                     return run, True
-
-    def sync(self) -> None:
-        """Return when all that was written so far would outlive a power cut."""
-        self._db.sync()
 
     def get(self, run_id: str) -> Run | None:
         """Return the run, or None if there is none of that id."""

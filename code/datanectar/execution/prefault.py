@@ -1,0 +1,91 @@
+"""Has a waiting child copy the pages that its job will write to, before the job is there.
+
+A fork shares its parent's memory until it writes, and Python writes to nearly all that it uses: it
+counts references. So a child's first steps are page after page copied, 4 µs each in a virtual
+machine, half of the processor time of a small job. Which pages that will be is learnt from a child
+that does such a job once; memory that is as it was at the fork is laid out alike in all children.
+
+Linux alone; elsewhere children start as forks do.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import struct
+from array import array
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+#: madvise(2), since Linux 5.14: fault pages in as a write would, without one.
+_MADV_POPULATE_WRITE = 23
+#: Bits of an entry of /proc/<pid>/pagemap (the kernel's admin-guide/mm/pagemap.rst): in memory, and
+#: mapped by no other process.
+_OWN = 1 << 63 | 1 << 56
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+
+#: Addresses and lengths in bytes, in turn.
+Pages = array
+
+
+def learn(work: Callable[[], object]) -> Pages[int]:
+    """Return the pages of this process that ``work`` writes to; it is done in a fork.
+
+    Nothing is returned where the kernel doesn't tell.
+    """
+    mapped = list(_writable())
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            work()
+            with open(writer, "wb") as out:  # noqa: PTH123
+                _own_pages(mapped).tofile(out)
+        finally:
+            os._exit(0)
+    os.close(writer)
+    try:
+        with open(reader, "rb") as answer:  # noqa: PTH123
+            return array("Q", answer.read())
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+
+def copy_ahead(pages: Pages[int]) -> None:
+    """Make the pages this process's own; what can't be is left to be copied when written to."""
+    libc = ctypes.CDLL(None)
+    for start, length in zip(pages[::2], pages[1::2], strict=True):
+        libc.madvise(ctypes.c_void_p(start), ctypes.c_size_t(length), _MADV_POPULATE_WRITE)
+
+
+def _writable() -> Iterator[tuple[int, int]]:
+    """Yield start and end of this process's writable private mappings (proc_pid_maps(5))."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/maps").read_text().splitlines():
+            addresses, flags = line.split()[:2]
+            if flags[1] == "w" and flags[3] == "p":
+                start, end = addresses.split("-")
+                yield int(start, 16), int(end, 16)
+
+
+def _own_pages(mapped: list[tuple[int, int]]) -> Pages[int]:
+    """Return which pages of the mappings no other process shares."""
+    found = array("Q")
+    with open("/proc/self/pagemap", "rb", buffering=0) as pagemap:  # noqa: PTH123
+        for start, end in mapped:
+            pagemap.seek(start // _PAGE * 8)
+            entries = struct.iter_unpack("=Q", pagemap.read((end - start) // _PAGE * 8))
+            for address, (entry,) in zip(range(start, end, _PAGE), entries, strict=False):
+                if entry & _OWN == _OWN:
+                    _extend(found, address)
+    return found
+
+
+def _extend(found: Pages[int], address: int) -> None:
+    if found and found[-2] + found[-1] == address:
+        found[-1] += _PAGE
+    else:
+        found.extend((address, _PAGE))
