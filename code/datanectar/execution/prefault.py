@@ -15,6 +15,7 @@ import ctypes
 import os
 import signal
 import struct
+import traceback
 from array import array
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -33,25 +34,39 @@ Pages = array
 def learn(work: Callable[[], object]) -> Pages[int]:
     """Return the pages of this process that ``work`` writes to; it is done in a fork.
 
-    Nothing is returned where the kernel doesn't tell.
+    None are returned where the system doesn't tell of its mappings.
+
+    Raises:
+        RuntimeError: when the work fails; the fork has said why on stderr.
     """
     mapped = list(_writable())
+    if not mapped:
+        return array("Q")
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
-        try:
-            work()
-            with open(writer, "wb") as out:  # noqa: PTH123
-                _own_pages(mapped).tofile(out)
-        finally:
-            os._exit(0)
+        _work_and_tell(work, mapped, writer)
     os.close(writer)
     try:
         with open(reader, "rb") as answer:  # noqa: PTH123
-            return array("Q", answer.read())
+            pages = array("Q", answer.read())
     finally:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
+    if not pages:
+        raise RuntimeError("a fork that was to do it once more failed")
+    return pages
+
+
+def _work_and_tell(work: Callable[[], object], mapped: list[tuple[int, int]], writer: int) -> None:
+    try:
+        work()
+        with open(writer, "wb") as out:  # noqa: PTH123
+            _own_pages(mapped).tofile(out)
+    except Exception:
+        traceback.print_exc()
+    finally:
+        os._exit(0)
 
 
 def copy_ahead(pages: Pages[int]) -> None:

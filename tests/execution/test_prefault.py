@@ -1,0 +1,104 @@
+"""Pages that a fork will write to are learnt, copied ahead, and given back when nobody comes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from datanectar.execution import children as children_module
+from datanectar.execution.children import Children
+from datanectar.execution.zygote import RESOLVE
+from tests.execution.conftest import Bench
+from tests.servers.processes import wait_for
+
+pytestmark = pytest.mark.skipif(
+    tuple(map(int, os.uname().release.split(".")[:2])) < (5, 14) or not Path("/proc").is_dir(),
+    reason="Linux has MADV_POPULATE_WRITE since 5.14",
+)
+
+PAGES = 500
+
+_FAULTS = f"""
+import json, mmap, os, resource
+from datanectar.execution.prefault import copy_ahead, learn
+
+size = mmap.PAGESIZE
+memory = mmap.mmap(-1, {PAGES} * size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+for page in range({PAGES}):
+    memory[page * size] = 7
+
+def write():
+    for page in range({PAGES}):
+        memory[page * size + 1] = 8
+
+def in_fork(pages):
+    reader, writer = os.pipe()
+    if os.fork() == 0:
+        if pages is not None:
+            copy_ahead(pages)
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        same = all(memory[page * size : page * size + 2] == b"\\x07\\x00" for page in range({PAGES}))
+        write()
+        faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+        os.write(writer, json.dumps([faults, same]).encode())
+        os._exit(0)
+    os.wait()
+    return json.loads(os.read(reader, 99))
+
+pages = learn(write)
+print(json.dumps([in_fork(None), in_fork(pages), in_fork(learn(lambda: None)), memory[1]]))
+"""
+
+
+def test_what_is_copied_ahead_need_not_be_copied_when_it_is_written_to() -> None:
+    done = subprocess.run([sys.executable, "-c", _FAULTS], capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stderr
+    plain, ahead, other, first = json.loads(done.stdout)
+    assert plain[0] >= PAGES
+    assert ahead[0] < PAGES / 10
+    assert other[0] >= PAGES  # what the work doesn't write to is not copied
+    assert plain[1] and ahead[1] and other[1]
+    assert first == 0
+
+
+def test_work_that_fails_says_so() -> None:
+    program = "from datanectar.execution.prefault import learn; learn(lambda: 1 / 0)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+
+    assert "ZeroDivisionError" in done.stderr
+    assert "RuntimeError: a fork that was to do it once more failed" in done.stderr
+
+
+def own_memory(pid: int) -> int:
+    """Return how many bytes of a process's memory it shares with none."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Private_Dirty"))
+
+
+def test_children_are_made_ready_while_there_is_work_and_plain_when_there_is_none(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(children_module, "_CALM", 1.0)
+    children = Children(bench.settings, ahead=1, duty=RESOLVE)
+    children.start()
+    try:
+        wait_for(lambda: children._ready, "there is a child")
+        plain = children._ready[0].pid
+        size = own_memory(plain)
+        children.reserve().close()
+        wait_for(lambda: children._ready, "there is another child")
+        ready = children._ready[0].pid
+        assert ready != plain
+        wait_for(lambda: own_memory(ready) > size + 1_000_000, "it has got ready")
+        wait_for(
+            lambda: children._ready and children._ready[0].pid != ready, "it has been replaced"
+        )
+        assert own_memory(children._ready[0].pid) < size + 500_000
+    finally:
+        children.close()
