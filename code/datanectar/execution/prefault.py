@@ -61,7 +61,7 @@ def learn(work: Callable[[], object]) -> Pages[int]:
 def _work_and_tell(work: Callable[[], object], mapped: list[tuple[int, int]], writer: int) -> None:
     try:
         work()
-        with open(writer, "wb") as out:  # noqa: PTH123
+        with open(writer, "wb") as out:
             _own_pages(mapped).tofile(out)
     except Exception:
         traceback.print_exc()
