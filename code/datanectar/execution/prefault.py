@@ -18,6 +18,7 @@ import struct
 import traceback
 from array import array
 from collections.abc import Callable, Iterator
+from io import FileIO
 from pathlib import Path
 
 #: madvise(2), since Linux 5.14: fault pages in as a write would, without one.
@@ -89,14 +90,21 @@ def _writable() -> Iterator[tuple[int, int]]:
 def _own_pages(mapped: list[tuple[int, int]]) -> Pages[int]:
     """Return which pages of the mappings no other process shares."""
     found = array("Q")
-    with open("/proc/self/pagemap", "rb", buffering=0) as pagemap:  # noqa: PTH123
-        for start, end in mapped:
-            pagemap.seek(start // _PAGE * 8)
-            entries = struct.iter_unpack("=Q", pagemap.read((end - start) // _PAGE * 8))
-            for address, (entry,) in zip(range(start, end, _PAGE), entries, strict=False):
-                if entry & _OWN == _OWN:
-                    _extend(found, address)
+    with open("/proc/self/pagemap", "rb", buffering=0) as pagemap:
+        # All are read before any is looked at, which writes to more pages.
+        read = [_entries(pagemap, start, end) for start, end in mapped]
+    for (start, end), entries in zip(mapped, read, strict=True):
+        for address, (entry,) in zip(
+            range(start, end, _PAGE), struct.iter_unpack("=Q", entries), strict=False
+        ):
+            if entry & _OWN == _OWN:
+                _extend(found, address)
     return found
+
+
+def _entries(pagemap: FileIO, start: int, end: int) -> bytes:
+    pagemap.seek(start // _PAGE * 8)
+    return pagemap.read((end - start) // _PAGE * 8)
 
 
 def _extend(found: Pages[int], address: int) -> None:
