@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from datanectar.records import DISABLED, DONE, FAILED, PENDING, Outcome, encode
+from datanectar.records import DISABLED, DONE, FAILED, PENDING, RUNNING, Outcome, encode
 from tests.execution.conftest import Bench, Ran, lines_of, start_plain_luigid, wait_for_line
 from tests.servers.processes import wait_for
 
@@ -238,6 +238,12 @@ def test_a_result_that_was_deleted_is_made_again_at_once(bench: Bench, tmp_path:
         ran = done(bench.run(f"{LUIGI}/LeafTask", name="again", evidence=str(evidence)))
         assert time.monotonic() - began < _DISBELIEF
         bench.file(ran.key).unlink()
+        # Its chain is gone through once, not a second time to insist.
+        assert [report.status for report in ran.reports if report.status] == [
+            PENDING,
+            RUNNING,
+            DONE,
+        ]
 
     assert lines_of(evidence) == ["begin again", "end again"] * 3
 

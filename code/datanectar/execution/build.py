@@ -79,7 +79,8 @@ def _build_until_ended(root: luigi.Task, job: RunJob, send: Send) -> Outcome:
     if job.member:
         return _assist(root, job, send)
     wait = 0.0
-    scheduler = RunScheduler(current().luigid_url, send, current().retry_delay)
+    settings = current()
+    scheduler = RunScheduler(settings.luigid_url, send, settings.retry_delay, root.task_id)
     # A wide run's failures may happen in workers that assist it: verdicts against its tasks must
     # be its own, so those of earlier runs are overruled from the start.
     scheduler.insist = job.width > 1

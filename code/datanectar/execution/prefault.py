@@ -90,7 +90,7 @@ def _writable() -> Iterator[tuple[int, int]]:
 def _own_pages(mapped: list[tuple[int, int]]) -> Pages[int]:
     """Return which pages of the mappings no other process shares."""
     found = array("Q")
-    with open("/proc/self/pagemap", "rb", buffering=0) as pagemap:
+    with Path("/proc/self/pagemap").open("rb", buffering=0) as pagemap:
         # All are read before any is looked at, which writes to more pages.
         read = [_entries(pagemap, start, end) for start, end in mapped]
     for (start, end), entries in zip(mapped, read, strict=True):

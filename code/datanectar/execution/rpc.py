@@ -239,10 +239,14 @@ class RunScheduler(RemoteScheduler):
         url: luigid's address.
         send: takes reports for the parent.
         retry_delay: seconds until a failed task with ``retry_count`` above 1 is tried again.
+        root: the id of the task that the run is for; None for those who assist it.
     """
 
-    def __init__(self, url: str, send: Callable[[Any], None], retry_delay: float) -> None:
+    def __init__(
+        self, url: str, send: Callable[[Any], None], retry_delay: float, root: str | None = None
+    ) -> None:
         super().__init__(url)
+        self._root = root
         self._fetcher = Fetcher(url, send)
         self._rpc_retry_wait = RETRY_WAIT
         self._rpc_retry_attempts = RETRY_ATTEMPTS
@@ -279,6 +283,9 @@ class RunScheduler(RemoteScheduler):
                 self.missing.add(task_id)
             if self.insist and self.statuses.get(task_id) != RUNNING:
                 super().re_enable_task(task_id=task_id)
+                call = {**call, "status": _PENDING_AT_ONCE}
+            elif task_id == self._root and task_id not in self.statuses:
+                # It is not there, or this run would not be: somebody has dropped the result.
                 call = {**call, "status": _PENDING_AT_ONCE}
         if status == FAILED:
             self._note_failure(task_id, call)

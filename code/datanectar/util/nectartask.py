@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
+from weakref import WeakKeyDictionary
 
 import luigi
 
@@ -49,6 +50,20 @@ class NectarTask(luigi.Task):
     #: The store by name; None: the one that ``ENV`` picks.
     storage_name: ClassVar[str | None] = None
 
+    @classmethod
+    def get_params(cls) -> list[tuple[str, luigi.Parameter[Any]]]:
+        """Return the class's parameters, as ``luigi.Task.get_params`` does.
+
+        That looks through ``dir(cls)`` each time, and Luigi calls it some twenty times a task: a
+        third of the time that a chain of many tasks takes. Parameters may still be added to a class
+        later, as ``luigi.util.inherits`` does.
+        """
+        shape = tuple(len(vars(base)) for base in cls.__mro__)
+        known = _PARAMS.get(cls)
+        if known is None or known[0] != shape:
+            known = _PARAMS[cls] = (shape, super().get_params())
+        return list(known[1])
+
     @property
     def key(self) -> Key:
         """The key under which the result, the log and the parameters lie."""
@@ -60,6 +75,12 @@ class NectarTask(luigi.Task):
         storage = storage_named(class_option(cls, "storage_name", None) or default_name(current()))
         file, binary = output_name(cls), class_option(cls, "output_binary", False)
         return NectarTarget(storage, key_of(self), file, binary=binary)
+
+
+#: By class: how many attributes it and its bases had, and its parameters then.
+_PARAMS: WeakKeyDictionary[
+    type[luigi.Task], tuple[tuple[int, ...], list[tuple[str, luigi.Parameter[Any]]]]
+] = WeakKeyDictionary()
 
 
 def output_name(cls: type[luigi.Task]) -> str:
