@@ -23,7 +23,7 @@ from typing import Any, TextIO
 import luigi
 
 from datanectar.errors import DatanectarError, StorageError
-from datanectar.execution.spool import RUN_LOG, key_of_spooled, spooled_log, unshipped
+from datanectar.execution.spool import RUN_LOG, begun_marker, key_of_spooled, spooled_log, unshipped
 from datanectar.keys import LOG_FILE, PARAMS_FILE, Key
 from datanectar.lifeline import die_with_parent
 from datanectar.records import ShipJob, Shipped
@@ -127,7 +127,7 @@ def keep_run_log(storage: Storage, key: Key, spool: Path) -> int | None:
     Returns:
         The log's number, as :func:`~datanectar.storage.base.keep_earlier` gives it, if it was kept.
     """
-    if spooled_log(spool, key).with_suffix(".begun").exists():
+    if begun_marker(spool, key).exists():
         return None
     _flush()
     with contextlib.suppress(DatanectarError, OSError):
@@ -143,7 +143,7 @@ def ship(job: ShipJob) -> Shipped:
     grown = unshipped(spool)
     for file in grown:
         storage, key = storage_named("s3"), key_of_spooled(spool, file)
-        marker = file.with_suffix(".begun")
+        marker = begun_marker(spool, key)
         if not marker.exists():  # the log of a root that never came to run
             keep_earlier(storage, key, LOG_FILE)
             marker.touch()
@@ -178,10 +178,8 @@ def _first_time(key: Key) -> bool:
     """Tell whether this attempt begins the log: a task that yields is entered several times."""
     if SPOOL_VARIABLE not in os.environ:
         return True
-    marker = spooled_log(_spool(), key).with_suffix(".begun")
-    marker.parent.mkdir(parents=True, exist_ok=True)
     try:
-        os.close(os.open(marker, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+        os.close(os.open(begun_marker(_spool(), key), os.O_CREAT | os.O_EXCL | os.O_WRONLY))
     except FileExistsError:
         return False
     return True

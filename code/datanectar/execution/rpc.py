@@ -200,9 +200,10 @@ class _Line:
             self._socket = socket.create_connection(self._address, timeout)
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._reader = _Answers(socket.SocketIO(self._socket, "r"))
-        # In one piece: http.client would send the head by itself, and wake luigid for it.
-        self._socket.sendall(b"".join(islice(self._unanswered, self._sent, None)))
-        self._sent = len(self._unanswered)
+        if self._sent < len(self._unanswered):
+            # In one piece: http.client would send the head by itself, and wake luigid for it.
+            self._socket.sendall(b"".join(islice(self._unanswered, self._sent, None)))
+            self._sent = len(self._unanswered)
 
     def _take_answer(self) -> str:
         response = http.client.HTTPResponse(self, method="POST")  # type: ignore[arg-type]

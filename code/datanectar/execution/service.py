@@ -15,7 +15,7 @@ from datanectar.errors import ChainError, Conflict, NotFound, Unavailable
 from datanectar.execution.catalog import Catalog
 from datanectar.execution.children import Children
 from datanectar.execution.queue import RUN_MESSAGE, RunQueue
-from datanectar.execution.spool import RUN_LOG, spool_folder, spooled_log
+from datanectar.execution.spool import RUN_LOG, begun_marker, spool_folder, spooled_log
 from datanectar.keys import LOG_FILE, Key, parse_key
 from datanectar.luigid import Luigid
 from datanectar.records import (
@@ -272,7 +272,7 @@ class Service:
         own = spooled_log(spool, key)
         if own.exists():
             return own
-        begun = own.with_suffix(".begun").exists()
+        begun = begun_marker(spool, key).exists()
         run_log = spool / RUN_LOG
         return run_log if run.key == str(key) and not begun and run_log.exists() else None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 from datanectar.keys import Key
@@ -19,6 +20,14 @@ def spool_folder(state: Path, run_id: str, attempt: int, member: int = 0) -> Pat
 def spooled_log(spool: Path, key: Key) -> Path:
     """Return where an attempt spools the log of a task bound for S3."""
     return spool / key.type / key.chain / key.task / f"{key.md5}.log"
+
+
+def begun_marker(spool: Path, key: Key) -> Path:
+    """Return the file that says that a task's log was begun in this attempt.
+
+    Every task of every run makes one: it is beside the run log, in no folder of its own.
+    """
+    return spool / f"{hashlib.md5(str(key).encode(), usedforsecurity=False).hexdigest()}.begun"
 
 
 def key_of_spooled(spool: Path, log: Path) -> Key:

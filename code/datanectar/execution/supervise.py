@@ -15,7 +15,7 @@ from datanectar.errors import DatanectarError
 from datanectar.execution.child_process import Child
 from datanectar.execution.service import Service
 from datanectar.execution.shipping import LogShipper
-from datanectar.execution.spool import RUN_LOG, spool_folder, spooled_log
+from datanectar.execution.spool import RUN_LOG, begun_marker, spool_folder, spooled_log
 from datanectar.keys import LOG_FILE, parse_key
 from datanectar.luigid import worker_id
 from datanectar.records import (
@@ -361,7 +361,7 @@ class Supervision(Watch):
         """Make the run log the log of a root that never came to run, and return where it is."""
         key, run_log = parse_key(self.run.key), self._spool / RUN_LOG
         spooled = spooled_log(self._spool, key)
-        if spooled.with_suffix(".begun").exists() or not run_log.exists():
+        if begun_marker(self._spool, key).exists() or not run_log.exists():
             return []
         try:
             if self.run.storage == "local":
