@@ -16,8 +16,9 @@ from benchmarks.report import Figure
 BENCHMARKS: dict[str, dict[str, int]] = {
     "trivial": {"rounds": 1},
     "answers": {"rounds": 5, "stored": 50, "rate": 10},
+    "status": {"stored": 20, "known": 20, "rounds": 2},
     "idle": {"seconds": 1},
-    "throughput": {"runs": 4},
+    "throughput": {"runs": 4, "rounds": 1},
     "fanin": {"leaves": 5, "rounds": 1},
     "collecting": {"chains": 4},
     "logs": {"megabytes": 1, "lines": 2},

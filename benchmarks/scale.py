@@ -66,7 +66,7 @@ def _luigid(known: int, calls: int, runs: int) -> list[Figure]:
     """Start a luigid that knows so many tasks, ask each RPC, then have runs speak to it."""
     with project() as stack:
         stack.settings.state.mkdir(parents=True)
-        _save_state(stack.settings.state / "luigid.pickle", known)
+        save_luigid_state(stack.settings.state / "luigid.pickle", known)
         stack.start_luigid()
         caller = _Luigid(stack.luigid_url)
         figures = [
@@ -77,7 +77,7 @@ def _luigid(known: int, calls: int, runs: int) -> list[Figure]:
         return [*figures, _figure(f"luigid, {known:,} tasks: runs of one task, 5 RPCs", rate)]
 
 
-def _save_state(file: Path, known: int) -> None:
+def save_luigid_state(file: Path, known: int) -> None:
     """Write the state of a luigid in which one live worker has done all the tasks."""
     scheduler: Any = Scheduler(state_path=str(file))
     for number in range(known):

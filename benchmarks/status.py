@@ -1,0 +1,60 @@
+"""How soon a chainstatus is answered, as the history and luigid's memory grow.
+
+The floor is the same question to a stack that has hardly any of either; they are asked in turn.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+
+from benchmarks import store
+from benchmarks.report import Figure, median
+from benchmarks.scale import save_luigid_state
+from benchmarks.stack import Caller, await_end, new_name, project
+from tests.servers.processes import Stack
+
+#: Runs stored in the stack that has hardly any.
+_FEW = 10
+#: Lines that a task prints, one each 0.3 s: it outlasts the measurement.
+_LINES = 10_000
+
+
+def measure(stored: int = 100_000, known: int = 10_000, rounds: int = 300) -> list[Figure]:
+    """Ask for the status of a run that has ended, and of one that goes on."""
+    few: dict[str, list[float]] = {}
+    many: dict[str, list[float]] = {}
+    with ExitStack() as opened:
+        stacks = [
+            (few, *_started(opened, _FEW, 0)),
+            (many, *_started(opened, stored, known)),
+        ]
+        asked = [(times, Caller(stack), keys) for times, stack, keys in stacks]
+        for round in range(-20, rounds):
+            for times, caller, keys in asked:
+                for state, key in keys.items():
+                    began = time.perf_counter()
+                    caller.status(key)
+                    if round >= 0:
+                        times.setdefault(state, []).append(time.perf_counter() - began)
+    sizes = f"{stored:,} runs stored, {known:,} tasks in luigid"
+    return [
+        Figure("status", f"of a run that {state}, {sizes}, median",
+               median(many[state]) * 1000, "ms", rounds, f"{_FEW} runs", median(few[state]) * 1000)
+        for state in many
+    ]  # fmt: skip
+
+
+def _started(opened: ExitStack, stored: int, known: int) -> tuple[Stack, dict[str, str]]:
+    """Start a stack with so much behind it; return it, and two keys by their runs' state."""
+    stack = opened.enter_context(project())
+    store.fill(stack.settings.database_url, stored)
+    save_luigid_state(stack.settings.state / "luigid.pickle", known)
+    stack.start()
+    caller = Caller(stack)
+    ended = caller.post("TrivialTask", name=new_name())
+    await_end(caller, ended)
+    going_on = caller.post("ClockTask", name=new_name(), lines=_LINES)
+    while caller.status(going_on)["job_status"] != "RUNNING":
+        time.sleep(0.05)
+    return stack, {"has ended": ended, "goes on": going_on}
