@@ -63,7 +63,7 @@ def web() -> None:
 
         _check_doors(settings)
         check_port(settings.host, settings.port, "DATANECTAR_PORT")
-    from datanectar.web import serve
+    from datanectar.server import serve
 
     serve(settings)
 
