@@ -14,8 +14,9 @@ from benchmarks.stack import Caller, await_end, new_name, project
 from tests.servers.processes import Stack, answers, descendants, wait_for
 
 _TICK = os.sysconf("SC_CLK_TCK")
-#: Seconds after the last run until the parts have settled.
-_SETTLE = 3.0
+#: Seconds after the last run until the parts have settled; waiting children are by then replaced by
+#: such that share their memory.
+_SETTLE = 15.0
 
 
 def measure(seconds: int = 20) -> list[Figure]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -13,11 +14,18 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from datanectar import luigid
 from datanectar.errors import StartupError
+from datanectar.execution.zygote_process import (
+    AS_NURSERY,
+    NURSERY_VARIABLE,
+    zygote_command,
+    zygote_environ,
+    zygote_folder,
+)
 from datanectar.luigid import Luigid
 from datanectar.settings import Settings
 
@@ -38,7 +46,9 @@ class Part:
 
     name: str
     command: list[str]
-    environ: dict[str, str] = field(default_factory=dict)
+    environ: dict[str, str]
+    folder: str | None = None
+    sockets: tuple[int, ...] = ()
     process: subprocess.Popen[bytes] | None = None
     begun: float = 0.0
     short_lives: int = 0
@@ -46,10 +56,15 @@ class Part:
 
     def start(self) -> None:
         """Start the process, in a session of its own: Ctrl-C reaches the supervisor alone."""
-        environ = {**os.environ, **self.environ, "DATANECTAR_SUPERVISED": str(os.getpid())}
         self.begun = time.monotonic()
         self.restart_at = None
-        self.process = subprocess.Popen(self.command, env=environ, start_new_session=True)
+        self.process = subprocess.Popen(
+            self.command,
+            env={**self.environ, "DATANECTAR_SUPERVISED": str(os.getpid())},
+            cwd=self.folder,
+            pass_fds=self.sockets,
+            start_new_session=True,
+        )
 
     def ask_to_stop(self) -> None:
         """Send SIGTERM; does not wait."""
@@ -121,10 +136,14 @@ class Supervisor:
         check_port(self._settings.host, self._settings.port, "DATANECTAR_PORT")
         if self._with_luigid:
             self._start_luigid()
-        environ = self._settings.environ()
-        module = [sys.executable, "-m", "datanectar"]
-        self._begin(Part("web", [*module, "web"], environ))
-        self._begin(Part("worker", [*module, "worker"], environ))
+        environ = {**os.environ, **self._settings.environ()}
+        sockets: tuple[int, ...] = ()
+        if sys.platform == "linux":  # elsewhere nothing would end a nursery with its supervisor
+            nursery = self._start_nursery()
+            environ[NURSERY_VARIABLE], sockets = str(nursery), (nursery,)
+        for name in ("web", "worker"):
+            command = [sys.executable, "-m", "datanectar", name]
+            self._begin(Part(name, command, environ, sockets=sockets))
         self._await("web", lambda: _answers(f"{self.url}/healthz"))
 
     @property
@@ -141,13 +160,26 @@ class Supervisor:
             return
         parts = urlsplit(self._settings.luigid_url)
         check_port(parts.hostname or "127.0.0.1", parts.port or 8082, "DATANECTAR_LUIGID_URL")
-        environ = {"LUIGI_CONFIG_PATH": str(luigid.CONFIGURATION)}
+        environ = {**os.environ, "LUIGI_CONFIG_PATH": str(luigid.CONFIGURATION)}
         log = self._settings.state / "luigid.log"
         command = luigid.command(self._settings)
         self._begin(
             Part("luigid", ["sh", "-c", 'exec "$@" >>"$0" 2>&1', str(log), *command], environ)
         )
         self._await("luigid", lambda: Luigid(self._settings.luigid_url).is_up())
+
+    def _start_nursery(self) -> int:
+        """Start what the zygotes of web and worker are forked from; return the socket to ask on.
+
+        Both ends stay open here: a nursery that died is started again on the same.
+        """
+        self._nursery = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        ours, theirs = (end.fileno() for end in self._nursery)
+        command = zygote_command(theirs, self._settings, AS_NURSERY)
+        environ, folder = zygote_environ(self._settings), zygote_folder(self._settings)
+        self._begin(Part("zygote", command, environ, folder, (theirs,)))
+        self._await("zygote", lambda: bool(select.select([ours], [], [], 0)[0]))
+        return ours
 
     def _begin(self, part: Part) -> None:
         self._parts.append(part)

@@ -30,8 +30,9 @@ def zygotes(bench: Bench) -> list[int]:
     """Return the pids of the bench's zygote: of its guard, and of itself."""
     client = bench.children._zygote
     assert client is not None
-    (zygote,) = children_of(client._process.pid)
-    return [client._process.pid, zygote]
+    guard = client._process.guard
+    (zygote,) = children_of(guard)
+    return [guard, zygote]
 
 
 def children_of(pid: int) -> list[int]:

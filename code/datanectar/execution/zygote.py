@@ -16,7 +16,7 @@ Messages, five bytes each way: ``F`` fork (with the two pipe ends of the child, 
 is to be ready for, if it has time to get ready), ``K`` kill the child with this pid, ``L`` kill all at this moment unless another ``L`` comes before (a worker that
 hangs can't kill its children when its lease ends, and another host begins their runs again); back
 come ``S`` started with this pid, and ``X``, exited, which four more bytes with the wait status
-follow.
+follow; first of all ``R``, ready, with the guard's pid.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from datanectar.execution.prefault import Pages, copy_ahead
+from datanectar.execution.zygote_process import AS_NURSERY
 from datanectar.lifeline import adopt_orphans, die_with_parent
 
 MESSAGE = struct.Struct("!ci")
@@ -52,18 +53,26 @@ WARM = "datanectar.execution.warm"
 
 
 def main() -> None:
-    """Serve the parent at the socket whose descriptor is the first argument; names to preload follow."""
-    control = socket.socket(fileno=int(sys.argv[1]))
+    """Serve the parent at the socket whose descriptor is the first argument; names to preload follow.
+
+    With ``--nursery`` before them, fork such a zygote for each parent that sends a socket there.
+    """
+    control, names = socket.socket(fileno=int(sys.argv[1])), sys.argv[2:]
+    is_nursery = names[:1] == [AS_NURSERY]
+    if is_nursery:
+        die_with_parent(signal.SIGKILL)
     try:
-        for name in (*PRELOAD, *sys.argv[2:]):
+        for name in (*PRELOAD, *names[is_nursery:]):
             importlib.import_module(name)
     except BaseException as problem:  # a preload is an author's choice: anything may happen in it
         sys.exit(f"DATANECTAR_PRELOAD: {name} can't be imported: {problem!r}")
     pages = _warm()
+    if is_nursery:
+        control = _fork_for_parents(control)
     _leave_guard(control)
     adopt_orphans()
     with contextlib.suppress(BrokenPipeError):  # the parent has gone meanwhile
-        control.sendall(MESSAGE.pack(READY, os.getpid()))
+        control.sendall(MESSAGE.pack(READY, os.getppid()))
         _Zygote(control, pages).serve()
 
 
@@ -84,6 +93,22 @@ def _warm() -> dict[int, Pages[int]]:
 def _freeze() -> None:
     gc.collect()
     gc.freeze()  # keeps the collector from touching, and so copying, pages that children share
+
+
+def _fork_for_parents(requests: socket.socket) -> socket.socket:
+    """Fork for each parent that asks; return in the fork, with the socket that the parent sent."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # they are not waited for: parents see their end
+    with contextlib.suppress(BlockingIOError):
+        requests.send(READY, socket.MSG_DONTWAIT)
+    while True:
+        _, descriptors, _, _ = socket.recv_fds(requests, 1, 1)
+        control = socket.socket(fileno=descriptors[0])
+        if os.fork() == 0:
+            requests.close()
+            os.setsid()
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            return control
+        control.close()
 
 
 def _leave_guard(control: socket.socket) -> None:

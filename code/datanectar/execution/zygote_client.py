@@ -7,8 +7,6 @@ import math
 import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections import deque
@@ -26,12 +24,13 @@ from datanectar.execution.zygote import (
     STATUS,
     TICKS,
 )
+from datanectar.execution.zygote_process import ZygoteProcess
 from datanectar.settings import Settings
 
 #: Seconds that a zygote may take to import its preloads.
 _ZYGOTE_START = 60.0
 #: Seconds that killed processes get to be gone.
-_END_LIMIT = 5.0
+_END_LIMIT = 10.0
 
 
 class ZygoteClient:
@@ -39,20 +38,8 @@ class ZygoteClient:
 
     def __init__(self, settings: Settings) -> None:
         ours, theirs = socket.socketpair()
-        command = [sys.executable, "-m", "datanectar.execution.zygote", str(theirs.fileno())]
-        self._process = subprocess.Popen(
-            [*command, *settings.preload],
-            pass_fds=[theirs.fileno()],
-            stdin=subprocess.DEVNULL,
-            stderr=None,
-            start_new_session=True,
-            cwd=settings.code if settings.code.is_dir() else None,
-            env={
-                **settings.environ_for_children(os.environ),
-                "PYTHONPATH": _python_path(settings),
-            },
-        )
-        theirs.close()
+        with theirs:
+            self._process = ZygoteProcess(theirs, settings)
         self._socket = ours
         self._asking = threading.Lock()
         self._started: deque[threading.Event] = deque()
@@ -71,9 +58,11 @@ class ZygoteClient:
         except TimeoutError:
             message = b""
         self._socket.settimeout(None)
-        if len(message) < MESSAGE.size or MESSAGE.unpack(message)[0] != READY:
+        kind, self._process.guard = MESSAGE.unpack(message or MESSAGE.pack(EXITED, 0))
+        if kind != READY:
             self._process.kill()
-            self._process.wait()
+            self._process.wait(_END_LIMIT)
+            self._socket.close()
             raise StartupError(
                 "The process that children are forked from did not start; "
                 "is every module in DATANECTAR_PRELOAD importable? Its words stand above."
@@ -130,11 +119,9 @@ class ZygoteClient:
         """End the zygote, and with it every child."""
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
-        try:
-            self._process.wait(10)
-        except subprocess.TimeoutExpired:
+        if not self._process.wait(_END_LIMIT):
             self._process.kill()
-            self._process.wait()
+            self._process.wait(_END_LIMIT)
 
     def _listen(self) -> None:
         with contextlib.suppress(OSError, EOFError):
@@ -182,7 +169,7 @@ class ZygoteClient:
             child.ended(None)
         while self._started:
             self._started.popleft().set()
-        self._process.wait()
+        self._process.wait(_END_LIMIT)
 
 
 def _await_end(pid: int) -> None:
@@ -192,9 +179,3 @@ def _await_end(pid: int) -> None:
         while time.monotonic() < deadline:
             os.kill(pid, 0)
             time.sleep(0.005)
-
-
-def _python_path(settings: Settings) -> str:
-    return os.pathsep.join(
-        part for part in (str(settings.code), os.environ.get("PYTHONPATH", "")) if part
-    )
