@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -78,8 +79,9 @@ def begin_up(stack: Stack) -> psutil.Process:
 def find_nursery(stack: Stack, but: int = 0) -> psutil.Process:
     def look() -> psutil.Process | None:
         for child in psutil.Process(stack.parts["up"].pid).children():
-            if "--nursery" in child.cmdline() and child.pid != but:
-                return child
+            with contextlib.suppress(psutil.Error):  # it may have been killed
+                if "--nursery" in child.cmdline() and child.pid != but:
+                    return child
         return None
 
     found = wait_for(look, "there is a nursery")
