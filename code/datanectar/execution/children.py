@@ -24,6 +24,9 @@ from datanectar.settings import Settings
 
 log = logging.getLogger(__name__)
 
+#: Seconds that a child which was given a job has the processors to itself before the next one gets
+#: ready, as long as there is still one that waits.
+_HEAD_START = 0.03
 #: Seconds without a job after which waiting children give back the memory that readiness takes.
 _CALM = 10.0
 
@@ -198,6 +201,8 @@ class Children:
         duty = NOTHING
         self._wanted.acquire()
         while not self._closed:
+            if self._ready:
+                time.sleep(_HEAD_START)
             try:
                 while len(self._ready) < self._ahead and not self._closed:
                     self._ready.append(self._fork(duty))

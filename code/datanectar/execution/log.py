@@ -23,7 +23,14 @@ from typing import Any, TextIO
 import luigi
 
 from datanectar.errors import DatanectarError, StorageError
-from datanectar.execution.spool import RUN_LOG, begun_marker, key_of_spooled, spooled_log, unshipped
+from datanectar.execution.spool import (
+    RUN_LOG,
+    SPOOL_VARIABLE,
+    begun_marker,
+    key_of_spooled,
+    spooled_log,
+    unshipped,
+)
 from datanectar.keys import LOG_FILE, PARAMS_FILE, Key
 from datanectar.lifeline import die_with_parent
 from datanectar.records import ShipJob, Shipped
@@ -32,9 +39,6 @@ from datanectar.storage.base import Storage, keep_earlier
 from datanectar.storage.local import LocalStorage
 from datanectar.storage.select import default_name, storage_named
 from datanectar.util.identity import class_option, key_of, public_params
-
-#: The environment variable that names the folder of the attempt that this process belongs to.
-SPOOL_VARIABLE = "DATANECTAR_SPOOL"
 
 
 def discard_output() -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from datanectar.keys import Key
 
+#: The environment variable that names this folder to all that an attempt starts.
+SPOOL_VARIABLE = "DATANECTAR_SPOOL"
 #: What a run says outside its tasks: scheduling, imports, luigid's answers.
 RUN_LOG = "run.log"
 

@@ -25,7 +25,7 @@ from datanectar.errors import DatanectarError, Unavailable
 from datanectar.execution.queue import ASSIST_MESSAGE, RUN_MESSAGE
 from datanectar.execution.service import Service
 from datanectar.execution.shipping import LogShipper
-from datanectar.execution.spool import spool_folder
+from datanectar.execution.spool import SPOOL_VARIABLE, spool_folder
 from datanectar.execution.supervise import Assistance, Lease, Supervision, Watch
 from datanectar.execution.timetable import Timetable
 from datanectar.luigid import worker_id
@@ -276,11 +276,14 @@ class Worker:
 
     def _end_leftover(self, run: Run) -> None:
         """Kill what may be left of a child whose worker is dead or hangs, and keep its logs."""
-        for process in _session_of(run.child_pid, run.child_started):
+        spool = spool_folder(self._settings.state, run.id, run.attempt)
+        leader = run.child_pid
+        if leader and psutil.pid_exists(leader) and not is_alive(leader, run.child_started):
+            leader = None  # another's by now
+        for process in _left_of(leader, str(spool)):
             with contextlib.suppress(psutil.Error):
                 process.kill()
                 process.wait(5)
-        spool = spool_folder(self._settings.state, run.id, run.attempt)
         LogShipper(self._children, spool, 0).finish()
         shutil.rmtree(spool, ignore_errors=True)
 
@@ -313,13 +316,11 @@ def _in_spite_of_errors(duty: Callable[[], None]) -> None:
         log.exception("the worker goes on after this")
 
 
-def _session_of(leader: int | None, started: float | None) -> list[psutil.Process]:
-    """Return what lives in the session that a child began, unless its pid is another's by now."""
-    if not leader or not started or (psutil.pid_exists(leader) and not is_alive(leader, started)):
-        return []
-    members = []
+def _left_of(leader: int | None, spool: str) -> list[psutil.Process]:
+    """Return what lives of an attempt: its child's session, and what was started with its spool."""
+    left = []
     for process in psutil.process_iter():
         with contextlib.suppress(OSError, psutil.Error):
-            if os.getsid(process.pid) == leader:
-                members.append(process)
-    return members
+            if os.getsid(process.pid) == leader or process.environ().get(SPOOL_VARIABLE) == spool:
+                left.append(process)
+    return left
