@@ -218,12 +218,12 @@ class Supervisor:
         self._say(f"{part.name} ended (exit code {code}); starting it again in {pause:g} s.")
 
     def _end(self) -> None:
-        """Stop the parts, luigid last: the worker still has to tell it how its runs end."""
+        """Stop the web and the worker, then what the worker needs until its runs have ended."""
         limit = self._settings.grace + _STOP_LIMIT
-        others = [part for part in self._parts if part.name != "luigid"]
-        for part in others:
+        first = [part for part in self._parts if part.name in ("web", "worker")]
+        for part in first:
             part.ask_to_stop()
-        for part in [*others, *(part for part in self._parts if part.name == "luigid")]:
+        for part in [*first, *(part for part in self._parts if part not in first)]:
             _stop_process(part, limit)
 
     def _banner(self) -> str:

@@ -91,15 +91,15 @@ class RunStore(Leases, History, Schedules):
         """
         key = new.resolution.key
         with self._db.write() as connection:
-            # More than once round only on PostgreSQL, when another process inserts the same key
-            # after our look and its run has even ended before the next one.
+            # More than once round only on PostgreSQL, when the run that was in the way has ended
+            # before we look at it.
             while True:
-                if present := _first_run(connection, _ACTIVE, key=key):
-                    return present, False
-                _refuse_if_full(connection, max_queued)
                 run = _pending(new)
                 if self._insert(connection, run):
+                    _refuse_if_full(connection, max_queued)  # which undoes it
                     return run, True
+                if present := _first_run(connection, _ACTIVE, key=key):
+                    return present, False
 
     def get(self, run_id: str) -> Run | None:
         """Return the run, or None if there is none of that id."""
@@ -185,7 +185,7 @@ def _pending(new: NewRun) -> Run:
 
 
 def _refuse_if_full(connection: Connection, max_queued: int) -> None:
-    if _count(connection, PENDING) >= max_queued:
+    if _count(connection, PENDING) > max_queued:
         raise TooManyRuns(
             f"{max_queued} runs are waiting, as many as DATANECTAR_MAX_QUEUED allows: try again "
             "later, or ask whoever runs this service for more workers.",
