@@ -13,10 +13,11 @@ process groups), imports the parent's ``__main__`` into each child, takes pickle
 skips in silence a preload that can't be imported.
 
 Messages, five bytes each way: ``F`` fork (with the two pipe ends of the child, and the duty that it
-is to be ready for, if it has time to get ready), ``K`` kill the child with this pid, ``L`` kill all at this moment unless another ``L`` comes before (a worker that
-hangs can't kill its children when its lease ends, and another host begins their runs again); back
-come ``S`` started with this pid, and ``X``, exited, which four more bytes with the wait status
-follow; first of all ``R``, ready, with the guard's pid.
+is to be ready for, if it has time to get ready), ``K`` kill the child with this pid, ``L`` kill all
+at this moment unless another ``L`` comes before (a worker that hangs can't kill its children when
+its lease ends, and another host begins their runs again); back come ``R``, ready, with the guard's
+pid, first of all, ``S`` started with this pid, and ``X``, exited, which four more bytes with the
+wait status follow.
 """
 
 from __future__ import annotations
@@ -78,8 +79,8 @@ def main() -> None:
 
 def _warm() -> dict[int, Pages[int]]:
     """Warm and freeze this process; return the pages that its children will write to, by duty."""
-    warm = importlib.import_module(WARM)
     try:
+        warm = importlib.import_module(WARM)
         resolution = warm.warm()
         _freeze()
         pages: dict[int, Pages[int]] = warm.pages_written(resolution)

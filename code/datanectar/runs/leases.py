@@ -100,7 +100,7 @@ class Leases(Part):
         with self._db.write(passing=True) as connection:
             if not connection.execute(_CLAIM, taken).rowcount:
                 return None
-            found = connection.execute(_CLAIMED, {"run_id": run_id})
+            found = connection.execute(RUN_BY_ID, {"run_id": run_id})
             return to_run(found.mappings().one())
 
     def set_scheduler_reachable(
@@ -365,7 +365,7 @@ _CLAIM = (
         **dict.fromkeys(("error", "traceback", "failed_key")),
     )
 )
-_CLAIMED = select(*RUN_COLUMNS).where(runs.c.id == bindparam("run_id"))
+RUN_BY_ID = select(*RUN_COLUMNS).where(runs.c.id == bindparam("run_id"))
 _FINISH = update(runs).where(_HELD).values(finished=now(), **_NO_CHILD)
 _STOP_TASKS = {status: _stopping_tasks(status) for status in (PENDING, *ENDED)}
 _MINE = and_(has_status(RUNNING), runs.c.owner == bindparam("mine"))

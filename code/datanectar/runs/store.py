@@ -26,7 +26,7 @@ from datanectar.runs import migrate
 from datanectar.runs.database import COUNTED, Database, Insert, now
 from datanectar.runs.history import History, RunFilters
 from datanectar.runs.ids import RUN_ID, made_at, new_id
-from datanectar.runs.leases import Held, Leases
+from datanectar.runs.leases import RUN_BY_ID, Held, Leases
 from datanectar.runs.schedules import Schedules
 from datanectar.runs.tables import (
     ACTIVE_CONDITION,
@@ -103,7 +103,7 @@ class RunStore(Leases, History, Schedules):
 
     def get(self, run_id: str) -> Run | None:
         """Return the run, or None if there is none of that id."""
-        return self._one_run(_BY_ID, run_id=run_id) if RUN_ID.match(run_id) else None
+        return self._one_run(RUN_BY_ID, run_id=run_id) if RUN_ID.match(run_id) else None
 
     def latest(self, key: str) -> Run | None:
         """Return the key's active run, else its newest, else None."""
@@ -211,7 +211,6 @@ _RUN = select(*RUN_COLUMNS)
 _KEY = runs.c.key == bindparam("key")
 _ACTIVE = _RUN.where(_KEY, has_status(*ACTIVE))
 _ACTIVE_ID = select(runs.c.id).where(_KEY, has_status(*ACTIVE)).correlate(None).scalar_subquery()
-_BY_ID = _RUN.where(runs.c.id == bindparam("run_id"))
 _LATEST = _RUN.where(runs.c.id == func.coalesce(_ACTIVE_ID, _newest_id(_KEY)))
 _LATEST_DONE = _RUN.where(runs.c.id == _newest_id(_KEY, has_status(DONE)))
 _COUNTS = {
