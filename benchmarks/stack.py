@@ -44,7 +44,7 @@ def started() -> Iterator[Stack]:
         yield _shared[-1]
         return
     with project() as stack:
-        yield stack.start()
+        yield stack.start_up()
 
 
 @contextlib.contextmanager

@@ -76,8 +76,8 @@ def worker() -> None:
     from datanectar.execution.children import Children
     from datanectar.execution.queue import RunQueue
     from datanectar.execution.service import Service
+    from datanectar.execution.wire import RUN
     from datanectar.execution.worker import Worker
-    from datanectar.execution.zygote import RUN
     from datanectar.luigid import Luigid
     from datanectar.runs.store import RunStore
 
@@ -182,7 +182,7 @@ def _masked(variable: str, value: str) -> str:
 def _warn_of_strangers() -> None:
     """Name the variables that look like settings and are none: a typo sets nothing."""
     known = {variable for variable, _, _ in settings_module.rows()}
-    known |= {"DATANECTAR_URL", "DATANECTAR_TOKEN", "DATANECTAR_SUPERVISED", "DATANECTAR_NURSERY"}
+    known |= {"DATANECTAR_URL", "DATANECTAR_TOKEN", "DATANECTAR_SUPERVISED", "DATANECTAR_ZYGOTE"}
     for name in sorted(os.environ):
         if name.startswith("DATANECTAR_") and name not in known:
             near = difflib.get_close_matches(name, known, 1)

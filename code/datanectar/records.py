@@ -95,13 +95,17 @@ class SurveyJob:
 
 @dataclass(frozen=True)
 class ResolveJob:
-    """Turn a request's raw parameters into a task and its key; the answer: :class:`Resolution`."""
+    """Turn a request's raw parameters into a task and its key; the answer: :class:`Resolution`.
+
+    A child that ``stays`` then waits for the :class:`RunJob` of it.
+    """
 
     type: str
     chain: str
     task: str
     raw: dict[str, Any]
     run_time: str
+    stays: bool = False
 
 
 @dataclass(frozen=True)

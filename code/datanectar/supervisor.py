@@ -20,8 +20,8 @@ from urllib.parse import urlsplit
 from datanectar import luigid
 from datanectar.errors import StartupError
 from datanectar.execution.zygote_process import (
-    AS_NURSERY,
-    NURSERY_VARIABLE,
+    SHARED,
+    ZYGOTE_VARIABLE,
     zygote_command,
     zygote_environ,
     zygote_folder,
@@ -138,9 +138,9 @@ class Supervisor:
             self._start_luigid()
         environ = {**os.environ, **self._settings.environ()}
         sockets: tuple[int, ...] = ()
-        if sys.platform == "linux":  # elsewhere nothing would end a nursery with its supervisor
-            nursery = self._start_nursery()
-            environ[NURSERY_VARIABLE], sockets = str(nursery), (nursery,)
+        if sys.platform == "linux":  # elsewhere they have one each: more was not tried
+            door = self._start_zygote()
+            environ[ZYGOTE_VARIABLE], sockets = str(door), (door,)
         for name in ("web", "worker"):
             command = [sys.executable, "-m", "datanectar", name]
             self._begin(Part(name, command, environ, sockets=sockets))
@@ -168,14 +168,14 @@ class Supervisor:
         )
         self._await("luigid", lambda: Luigid(self._settings.luigid_url).is_up())
 
-    def _start_nursery(self) -> int:
-        """Start what the zygotes of web and worker are forked from; return the socket to ask on.
+    def _start_zygote(self) -> int:
+        """Start the zygote that web and worker share; return the socket on which to come to it.
 
-        Both ends stay open here: a nursery that died is started again on the same.
+        Both ends stay open here: a zygote that died is started again on the same.
         """
-        self._nursery = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
-        ours, theirs = (end.fileno() for end in self._nursery)
-        command = zygote_command(theirs, self._settings, AS_NURSERY)
+        self._door = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours, theirs = (end.fileno() for end in self._door)
+        command = zygote_command(theirs, self._settings, SHARED)
         environ, folder = zygote_environ(self._settings), zygote_folder(self._settings)
         self._begin(Part("zygote", command, environ, folder, (theirs,)))
         self._await("zygote", lambda: bool(select.select([ours], [], [], 0)[0]))

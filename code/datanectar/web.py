@@ -9,7 +9,7 @@ from datanectar.api.given import StrictRequest
 from datanectar.execution.children import Children
 from datanectar.execution.queue import RunQueue
 from datanectar.execution.service import Service
-from datanectar.execution.zygote import RESOLVE
+from datanectar.execution.wire import RESOLVE
 from datanectar.luigid import Luigid
 from datanectar.runs.store import RunStore
 from datanectar.settings import Settings

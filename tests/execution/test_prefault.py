@@ -12,7 +12,7 @@ import pytest
 
 from datanectar.execution import children as children_module
 from datanectar.execution.children import Children
-from datanectar.execution.zygote import RESOLVE
+from datanectar.execution.wire import RESOLVE
 from tests.execution.conftest import Bench
 from tests.servers.processes import wait_for
 

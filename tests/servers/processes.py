@@ -116,6 +116,13 @@ class Stack:
         self.start_worker()
         return self
 
+    def start_up(self) -> Stack:
+        """Start ``datanectar up``, which starts and minds all of them."""
+        self._begin("up", [sys.executable, "-m", "datanectar", "up"])
+        wait_for(lambda: self._up("up") and answers(f"{self.url}/healthz"), "the web answers")
+        wait_for(self._workers, "the worker is registered")
+        return self
+
     def start_luigid(self) -> None:
         from datanectar import luigid
 

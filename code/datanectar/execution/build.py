@@ -23,6 +23,7 @@ from typing import Any
 
 import luigi
 from luigi.execution_summary import summary
+from luigi.task_register import Register
 from luigi.worker import TaskProcess, Worker
 
 from datanectar.api.api_chains import APIChainCollector
@@ -50,6 +51,7 @@ def run(job: RunJob, send: Send) -> Outcome:
     spool = Path(job.spool)
     log.begin_run_log(spool)
     _configure_luigi()
+    Register.clear_instance_cache()  # a child that resolved the request has made the root before
     root = None
     try:
         root = _make_root(job)

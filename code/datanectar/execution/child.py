@@ -1,4 +1,7 @@
-"""What a child does: read one job, do it, report, end. An author's code runs here and only here."""
+"""What a child does: read a job, do it, report, end. An author's code runs here and only here.
+
+One that has resolved a request may stay for the run of it: then it has the chain already.
+"""
 
 from __future__ import annotations
 
@@ -44,13 +47,28 @@ class Reports:
                 data = data[os.write(self._descriptor, data) :]
 
 
-def main(job: int, reports: int) -> int:
-    """Serve the job that arrives on the descriptor ``job``; return the process's exit code."""
-    line = _read_all(job)
-    if not line:
-        return 0  # the parent has ended, or needs no more children
+def main(jobs: int, reports: int, get_ready: Callable[[], None]) -> int:
+    """Serve the job that arrives on a pipe, or two; return the process's exit code.
+
+    Args:
+        jobs: the descriptor on which they arrive; at its end the parent has ended, or needs none.
+        reports: the descriptor for what there is to say.
+        get_ready: is called when a run may follow.
+    """
     pipe = Reports(reports)
-    job = decode(line)
+    stays = True
+    while stays and (line := _read_line(jobs)):
+        job = decode(line)
+        stays = isinstance(job, ResolveJob) and job.stays
+        if not stays:
+            os.close(jobs)
+        _serve(job, pipe)
+        if stays:
+            get_ready()
+    return 0
+
+
+def _serve(job: Any, pipe: Reports) -> None:
     try:
         answer = _DUTIES[type(job)](job, pipe.send)
         if answer is not None:
@@ -60,14 +78,15 @@ def main(job: int, reports: int) -> int:
     except BaseException as problem:  # authors' code: SystemExit and KeyboardInterrupt too
         text = traceback.format_exception_only(problem)[-1].strip()
         pipe.send(Refusal("ChainError", text))
-    return 0
 
 
-def _read_all(descriptor: int) -> bytes:
-    pieces = []
-    while piece := os.read(descriptor, 1 << 16):
-        pieces.append(piece)
-    os.close(descriptor)
+def _read_line(descriptor: int) -> bytes:
+    """Return a line, or nothing when the pipe ends before one does."""
+    pieces = [b""]
+    while not pieces[-1].endswith(b"\n"):
+        pieces.append(os.read(descriptor, 1 << 16))
+        if not pieces[-1]:
+            return b""
     return b"".join(pieces)
 
 

@@ -27,12 +27,18 @@ class Killer(Protocol):
 
 
 class Child:
-    """One forked child. It waits for its job, reports by a pipe, and ends."""
+    """One forked child. It waits for its job, reports by a pipe, and ends.
 
-    def __init__(self, zygote: Killer, pid: int, job: int, reports: int) -> None:
+    Args:
+        zygote: can kill it.
+        pid: its pid.
+        started: when it was forked, a Unix stamp; with the pid it names the process for good.
+        job, reports: this process's ends of its pipes.
+    """
+
+    def __init__(self, zygote: Killer, pid: int, started: float, job: int, reports: int) -> None:
         self.pid = pid
-        #: When it was forked, a Unix stamp; with the pid it names the process for good.
-        self.started = time.time()
+        self.started = started
         self._zygote = zygote
         self._job = job
         self._reports = reports
@@ -41,18 +47,14 @@ class Child:
         self._status: int | None = None
 
     def send(self, job: Any) -> None:
-        """Hand the child its job.
+        """Hand the child a job: its one, or the one after a ``ResolveJob`` that stays.
 
         Raises:
             BrokenPipeError: when the child is dead already.
         """
         data = memoryview(encode(job))
-        try:
-            while data:
-                data = data[os.write(self._job, data) :]
-        finally:
-            os.close(self._job)
-            self._job = -1
+        while data:
+            data = data[os.write(self._job, data) :]
 
     def reports(self, timeout: float) -> Iterator[Any]:
         """Yield the records that arrive within ``timeout`` seconds; end early with the child.
@@ -120,8 +122,15 @@ class Child:
         """Whether a signal ended the child, or nobody can tell any more."""
         return self._status is None or os.WIFSIGNALED(self._status)
 
+    def let_go(self) -> tuple[int, int]:
+        """Return the pipe ends for another process to have; the child is none of this one's now."""
+        ends = self._job, self._reports
+        self._job = self._reports = -1
+        self._ended.set()
+        return ends
+
     def close(self) -> None:
-        """Kill the child if it lives, and close the pipes."""
+        """Kill the child if it lives, and close the pipes; harmless when it was let go."""
         if not self._ended.is_set():
             self.kill()
         for descriptor in (self._job, self._reports):

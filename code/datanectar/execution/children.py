@@ -17,7 +17,7 @@ from typing import Any
 from datanectar import errors
 from datanectar.errors import ChainError, StartupError, Unavailable
 from datanectar.execution.child_process import Child
-from datanectar.execution.zygote import NOTHING
+from datanectar.execution.wire import NOTHING
 from datanectar.execution.zygote_client import ZygoteClient
 from datanectar.records import Refusal
 from datanectar.settings import Settings
@@ -96,7 +96,13 @@ class Children:
         raise Unavailable("No child process can be started; the log of this process says more.")
 
     def ask(self, job: Any, *, timeout: float, subject: str) -> Any:
-        """Return a child's one answer to ``job``.
+        """Return a child's one answer to ``job``; see :meth:`meet`."""
+        answer, child = self.meet(job, timeout=timeout, subject=subject)
+        child.close()
+        return answer
+
+    def meet(self, job: Any, *, timeout: float, subject: str) -> tuple[Any, Child]:
+        """Return a child's first answer to ``job``, and the child, which is the caller's to close.
 
         Args:
             job: what to do.
@@ -109,27 +115,17 @@ class Children:
             DatanectarError: what the child refused the job with.
         """
         try:
-            return self._ask(job, timeout, subject)
+            return self._meet(job, timeout, subject)
         except _Lost:  # with the zygote; there is another by now
-            return self._ask(job, timeout, subject)
+            return self._meet(job, timeout, subject)
 
-    def _ask(self, job: Any, timeout: float, subject: str) -> Any:
+    def _meet(self, job: Any, timeout: float, subject: str) -> tuple[Any, Child]:
         child = self.take(job)
         try:
-            for answer in child.reports(timeout):
-                if isinstance(answer, Refusal):
-                    raise errors.by_name(answer.error)(answer.message, fields=answer.fields)
-                return answer
-        except EOFError:
-            end = child.wait_end()
-            if child.is_lost:
-                raise _Lost(f"{subject}: the child was {end}; try again.") from None
-            raise ChainError(f"{subject}: its import ended the process ({end}).") from None
-        finally:
+            return _first_answer(child, timeout, subject), child
+        except BaseException:
             child.close()
-        raise ChainError(
-            f"{subject}: its import took longer than {timeout:g} s (DATANECTAR_IMPORT_TIMEOUT)."
-        )
+            raise
 
     def ask_for_each(self, job: Any, *, patience: float) -> Generator[Any, None, None]:
         """Yield a child's answers to ``job`` until it ends, or says nothing for too long.
@@ -151,7 +147,7 @@ class Children:
             child.close()
 
     def reserve(self) -> Child:
-        """Return a living child without a job: send it one, or give it back.
+        """Return a living child without a job: send it one, or close it.
 
         Raises:
             Unavailable: when no child can be had.
@@ -185,9 +181,28 @@ class Children:
         if zygote is not None:
             zygote.limit(moment)
 
-    def give_back(self, child: Child) -> None:
-        """Keep a reserved child for later."""
-        self._ready.append(child)
+    @property
+    def can_be_handed_on(self) -> bool:
+        """Whether a child of this process could go over to another: they share the zygote."""
+        zygote = self._zygote
+        return zygote is not None and zygote.is_shared
+
+    def offer(self, child: Child, name: str) -> None:
+        """Hand a child on to whoever soon asks for this name, if anybody can; it is theirs now."""
+        zygote = self._zygote
+        if zygote is not None and zygote.is_shared:
+            zygote.offer(child, name)
+        else:
+            child.close()
+
+    def pick_up(self, name: str) -> Child | None:
+        """Return the living child that was offered under a name, or None."""
+        zygote = self._zygote
+        child = zygote.take(name) if zygote is not None and zygote.is_shared else None
+        if child is not None and not child.is_listening:
+            child.close()
+            return None
+        return child
 
     def _running_zygote(self) -> ZygoteClient:
         with self._lock:
@@ -221,3 +236,19 @@ class Children:
         with contextlib.suppress(IndexError):
             while True:
                 self._ready.popleft().close()
+
+
+def _first_answer(child: Child, timeout: float, subject: str) -> Any:
+    try:
+        for answer in child.reports(timeout):
+            if isinstance(answer, Refusal):
+                raise errors.by_name(answer.error)(answer.message, fields=answer.fields)
+            return answer
+    except EOFError:
+        end = child.wait_end()
+        if child.is_lost:
+            raise _Lost(f"{subject}: the child was {end}; try again.") from None
+        raise ChainError(f"{subject}: its import ended the process ({end}).") from None
+    raise ChainError(
+        f"{subject}: its import took longer than {timeout:g} s (DATANECTAR_IMPORT_TIMEOUT)."
+    )

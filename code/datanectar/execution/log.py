@@ -40,6 +40,9 @@ from datanectar.storage.local import LocalStorage
 from datanectar.storage.select import default_name, storage_named
 from datanectar.util.identity import class_option, key_of, public_params
 
+#: The descriptor of what an import has printed while nobody knew whether a run would follow.
+_held: list[int] = []
+
 
 def discard_output() -> None:
     """Send what an import prints nowhere: it belongs to no run."""
@@ -49,12 +52,25 @@ def discard_output() -> None:
     os.close(null)
 
 
+def hold_output() -> None:
+    """Keep what an import prints, in memory, for the log of the run that follows. Linux alone."""
+    _held.append(os.memfd_create("output"))
+    os.dup2(_held[0], 1)
+    os.dup2(_held[0], 2)
+
+
 def begin_run_log(spool: Path) -> None:
     """Make ``spool`` this run's folder and send all further output to its run log."""
     spool.mkdir(parents=True, exist_ok=True)
     os.environ[SPOOL_VARIABLE] = str(spool)
+    _flush()
     sys.stdout, sys.stderr = _open_stream(1), _open_stream(2)
-    _point_output_at(_append_to(spool / RUN_LOG))
+    run_log = _append_to(spool / RUN_LOG)
+    while _held:
+        with open(_held.pop(), "rb") as held:  # noqa: PTH123
+            held.seek(0)
+            os.write(run_log, held.read())
+    _point_output_at(run_log)
 
 
 class TaskLog:

@@ -40,7 +40,7 @@ def resolve(job: ResolveJob) -> Resolution:
         BadRequest: naming each parameter that is unknown, missing or can't be read.
         KeyUndefined: when the key can't be computed in full.
     """
-    log.discard_output()
+    log.hold_output() if job.stays else log.discard_output()
     os.environ[RUN_TIME_VARIABLE] = job.run_time
     cls = APIChainCollector().task_class(job.type, job.chain, job.task)
     task = make_task(cls, job.raw)

@@ -5,14 +5,17 @@ Holds no state of its own beside the parts it is made of; every answer is a reco
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from datanectar.errors import ChainError, Conflict, NotFound, Unavailable
 from datanectar.execution.catalog import Catalog
+from datanectar.execution.child_process import Child
 from datanectar.execution.children import Children
 from datanectar.execution.queue import RUN_MESSAGE, RunQueue
 from datanectar.execution.spool import RUN_LOG, begun_marker, spool_folder, spooled_log
@@ -99,13 +102,23 @@ class Service:
         Raises:
             NotFound, BadRequest, ChainError, KeyUndefined: see ``execution.resolve``.
         """
+        with self._resolved(type, chain, task, raw) as (resolution, _):
+            return resolution
+
+    @contextlib.contextmanager
+    def _resolved(
+        self, type: str, chain: str, task: str, raw: dict[str, Any], *, to_run: bool = False
+    ) -> Iterator[tuple[Resolution, Child]]:
+        """Give what a request would run, and the child that made it out, until the block's end."""
         run_time = datetime.now().isoformat(timespec="seconds")
-        resolution: Resolution = self.children.ask(
-            ResolveJob(type, chain, task, raw, run_time),
+        stays = to_run and self.children.can_be_handed_on
+        resolution, child = self.children.meet(
+            ResolveJob(type, chain, task, raw, run_time, stays),
             timeout=self.settings.import_timeout,
             subject=f"{type}/{chain}",
         )
-        return resolution
+        with contextlib.closing(child):
+            yield resolution, child
 
     def is_complete(self, resolution: Resolution) -> bool:
         """Tell whether the result is there."""
@@ -125,17 +138,21 @@ class Service:
             TooManyRuns: when the queue is full.
             NotFound, BadRequest, ChainError, KeyUndefined: see ``execution.resolve``.
         """
-        resolution = self.resolve(type, chain, task, raw)
-        if self.is_complete(resolution):
-            return Accepted(resolution, self.store.latest_done(resolution.key), True)
-        new = NewRun(type, chain, task, resolution, trigger)
-        run, is_new = self.store.accept(new, max_queued=self.settings.max_queued)
-        if is_new:
-            try:
-                self.queue.send(RUN_MESSAGE, run.id)
-            except Unavailable as problem:  # it is accepted: a worker sends the message again
-                log.warning("run %s: %s", run.id, problem.message)
-        return Accepted(resolution, run, False)
+        with self._resolved(type, chain, task, raw, to_run=True) as (resolution, child):
+            if self.is_complete(resolution):
+                return Accepted(resolution, self.store.latest_done(resolution.key), True)
+            new = NewRun(type, chain, task, resolution, trigger)
+            run, is_new = self.store.accept(new, max_queued=self.settings.max_queued)
+            if is_new:
+                self.children.offer(child, run.id)
+                self._announce(run)
+            return Accepted(resolution, run, False)
+
+    def _announce(self, run: Run) -> None:
+        try:
+            self.queue.send(RUN_MESSAGE, run.id)
+        except Unavailable as problem:  # it is accepted: a worker sends the message again
+            log.warning("run %s: %s", run.id, problem.message)
 
     def wait(self, run_id: str, seconds: float) -> Run:
         """Return the run as soon as it has ended, or as it is after so many seconds."""

@@ -29,12 +29,14 @@ from datanectar import settings
 from datanectar.execution import build, resolve
 from datanectar.execution.fresh import luigi_as_it_was
 from datanectar.execution.prefault import Pages, learn
-from datanectar.execution.zygote import RESOLVE, RUN
+from datanectar.execution.wire import RESOLVE, RUN
 from datanectar.records import DONE, Resolution, ResolveJob, RunJob, decode, encode
 
 #: Seconds that it may take; on a quiet machine it takes 0.2.
 _LIMIT = 20
 
+#: As the children of a shared zygote resolve, which are on Linux.
+_STAYS = sys.platform == "linux"
 _TYPE, _CHAIN, _TASK = "warming", "warming_chain", "WarmingTask"
 _SOURCE = """
 import luigi
@@ -76,7 +78,7 @@ def pages_written(resolution: Resolution) -> dict[int, Pages[int]]:
 
 def _resolve() -> Resolution:
     now = datetime.now().isoformat(timespec="seconds")
-    job = encode(ResolveJob(_TYPE, _CHAIN, _TASK, {"name": "warm"}, now))
+    job = encode(ResolveJob(_TYPE, _CHAIN, _TASK, {"name": "warm"}, now, _STAYS))
     return resolve.resolve(decode(job))
 
 

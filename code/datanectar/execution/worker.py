@@ -145,16 +145,17 @@ class Worker:
 
     def _take(self, run_id: str) -> None:
         """Handle the message that a run waits."""
-        child = self._children.reserve()
+        # The child that made the request out, if it is still there: it has the chain already.
+        child = self._children.pick_up(run_id) or self._children.reserve()
         try:
             run = self._store.claim(
                 run_id, self.id, self._settings.heartbeat_timeout, child.pid, child.started
             )
         except DatanectarError:
-            self._children.give_back(child)
+            child.close()
             raise
         if run is None:  # ended, cancelled, or another's already
-            self._children.give_back(child)
+            child.close()
             return
         watch = Supervision(run, self._service, self._lease)
         self._watched[run.id] = watch

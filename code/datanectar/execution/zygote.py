@@ -1,23 +1,20 @@
 """The process that children are forked from: warm, single-threaded, and the end of their trees.
 
-A parent (the web or a worker) starts one zygote and asks it over a socket pair to fork. The
+A parent, the web or a worker, asks it over a socket to fork (:mod:`datanectar.execution.wire`). The
 zygote has Luigi and the modules of ``DATANECTAR_PRELOAD`` imported already, so a child is ready in
 milliseconds. It does no work itself: no threads, no connections, nothing of an author's code.
 
 It also sees to it that nothing stays behind: when a child ends, the rest of its process group and
-whatever it left orphaned is killed; when the parent ends, however it ends, every child is. A guard,
-the zygote's own parent, does the same should the zygote itself be killed.
+whatever it left orphaned is killed; when a parent ends, however it ends, every child of its is. A
+guard, the zygote's own parent, does the same should the zygote itself be killed.
+
+A zygote that several parents share keeps what they have loaded in memory once, and lets a child
+change hands: the one that has read a request's parameters for the web goes on to run the task for
+the worker. Until the worker asks for it, it belongs to nobody, and not for long.
 
 ``multiprocessing``'s forkserver would need two more processes (a resource tracker, and a reaper of
 process groups), imports the parent's ``__main__`` into each child, takes pickles from children and
 skips in silence a preload that can't be imported.
-
-Messages, five bytes each way: ``F`` fork (with the two pipe ends of the child, and the duty that it
-is to be ready for, if it has time to get ready), ``K`` kill the child with this pid, ``L`` kill all
-at this moment unless another ``L`` comes before (a worker that hangs can't kill its children when
-its lease ends, and another host begins their runs again); back come ``R``, ready, with the guard's
-pid, first of all, ``S`` started with this pid, and ``X``, exited, which four more bytes with the
-wait status follow.
 """
 
 from __future__ import annotations
@@ -29,23 +26,30 @@ import os
 import select
 import signal
 import socket
-import struct
 import sys
 import time
 from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
 
 from datanectar.execution.prefault import Pages, copy_ahead
-from datanectar.execution.zygote_process import AS_NURSERY
+from datanectar.execution.wire import (
+    EXITED,
+    FORK,
+    KILL,
+    LIMIT,
+    OFFER,
+    READY,
+    RUN,
+    STARTED,
+    TAKE,
+    TAKEN,
+    Message,
+    receive,
+    send,
+)
+from datanectar.execution.zygote_process import SHARED
 from datanectar.lifeline import adopt_orphans, die_with_parent
-
-MESSAGE = struct.Struct("!ci")
-STATUS = struct.Struct("!i")
-FORK, KILL, LIMIT, STARTED, EXITED, READY = b"F", b"K", b"L", b"S", b"X", b"R"
-#: What a child may be made ready for (:mod:`datanectar.execution.prefault`); any child can do any job.
-NOTHING, RESOLVE, RUN = 0, 1, 2
-#: How often a second the clock of ``LIMIT`` ticks; it is the system's monotonic one.
-TICKS = 10
 
 #: What every child needs; imported here once.
 PRELOAD = ("luigi", "datanectar.execution.child")
@@ -53,28 +57,33 @@ PRELOAD = ("luigi", "datanectar.execution.child")
 WARM = "datanectar.execution.warm"
 
 
+#: So many offered children may wait for a taker at most: each holds some 8 MB of its own.
+_MOST_OFFERED = 32
+#: Seconds that one waits: whoever comes later wants a child that has seen the chain as it is then.
+_OFFER_HOLDS = 10.0
+
+
 def main() -> None:
     """Serve the parent at the socket whose descriptor is the first argument; names to preload follow.
 
-    With ``--nursery`` before them, fork such a zygote for each parent that sends a socket there.
+    With ``--shared`` before them, serve each parent whose socket is sent there.
     """
-    control, names = socket.socket(fileno=int(sys.argv[1])), sys.argv[2:]
-    is_nursery = names[:1] == [AS_NURSERY]
-    if is_nursery:
-        die_with_parent(signal.SIGKILL)
+    sock, names = socket.socket(fileno=int(sys.argv[1])), sys.argv[2:]
+    is_shared = names[:1] == [SHARED]
     try:
-        for name in (*PRELOAD, *names[is_nursery:]):
+        for name in (*PRELOAD, *names[is_shared:]):
             importlib.import_module(name)
     except BaseException as problem:  # a preload is an author's choice: anything may happen in it
         sys.exit(f"DATANECTAR_PRELOAD: {name} can't be imported: {problem!r}")
     pages = _warm()
-    if is_nursery:
-        control = _fork_for_parents(control)
-    _leave_guard(control)
+    _leave_guard(sock)
     adopt_orphans()
-    with contextlib.suppress(BrokenPipeError):  # the parent has gone meanwhile
-        control.sendall(MESSAGE.pack(READY, os.getppid()))
-        _Zygote(control, pages).serve()
+    zygote = _Zygote(pages)
+    if is_shared:
+        zygote.welcome_who_come(sock)
+    else:
+        zygote.welcome(sock)
+    zygote.serve()
 
 
 def _warm() -> dict[int, Pages[int]]:
@@ -96,42 +105,46 @@ def _freeze() -> None:
     gc.freeze()  # keeps the collector from touching, and so copying, pages that children share
 
 
-def _fork_for_parents(requests: socket.socket) -> socket.socket:
-    """Fork for each parent that asks; return in the fork, with the socket that the parent sent."""
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # they are not waited for: parents see their end
-    with contextlib.suppress(BlockingIOError):
-        requests.send(READY, socket.MSG_DONTWAIT)
-    while True:
-        _, descriptors, _, _ = socket.recv_fds(requests, 1, 1)
-        control = socket.socket(fileno=descriptors[0])
-        if os.fork() == 0:
-            requests.close()
-            os.setsid()
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            return control
-        control.close()
-
-
-def _leave_guard(control: socket.socket) -> None:
+def _leave_guard(sock: socket.socket) -> None:
     """Go on in a fork; the process that there was waits for its end, and clears up after it."""
     adopt_orphans()
     pid = os.fork()
     if pid == 0:
         die_with_parent(signal.SIGTERM)
         return
-    control.close()
+    sock.close()
+    signal.signal(signal.SIGTERM, lambda *_: os.kill(pid, signal.SIGTERM))
     _, status = os.waitpid(pid, 0)
     _kill_strays_until_none_is_left()
     os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
 
 
+@dataclass(eq=False)
+class _Parent:
+    """A process that has children here, and until when, if it has said so."""
+
+    control: socket.socket
+    limit: float | None = None
+
+
+@dataclass(frozen=True)
+class _Offer:
+    """A child that is nobody's until it is taken, with its parent's pipe ends."""
+
+    child: Message
+    descriptors: list[int]
+    until: float
+
+
 class _Zygote:
-    def __init__(self, control: socket.socket, pages: dict[int, Pages[int]]) -> None:
-        self.control = control
+    def __init__(self, pages: dict[int, Pages[int]]) -> None:
         self.pages = pages
-        self.live: set[int] = set()
+        self.parents: list[_Parent] = []
+        self.door: socket.socket | None = None
+        #: By pid, whose each living child is.
+        self.owners: dict[int, _Parent | None] = {}
+        self.offers: dict[bytes, _Offer] = {}
         self.ending = False
-        self.limit: float | None = None
         self.wake_read, self.wake_write = socket.socketpair()
         self.wake_read.setblocking(False)
         self.wake_write.setblocking(False)
@@ -140,12 +153,25 @@ class _Zygote:
         signal.signal(signal.SIGTERM, self._end)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
+    def welcome(self, control: socket.socket) -> None:
+        """Serve a parent from now on."""
+        with contextlib.suppress(BrokenPipeError):  # it has gone meanwhile
+            send(control, Message(READY, os.getppid()))
+        self.parents.append(_Parent(control))
+
+    def welcome_who_come(self, door: socket.socket) -> None:
+        """Serve whoever sends a socket there, as long as there is anybody who could; say so there."""
+        self.door = door
+        with contextlib.suppress(BlockingIOError):
+            door.send(READY, socket.MSG_DONTWAIT)
+
     def serve(self) -> None:
-        """Fork, kill and reap until the parent goes."""
+        """Fork, kill and reap until nobody is left to do it for."""
         try:
-            while not self.ending and self._answer_one():
+            while not self.ending and (self.parents or self.door):
+                self._answer()
                 self._reap()
-                self._keep_limit()
+                self._end_what_is_over()
         finally:
             self._end_all()
 
@@ -153,43 +179,102 @@ class _Zygote:
         # No exception, which could hit the clearing up: the descriptor of signals wakes the loop.
         self.ending = True
 
-    def _answer_one(self) -> bool:
-        wait = None if self.limit is None else max(0.0, self.limit - time.monotonic())
-        ready, _, _ = select.select([self.control, self.wake_read], [], [], wait)
-        if self.wake_read in ready:
-            with contextlib.suppress(BlockingIOError):
-                self.wake_read.recv(4096)
-        if self.control not in ready:
-            return True
-        try:
-            data, descriptors, _, _ = socket.recv_fds(self.control, MESSAGE.size, 2)
-        except ConnectionResetError:
-            return False
-        if len(data) < MESSAGE.size:
-            return False
-        kind, number = MESSAGE.unpack(data)
-        if kind == FORK:
-            self._fork(number, *descriptors)
-        elif kind == LIMIT:
-            self.limit = number / TICKS
-        elif number in self.live:  # otherwise it has ended: the pid may be another process's by now
-            _kill_group(number)
-        return True
+    def _answer(self) -> None:
+        asking = {parent.control: parent for parent in self.parents}
+        doors = [self.door] if self.door else []
+        ready, _, _ = select.select([self.wake_read, *doors, *asking], [], [], self._patience())
+        for sock in ready:
+            if sock is self.wake_read:
+                with contextlib.suppress(BlockingIOError):
+                    sock.recv(4096)
+            elif sock is self.door:
+                self._open_door(sock)
+            else:
+                self._answer_one(asking[sock])
 
-    def _keep_limit(self) -> None:
-        if self.limit is not None and time.monotonic() >= self.limit:
-            self.limit = None
-            for pid in self.live:
+    def _patience(self) -> float | None:
+        """Return the seconds until something may be over, None when nothing is limited."""
+        moments = [parent.limit for parent in self.parents if parent.limit is not None]
+        moments += [offer.until for offer in self.offers.values()]
+        return max(0.0, min(moments) - time.monotonic()) if moments else None
+
+    def _open_door(self, door: socket.socket) -> None:
+        data, descriptors, _, _ = socket.recv_fds(door, 1, 1)
+        if data:
+            self.welcome(socket.socket(fileno=descriptors[0]))
+        else:  # nobody is left who could knock
+            door.close()
+            self.door = None
+
+    def _answer_one(self, parent: _Parent) -> None:
+        try:
+            message, descriptors = receive(parent.control)
+        except (EOFError, ConnectionResetError):
+            self._part_with(parent)
+            return
+        if message.kind == FORK:
+            self._fork(parent, message.number, *descriptors)
+        elif message.kind == LIMIT:
+            parent.limit = message.value
+        elif message.kind == OFFER:
+            self._keep_offer(parent, message, descriptors)
+        elif message.kind == TAKE:
+            self._pass_on(parent, message.name)
+        elif message.kind == KILL and self.owners.get(message.number) is parent:
+            _kill_group(message.number)  # otherwise it has ended: the pid may be another's by now
+
+    def _part_with(self, parent: _Parent) -> None:
+        self.parents.remove(parent)
+        parent.control.close()
+        self._kill_all_of(parent)
+
+    def _kill_all_of(self, parent: _Parent) -> None:
+        for pid, owner in self.owners.items():
+            if owner is parent:
                 _kill_group(pid)
 
-    def _fork(self, duty: int, job: int, reports: int) -> None:
+    def _end_what_is_over(self) -> None:
+        now = time.monotonic()
+        for parent in self.parents:
+            if parent.limit is not None and now >= parent.limit:
+                parent.limit = None
+                self._kill_all_of(parent)
+        for name in [name for name, offer in self.offers.items() if now >= offer.until]:
+            _kill_group(self._withdraw(name).number)
+
+    def _keep_offer(self, parent: _Parent, child: Message, descriptors: list[int]) -> None:
+        offer = _Offer(child, descriptors, time.monotonic() + _OFFER_HOLDS)
+        if self.owners.get(child.number) is not parent:  # it has ended
+            _close(descriptors)
+            return
+        self.owners[child.number] = None
+        self.offers[child.name] = offer
+        if len(self.offers) > _MOST_OFFERED:
+            _kill_group(self._withdraw(child.name).number)
+
+    def _withdraw(self, name: bytes) -> Message:
+        offer = self.offers.pop(name)
+        _close(offer.descriptors)
+        return offer.child
+
+    def _pass_on(self, parent: _Parent, name: bytes) -> None:
+        offer = self.offers.get(name)
+        with contextlib.suppress(OSError):  # it has gone meanwhile, and the child goes with it
+            if offer is None:
+                send(parent.control, Message(TAKEN))
+                return
+            self.owners[offer.child.number] = parent
+            send(parent.control, offer.child._replace(kind=TAKEN), offer.descriptors)
+        self._withdraw(name)
+
+    def _fork(self, parent: _Parent, duty: int, job: int, reports: int) -> None:
         pid = os.fork()
         if pid == 0:
             self._become_child(duty, job, reports)
-        os.close(job)
-        os.close(reports)
-        self.live.add(pid)
-        self.control.sendall(MESSAGE.pack(STARTED, pid))
+        _close([job, reports])
+        self.owners[pid] = parent
+        with contextlib.suppress(OSError):
+            send(parent.control, Message(STARTED, pid))
 
     def _become_child(self, duty: int, job: int, reports: int) -> None:
         code = 1
@@ -202,35 +287,57 @@ class _Zygote:
             for number in (signal.SIGCHLD, signal.SIGTERM):
                 signal.signal(number, signal.SIG_DFL)
             signal.signal(signal.SIGINT, signal.default_int_handler)
-            for sock in (self.control, self.wake_read, self.wake_write):
-                sock.close()
-            if duty in self.pages:
-                copy_ahead(self.pages[duty])
+            self._let_go()
+            self._get_ready(duty)
             from datanectar.execution import child
 
-            code = child.main(job, reports)
+            code = child.main(job, reports, lambda: self._get_ready(RUN))
         finally:
             os._exit(code)
+
+    def _let_go(self) -> None:
+        """Close, in a child, what is the zygote's own."""
+        doors = [self.door] if self.door else []
+        for sock in (self.wake_read, self.wake_write, *doors, *(p.control for p in self.parents)):
+            sock.close()
+        for offer in self.offers.values():
+            _close(offer.descriptors)
+
+    def _get_ready(self, duty: int) -> None:
+        if duty in self.pages:
+            copy_ahead(self.pages[duty])
 
     def _reap(self) -> None:
         # Until there is none: the system tells of several ends by one signal.
         while pid := _ended_child():
-            if pid in self.live:
+            if pid in self.owners:
                 _kill_group(pid)  # its pid is still held by the zombie, so it is still its group
             _, status = os.waitpid(pid, 0)
-            if pid in self.live:
-                self.live.discard(pid)
-                with contextlib.suppress(OSError):
-                    self.control.sendall(MESSAGE.pack(EXITED, pid) + STATUS.pack(status))
+            if pid in self.owners:
+                self._tell_end(pid, status)
             # What the ended one left behind in sessions of its own is the zygote's now. When that
             # ends, it comes by here too: it may have left something in its turn.
-            _kill_children(self.live)
+            _kill_children(self.owners)
+
+    def _tell_end(self, pid: int, status: int) -> None:
+        owner = self.owners.pop(pid)
+        if owner is None:
+            for name in [n for n, offer in self.offers.items() if offer.child.number == pid]:
+                self._withdraw(name)
+        else:
+            with contextlib.suppress(OSError):
+                send(owner.control, Message(EXITED, pid, status))
 
     def _end_all(self) -> None:
-        for pid in self.live:
+        for pid in self.owners:
             _kill_group(pid)
-        self.live.clear()
+        self.owners.clear()
         _kill_strays_until_none_is_left()
+
+
+def _close(descriptors: list[int]) -> None:
+    for descriptor in descriptors:
+        os.close(descriptor)
 
 
 def _ended_child() -> int | None:

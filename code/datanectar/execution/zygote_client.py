@@ -1,28 +1,33 @@
-"""The parent's end of a zygote: asks it to fork, and passes on the news of its children."""
+"""A parent's end of a zygote: asks it to fork, and passes on the news of its children."""
 
 from __future__ import annotations
 
 import contextlib
-import math
 import os
 import signal
 import socket
 import threading
 import time
 from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as Late
 
 from datanectar.errors import StartupError, Unavailable
 from datanectar.execution.child_process import Child
-from datanectar.execution.zygote import (
+from datanectar.execution.wire import (
     EXITED,
     FORK,
     KILL,
     LIMIT,
-    MESSAGE,
+    OFFER,
     READY,
     STARTED,
-    STATUS,
-    TICKS,
+    TAKE,
+    TAKEN,
+    Message,
+    receive,
+    send,
 )
 from datanectar.execution.zygote_process import ZygoteProcess
 from datanectar.settings import Settings
@@ -33,8 +38,16 @@ _ZYGOTE_START = 60.0
 _END_LIMIT = 10.0
 
 
+class _Question:
+    """What was asked and not yet answered, and the parent's pipe ends of the child asked for."""
+
+    def __init__(self, ends: tuple[int, int] | None = None) -> None:
+        self.ends = ends
+        self.answer: Future[Child | None] = Future()
+
+
 class ZygoteClient:
-    """The parent's end of one zygote."""
+    """A parent's end of one zygote: its own, or one that it shares."""
 
     def __init__(self, settings: Settings) -> None:
         ours, theirs = socket.socketpair()
@@ -42,116 +55,146 @@ class ZygoteClient:
             self._process = ZygoteProcess(theirs, settings)
         self._socket = ours
         self._asking = threading.Lock()
-        self._started: deque[threading.Event] = deque()
-        self._pids: dict[threading.Event, int] = {}
+        self._questions: deque[_Question] = deque()
         self._live: dict[int, Child] = {}
-        self._early: dict[int, int] = {}
         self._state = threading.Lock()
+        self._closing = False
         self.gone = False
         self._await_ready()
-        threading.Thread(target=self._listen, name="zygote", daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, name="zygote", daemon=True)
+        self._listener.start()
 
     def _await_ready(self) -> None:
         self._socket.settimeout(_ZYGOTE_START)
         try:
-            message = self._socket.recv(MESSAGE.size)
-        except TimeoutError:
-            message = b""
+            message, _ = receive(self._socket)
+        except (EOFError, OSError):
+            message = Message(EXITED)
         self._socket.settimeout(None)
-        kind, self._process.guard = MESSAGE.unpack(message or MESSAGE.pack(EXITED, 0))
-        if kind != READY:
-            self._process.kill()
-            self._process.wait(_END_LIMIT)
-            self._socket.close()
-            raise StartupError(
-                "The process that children are forked from did not start; "
-                "is every module in DATANECTAR_PRELOAD importable? Its words stand above."
-            )
+        if message.kind == READY:
+            self._process.guard = message.number
+            return
+        self._socket.close()
+        if self.is_shared:  # it was killed just now; whoever started it starts another
+            raise Unavailable("The process that children are forked from is gone.")
+        self._process.kill()
+        self._process.wait(_END_LIMIT)
+        raise StartupError(
+            "The process that children are forked from did not start; "
+            "is every module in DATANECTAR_PRELOAD importable? Its words stand above."
+        )
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other parents have children there, to whom a child could go over."""
+        return self._process.is_shared
 
     def fork(self, duty: int) -> Child:
-        """Return a new child that waits for its job, and meanwhile gets ready for a duty."""
+        """Return a new child that waits for its job, and meanwhile gets ready for a duty.
+
+        Raises:
+            Unavailable: when the zygote is gone.
+        """
         job_read, job_write = os.pipe()
         report_read, report_write = os.pipe()
-        answered = threading.Event()
+        question = _Question((job_write, report_read))
         try:
-            with self._asking:
-                self._started.append(answered)
-                message = MESSAGE.pack(FORK, duty)
-                socket.send_fds(self._socket, [message], [job_read, report_write])
-        except OSError as problem:
-            self.gone = True
-            os.close(job_write)
-            os.close(report_read)
-            raise Unavailable("The process that children are forked from is gone.") from problem
+            child = self._ask(question, Message(FORK, duty), [job_read, report_write])
         finally:
             os.close(job_read)
             os.close(report_write)
-        if not answered.wait(_ZYGOTE_START):
-            self._process.kill()  # whatever it still answered would be taken for another's child
-        with self._state:
-            pid = self._pids.pop(answered, 0)
-            child = Child(self, pid, job_write, report_read)
-            if not pid:
-                child.ended(None)
-            elif pid in self._early:
-                child.ended(self._early.pop(pid))
-            else:
-                self._live[pid] = child
-        if not pid:
-            child.close()
+        if child is None:
+            os.close(job_write)
+            os.close(report_read)
             raise Unavailable("The process that children are forked from is gone.")
         return child
+
+    def offer(self, child: Child, name: str) -> None:
+        """Let a child be another parent's, that asks for this name soon; it is this one's no more."""
+        with self._state:
+            mine = self._live.pop(child.pid, None) is child
+        job, reports = child.let_go()
+        try:
+            if mine:
+                message = Message(OFFER, child.pid, child.started, name.encode())
+                with contextlib.suppress(OSError), self._asking:
+                    send(self._socket, message, [job, reports])
+        finally:
+            os.close(job)
+            os.close(reports)
+
+    def take(self, name: str) -> Child | None:
+        """Return the living child that was offered under a name, if there is one."""
+        return self._ask(_Question(), Message(TAKE, name=name.encode()))
+
+    def _ask(
+        self, question: _Question, message: Message, descriptors: Sequence[int] = ()
+    ) -> Child | None:
+        try:
+            with self._asking:
+                self._questions.append(question)
+                send(self._socket, message, descriptors)
+        except OSError:
+            self.gone = True
+            return None
+        try:
+            return question.answer.result(_ZYGOTE_START)
+        except Late:
+            self._process.kill()
+            return None
 
     def kill(self, child: Child) -> None:
         """Have the child's process group killed; harmless when it has ended."""
         with self._state:
             living = self._live.get(child.pid) is child
         if living:
-            with contextlib.suppress(OSError), self._asking:
-                self._socket.sendall(MESSAGE.pack(KILL, child.pid))
+            self._say(Message(KILL, child.pid))
 
     def limit(self, moment: float) -> None:
         """Have every child killed at a moment, a reading of ``time.monotonic``, unless it is put off."""
+        self._say(Message(LIMIT, value=moment))
+
+    def _say(self, message: Message) -> None:
         with contextlib.suppress(OSError), self._asking:
-            self._socket.sendall(MESSAGE.pack(LIMIT, math.ceil(moment * TICKS)))
+            send(self._socket, message)
 
     def close(self) -> None:
-        """End the zygote, and with it every child."""
+        """End every child, and the zygote if no other parent has children there."""
+        self._closing = True
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
-        if not self._process.wait(_END_LIMIT):
+        self._listener.join(_END_LIMIT)
+        if not self.is_shared and not self._process.wait(_END_LIMIT):
             self._process.kill()
             self._process.wait(_END_LIMIT)
 
     def _listen(self) -> None:
         with contextlib.suppress(OSError, EOFError):
             while True:
-                kind, pid = MESSAGE.unpack(self._receive(MESSAGE.size))
-                if kind == STARTED:
-                    answered = self._started.popleft()
-                    with self._state:
-                        self._pids[answered] = pid
-                    answered.set()
-                elif kind == EXITED:
-                    (status,) = STATUS.unpack(self._receive(STATUS.size))
-                    self._bury(pid, status)
+                message, descriptors = receive(self._socket)
+                if message.kind == EXITED:
+                    self._bury(message.number, int(message.value))
+                elif message.kind == STARTED:
+                    self._answer(message, time.time())
+                elif message.kind == TAKEN:
+                    self._answer(message, message.value, descriptors)
         self._mourn()
 
-    def _receive(self, size: int) -> bytes:
-        data = b""
-        while len(data) < size:
-            piece = self._socket.recv(size - len(data))
-            if not piece:
-                raise EOFError
-            data += piece
-        return data
+    def _answer(self, message: Message, started: float, ends: Sequence[int] = ()) -> None:
+        # Here and not by who asked: the news of the child's end may be the next message.
+        question, pid = self._questions.popleft(), message.number
+        if not pid:
+            question.answer.set_result(None)
+            return
+        child = Child(self, pid, started, *(question.ends or ends))
+        with self._state:
+            self._live[pid] = child
+        question.answer.set_result(child)
 
     def _bury(self, pid: int, status: int) -> None:
         with self._state:
             child = self._live.pop(pid, None)
-            if child is None:  # it ended before fork() could name it
-                self._early[pid] = status
-        if child is not None:
+        if child is not None:  # otherwise it was offered, and has ended before that was heard
             child.ended(status)
 
     def _mourn(self) -> None:
@@ -167,9 +210,10 @@ class ZygoteClient:
         for child in lost:
             _await_end(child.pid)
             child.ended(None)
-        while self._started:
-            self._started.popleft().set()
-        self._process.wait(_END_LIMIT)
+        while self._questions:
+            self._questions.popleft().answer.set_result(None)
+        if not (self.is_shared and self._closing):
+            self._process.wait(_END_LIMIT)
 
 
 def _await_end(pid: int) -> None:

@@ -1,8 +1,4 @@
-"""How a parent comes by its zygote: it starts one, or has the nursery of ``datanectar up`` fork one.
-
-The nursery is a zygote that has no children but other zygotes. What it has loaded, the web's and the
-worker's share with it and with each other, and each of them is there at once.
-"""
+"""How a parent comes by its zygote: it shares that of ``datanectar up``, or starts its own."""
 
 from __future__ import annotations
 
@@ -15,10 +11,10 @@ import time
 
 from datanectar.settings import Settings
 
-#: Names, in the environment of those who have a nursery, the socket on which to ask it.
-NURSERY_VARIABLE = "DATANECTAR_NURSERY"
-#: The argument with which a zygote becomes a nursery.
-AS_NURSERY = "--nursery"
+#: Names, in the environment of those who share a zygote, the socket on which to come to it.
+ZYGOTE_VARIABLE = "DATANECTAR_ZYGOTE"
+#: The argument with which a zygote is there for all who come.
+SHARED = "--shared"
 #: Seconds between looks whether a process that is not our child is gone.
 _LOOK = 0.005
 
@@ -34,7 +30,12 @@ class ZygoteProcess:
     def __init__(self, control: socket.socket, settings: Settings) -> None:
         #: Its pid, known once the zygote has said that it is ready.
         self.guard = 0
-        self._process = None if _ask_nursery(control) else _start(control, settings)
+        self._process = None if _join_shared(control) else _start(control, settings)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether the zygote is not this process's alone."""
+        return self._process is None
 
     def kill(self) -> None:
         """Kill it; harmless when it has ended."""
@@ -78,7 +79,7 @@ def zygote_environ(settings: Settings) -> dict[str, str]:
     """Return the whole environment of a zygote, and so of its children."""
     paths = (str(settings.code), os.environ.get("PYTHONPATH", ""))
     environ = settings.environ_for_children(os.environ)
-    environ.pop(NURSERY_VARIABLE, None)
+    environ.pop(ZYGOTE_VARIABLE, None)
     return {**environ, "PYTHONPATH": os.pathsep.join(path for path in paths if path)}
 
 
@@ -87,14 +88,14 @@ def zygote_folder(settings: Settings) -> str | None:
     return str(settings.code) if settings.code.is_dir() else None
 
 
-def _ask_nursery(control: socket.socket) -> bool:
-    """Send the nursery a zygote's socket, for it to fork that; tell whether there is a nursery."""
-    descriptor = os.environ.get(NURSERY_VARIABLE)
+def _join_shared(control: socket.socket) -> bool:
+    """Send the shared zygote the end of a socket that is to be its; tell whether there is one."""
+    descriptor = os.environ.get(ZYGOTE_VARIABLE)
     if descriptor is None:
         return False
     try:
-        with socket.socket(fileno=os.dup(int(descriptor))) as nursery:
-            socket.send_fds(nursery, [b"F"], [control.fileno()], socket.MSG_DONTWAIT)
+        with socket.socket(fileno=os.dup(int(descriptor))) as door:
+            socket.send_fds(door, [b"P"], [control.fileno()], socket.MSG_DONTWAIT)
     except OSError:
         return False
     return True
