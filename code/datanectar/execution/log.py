@@ -199,7 +199,7 @@ def _first_time(key: Key) -> bool:
     if SPOOL_VARIABLE not in os.environ:
         return True
     try:
-        os.close(os.open(begun_marker(_spool(), key), os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+        os.link(_spool() / RUN_LOG, begun_marker(_spool(), key))
     except FileExistsError:
         return False
     return True

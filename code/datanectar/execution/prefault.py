@@ -77,6 +77,21 @@ def copy_ahead(pages: Pages[int]) -> None:
         libc.madvise(ctypes.c_void_p(start), ctypes.c_size_t(length), _MADV_POPULATE_WRITE)
 
 
+def besides(pages: Pages[int], others: Pages[int]) -> Pages[int]:
+    """Return those of the pages that are not among the others."""
+    known = set(_addresses(others))
+    found = array("Q")
+    for address in _addresses(pages):
+        if address not in known:
+            _extend(found, address)
+    return found
+
+
+def _addresses(pages: Pages[int]) -> Iterator[int]:
+    for start, length in zip(pages[::2], pages[1::2], strict=True):
+        yield from range(start, start + length, _PAGE)
+
+
 def _writable() -> Iterator[tuple[int, int]]:
     """Yield start and end of this process's writable private mappings (proc_pid_maps(5))."""
     with contextlib.suppress(OSError):

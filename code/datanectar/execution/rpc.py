@@ -52,6 +52,15 @@ RETRY_ATTEMPTS = 1_000_000
 _TOLD = ("/api/add_task", "/api/add_worker")
 _MOST_UNANSWERED = 50
 
+#: luigid's answer to a worker for which there is nothing to do (luigi/scheduler.py ``get_work``).
+_NO_WORK: dict[str, Any] = {
+    "task_id": None,
+    "running_tasks": [],
+    "n_pending_tasks": 0,
+    "n_unique_pending": 0,
+    "n_pending_last_scheduled": 0,
+}
+
 #: Seconds between two signs of life to luigid.
 PING_INTERVAL = 5.0
 
@@ -263,6 +272,7 @@ class RunScheduler(RemoteScheduler):
         #: The tasks that the worker has scheduled; it fills this in before it calls.
         self.tasks: dict[str, luigi.Task] = {}
         self._keyed: set[str] = set()
+        self._introduction: dict[str, Any] | None = {}
         self._batches: dict[str, list[str]] = {}
         self._announced: dict[str, str] = {}
         self._additions: dict[str, dict[str, Any]] = {}
@@ -303,9 +313,18 @@ class RunScheduler(RemoteScheduler):
                 self._report(member, status, {})
         return super().add_task(**call)
 
+    def add_worker(self, worker: str, info: Any) -> Any:
+        """Tell luigid's page who the worker is, when it has lived long enough to be seen there."""
+        if self._introduction is None:
+            return super().add_worker(worker=worker, info=info)
+        self._introduction.update(info)
+        return None
+
     def get_work(self, **call: Any) -> Any:
         """Ask luigid for a task to run, and end the wait when there is nothing to wait for."""
         self._retry_what_is_due(call["worker"])
+        if self._all_are_done() and not call.get("current_tasks"):
+            return dict(_NO_WORK)  # luigid has heard of each, and knows no more than is known here
         answer = super().get_work(**call)
         task_id = answer.get("task_id")
         if task_id is not None:
@@ -326,6 +345,9 @@ class RunScheduler(RemoteScheduler):
             if task_id in self._additions and self.is_forgotten(task_id):
                 known = self._additions[task_id]
                 super().add_task(**{**known, "worker": call["worker"], "status": RUNNING})
+        if self._introduction is not None:
+            info, self._introduction = self._introduction, None
+            self.add_worker(call["worker"], info)
         return super().ping(**call)
 
     def settle(self) -> None:
@@ -417,6 +439,9 @@ class RunScheduler(RemoteScheduler):
             del self._retries[task_id]
             super().add_task(**{**self._additions[task_id], "worker": worker})
             self._report(task_id, PENDING, {})
+
+    def _all_are_done(self) -> bool:
+        return bool(self.statuses) and all(status == DONE for status in self.statuses.values())
 
     def _may_wait(self, answer: dict[str, Any]) -> bool:
         """Tell whether more work can come: from another worker, a retry, or a freed resource."""

@@ -27,7 +27,8 @@ def spooled_log(spool: Path, key: Key) -> Path:
 def begun_marker(spool: Path, key: Key) -> Path:
     """Return the file that says that a task's log was begun in this attempt.
 
-    Every task of every run makes one: it is beside the run log, in no folder of its own.
+    Every task of every run makes one: it is beside the run log, in no folder of its own, and but
+    another name for it, since to make a file costs the file system more than to name one.
     """
     return spool / f"{hashlib.md5(str(key).encode(), usedforsecurity=False).hexdigest()}.begun"
 

@@ -28,8 +28,8 @@ from luigi.scheduler import Scheduler
 from datanectar import settings
 from datanectar.execution import build, resolve
 from datanectar.execution.fresh import luigi_as_it_was
-from datanectar.execution.prefault import Pages, learn
-from datanectar.execution.wire import RESOLVE, RUN
+from datanectar.execution.prefault import Pages, besides, learn
+from datanectar.execution.wire import RESOLVE, RUN, RUN_TOO
 from datanectar.records import DONE, Resolution, ResolveJob, RunJob, decode, encode
 
 #: Seconds that it may take; on a quiet machine it takes 0.2.
@@ -73,7 +73,8 @@ def warm() -> Resolution:
 def pages_written(resolution: Resolution) -> dict[int, Pages[int]]:
     """Return which pages children write to as they do the same again, by duty."""
     with _stage() as folder:
-        return {RESOLVE: learn(_resolve), RUN: learn(lambda: _run(resolution, folder))}
+        to_resolve, to_run = learn(_resolve), learn(lambda: _run(resolution, folder))
+    return {RESOLVE: to_resolve, RUN: to_run, RUN_TOO: besides(to_run, to_resolve)}
 
 
 def _resolve() -> Resolution:

@@ -24,6 +24,8 @@ READY, STARTED, EXITED, TAKEN = b"R", b"S", b"X", b"N"
 
 #: What a child may be made ready for (:mod:`datanectar.execution.prefault`); any child can do any job.
 NOTHING, RESOLVE, RUN = 0, 1, 2
+#: For a run after a resolve, by one that was ready for that.
+RUN_TOO = 3
 
 _LAYOUT = struct.Struct("!cid32s")
 _DESCRIPTORS = 2

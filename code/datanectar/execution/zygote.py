@@ -40,7 +40,9 @@ from datanectar.execution.wire import (
     LIMIT,
     OFFER,
     READY,
+    RESOLVE,
     RUN,
+    RUN_TOO,
     STARTED,
     TAKE,
     TAKEN,
@@ -291,7 +293,8 @@ class _Zygote:
             self._get_ready(duty)
             from datanectar.execution import child
 
-            code = child.main(job, reports, lambda: self._get_ready(RUN))
+            next_duty = RUN_TOO if duty == RESOLVE else RUN
+            code = child.main(job, reports, lambda: self._get_ready(next_duty))
         finally:
             os._exit(code)
 
