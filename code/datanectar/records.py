@@ -11,6 +11,7 @@ import json
 import math
 import types
 import typing
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -292,9 +293,12 @@ _KINDS: dict[str, type] = {
 }  # fmt: skip
 
 
+_JSON = json.JSONEncoder(default=vars)  # a record's fields, and those of the records in it
+
+
 def encode(record: Any) -> bytes:
     """Return ``record`` as one line of JSON that :func:`decode` reads."""
-    return json.dumps([type(record).__name__, dataclasses.asdict(record)]).encode() + b"\n"
+    return _JSON.encode([type(record).__name__, record]).encode() + b"\n"
 
 
 def decode(line: bytes) -> Any:
@@ -305,39 +309,50 @@ def decode(line: bytes) -> Any:
     """
     try:
         kind, content = json.loads(line)
-        return _build(_KINDS[kind], content)
+        return _reader(_KINDS[kind])(content)
     except (TypeError, KeyError, AttributeError, ValueError, RecursionError) as problem:
         raise ValueError(f"not a record: {line[:200]!r}") from problem
 
 
-def _build(cls: type, content: dict[str, Any]) -> Any:
-    hints = _hints(cls)
-    return cls(**{name: _value(hints[name], value) for name, value in content.items()})
-
-
 @cache
-def _hints(cls: type) -> dict[str, Any]:
-    return typing.get_type_hints(cls)
+def _reader(hint: Any) -> Callable[[Any], Any]:
+    """Return what makes of JSON's value one as the field's type has it, or raises TypeError.
 
-
-def _value(hint: Any, value: Any) -> Any:
-    """Return the value as the field's type has it: parents rely on the types that records name."""
-    if hint is Any:
-        return value
+    Parents rely on the types that records name.
+    """
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
+    if hint is Any:
+        return lambda value: value
     if origin is types.UnionType:  # X | None
-        return None if value is None else _value(inner[0], value)
+        read = _reader(inner[0])
+        return lambda value: None if value is None else read(value)
     if origin is list:
-        return [_value(inner[0], item) for item in _checked(list, value)]
+        read = _reader(inner[0])
+        return lambda value: [read(item) for item in _checked(list, value)]
     if origin is tuple:
-        return tuple(_value(*pair) for pair in zip(inner, _checked(list, value), strict=True))
+        reads = [_reader(part) for part in inner]
+        return lambda value: tuple(
+            read(item) for read, item in zip(reads, _checked(list, value), strict=True)
+        )
     if origin is dict:
-        return {name: _value(inner[1], item) for name, item in _checked(dict, value).items()}
+        read = _reader(inner[1])
+        return lambda value: {name: read(item) for name, item in _checked(dict, value).items()}
     if dataclasses.is_dataclass(hint):
-        return _build(typing.cast(type, hint), value)
-    if hint is float and not math.isfinite(_checked((int, float), value)):
+        return _record_reader(hint)
+    if hint is float:
+        return _finite
+    return lambda value: _checked(hint, value)
+
+
+def _record_reader(cls: Any) -> Callable[[Any], Any]:
+    reads = {name: _reader(hint) for name, hint in typing.get_type_hints(cls).items()}
+    return lambda content: cls(**{name: reads[name](value) for name, value in content.items()})
+
+
+def _finite(value: Any) -> Any:
+    if not math.isfinite(_checked((int, float), value)):
         raise ValueError(value)
-    return _checked((int, float) if hint is float else hint, value)
+    return value
 
 
 def _checked(kind: Any, value: Any) -> Any:

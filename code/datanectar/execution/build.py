@@ -122,13 +122,7 @@ def _build(root: luigi.Task, job: RunJob, scheduler: RunScheduler) -> Worker:
         scheduler=scheduler,
         worker_id=worker_id(job.run_id, job.member),
         worker_processes=max(1, int(class_option(type(root), "workers", 1))),
-        keep_alive=True,
-        wait_interval=0.1,
-        wait_jitter=0.0,
-        ping_interval=PING_INTERVAL,
-        check_complete_on_run=True,
-        send_failure_email=False,
-        task_process_context="datanectar.execution.log.TaskLog",
+        **_worker_options(*_section("core"), *_section("worker")),
     )
     try:
         with worker:
@@ -138,6 +132,31 @@ def _build(root: luigi.Task, job: RunJob, scheduler: RunScheduler) -> Worker:
         _close_books(scheduler, worker_id(job.run_id, job.member))
         scheduler.close()
     return worker
+
+
+def _section(name: str) -> list[tuple[str, str]]:
+    """Return what a section of Luigi's configuration says now: a chain may have set something."""
+    config = luigi.configuration.get_config()
+    return list(config.items(name, raw=True)) if config.has_section(name) else []
+
+
+@lru_cache(maxsize=1)
+def _worker_options(*section: tuple[str, str]) -> dict[str, Any]:
+    """Return every option of Luigi's worker, as its configuration has them where they are not ours.
+
+    Left to itself, Luigi looks each up in the configuration, twice and under two names, for each
+    worker (luigi/parameter.py ``_get_value_from_config``).
+    """
+    return {
+        **luigi.worker.worker().param_kwargs,
+        "keep_alive": True,
+        "wait_interval": 0.1,
+        "wait_jitter": 0.0,
+        "ping_interval": PING_INTERVAL,
+        "check_complete_on_run": True,
+        "send_failure_email": False,
+        "task_process_context": "datanectar.execution.log.TaskLog",
+    }
 
 
 class _RunWorker(Worker):

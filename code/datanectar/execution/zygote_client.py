@@ -10,8 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as Late
+from queue import Empty, SimpleQueue
 
 from datanectar.errors import StartupError, Unavailable
 from datanectar.execution.child_process import Child
@@ -43,7 +42,7 @@ class _Question:
 
     def __init__(self, ends: tuple[int, int] | None = None) -> None:
         self.ends = ends
-        self.answer: Future[Child | None] = Future()
+        self.answer: SimpleQueue[Child | None] = SimpleQueue()
 
 
 class ZygoteClient:
@@ -138,8 +137,8 @@ class ZygoteClient:
             self.gone = True
             return None
         try:
-            return question.answer.result(_ZYGOTE_START)
-        except Late:
+            return question.answer.get(timeout=_ZYGOTE_START)
+        except Empty:
             self._process.kill()
             return None
 
@@ -184,12 +183,12 @@ class ZygoteClient:
         # Here and not by who asked: the news of the child's end may be the next message.
         question, pid = self._questions.popleft(), message.number
         if not pid:
-            question.answer.set_result(None)
+            question.answer.put(None)
             return
         child = Child(self, pid, started, *(question.ends or ends))
         with self._state:
             self._live[pid] = child
-        question.answer.set_result(child)
+        question.answer.put(child)
 
     def _bury(self, pid: int, status: int) -> None:
         with self._state:
@@ -211,7 +210,7 @@ class ZygoteClient:
             _await_end(child.pid)
             child.ended(None)
         while self._questions:
-            self._questions.popleft().answer.set_result(None)
+            self._questions.popleft().answer.put(None)
         if not (self.is_shared and self._closing):
             self._process.wait(_END_LIMIT)
 

@@ -205,7 +205,9 @@ def _create_hidden(target: Path) -> tuple[int, Path]:
 
 def _sweep(target: Path) -> None:
     """Remove the hidden files of writers of ``target`` that died."""
-    for hidden in target.parent.glob(f".{target.name}.*"):
+    start = f".{target.name}."
+    for name in [name for name in _names_in(target.parent) if name.startswith(start)]:
+        hidden = target.with_name(name)
         with contextlib.suppress(OSError):  # its writer lives, or another sweep was quicker
             descriptor = os.open(hidden, os.O_WRONLY | os.O_CLOEXEC)
             try:
