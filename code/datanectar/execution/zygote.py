@@ -32,6 +32,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
+from datanectar.execution import memory
 from datanectar.execution.prefault import Pages, copy_ahead
 from datanectar.execution.wire import (
     EXITED,
@@ -59,8 +60,9 @@ PRELOAD = ("luigi", "datanectar.execution.child")
 WARM = "datanectar.execution.warm"
 
 
-#: So many offered children may wait for a taker at most: each holds some 8 MB of its own.
-_MOST_OFFERED = 32
+#: So many offered children may wait for a taker at once, and as many more, up to a limit, as find
+#: room in this part of the memory that is left: each holds so many bytes of its own.
+_FEW_OFFERED, _MOST_OFFERED, _PART, _BYTES = 8, 200, 10, 9_000_000
 #: Seconds that one waits: whoever comes later wants a child that has seen the chain as it is then.
 _OFFER_HOLDS = 10.0
 
@@ -245,13 +247,13 @@ class _Zygote:
             _kill_group(self._withdraw(name).number)
 
     def _keep_offer(self, parent: _Parent, child: Message, descriptors: list[int]) -> None:
-        offer = _Offer(child, descriptors, time.monotonic() + _OFFER_HOLDS)
         if self.owners.get(child.number) is not parent:  # it has ended
             _close(descriptors)
             return
         self.owners[child.number] = None
-        self.offers[child.name] = offer
-        if len(self.offers) > _MOST_OFFERED:
+        until = time.monotonic() + _OFFER_HOLDS
+        self.offers[child.name] = _Offer(child, descriptors, until)
+        if not _is_room_for(len(self.offers)):
             _kill_group(self._withdraw(child.name).number)
 
     def _withdraw(self, name: bytes) -> Message:
@@ -336,6 +338,12 @@ class _Zygote:
             _kill_group(pid)
         self.owners.clear()
         _kill_strays_until_none_is_left()
+
+
+def _is_room_for(offered: int) -> bool:
+    if _FEW_OFFERED < offered <= _MOST_OFFERED:
+        return offered * _BYTES < memory.available() / _PART
+    return offered <= _FEW_OFFERED
 
 
 def _close(descriptors: list[int]) -> None:
