@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ import pytest
 from datanectar import luigid
 from datanectar.execution.child_process import Child
 from datanectar.execution.children import Children
-from datanectar.execution.spool import spool_folder
+from datanectar.execution.spool import clear, spool_folder
 from datanectar.records import Outcome, Refusal, Resolution, ResolveJob, RunJob, TaskReport
 from datanectar.settings import Settings
 from tests.servers.processes import Stack, answers, wait_for
@@ -112,7 +111,7 @@ class Bench:
             return ran
         finally:
             ran.child.close()
-            shutil.rmtree(ran.spool, ignore_errors=True)
+            clear(ran.spool)
 
     def run(self, place: str, /, run_time: str = "2016-06-03T12:00:00", **raw: Any) -> Ran:
         """Run a task and wait for its end."""

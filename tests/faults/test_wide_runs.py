@@ -39,7 +39,7 @@ def _running(store: RunStore, run_id: str) -> Run | None:
 def _helpers(stack: Stack, run: Run) -> list[Path]:
     """The marks of tasks that assisting processes have begun."""
     spools = [spool_folder(stack.settings.state, run.id, run.attempt, n) for n in (1, 2)]
-    return [mark for spool in spools for mark in spool.rglob("*.begun")]
+    return [mark for spool in spools for mark in spool.parent.glob(f"{spool.name}.*.begun")]
 
 
 def helper_of(stack: Stack, run: Run) -> str:

@@ -24,10 +24,10 @@ import luigi
 
 from datanectar.errors import DatanectarError, StorageError
 from datanectar.execution.spool import (
-    RUN_LOG,
     SPOOL_VARIABLE,
     begun_marker,
     key_of_spooled,
+    run_log,
     spooled_log,
     unshipped,
 )
@@ -60,17 +60,17 @@ def hold_output() -> None:
 
 
 def begin_run_log(spool: Path) -> None:
-    """Make ``spool`` this run's folder and send all further output to its run log."""
-    spool.mkdir(parents=True, exist_ok=True)
+    """Make ``spool`` this run's and send all further output to its run log."""
+    spool.parent.mkdir(parents=True, exist_ok=True)
     os.environ[SPOOL_VARIABLE] = str(spool)
     _flush()
     sys.stdout, sys.stderr = _open_stream(1), _open_stream(2)
-    run_log = _append_to(spool / RUN_LOG)
+    log = _append_to(run_log(spool))
     while _held:
         with open(_held.pop(), "rb") as held:  # noqa: PTH123
             held.seek(0)
-            os.write(run_log, held.read())
-    _point_output_at(run_log)
+            os.write(log, held.read())
+    _point_output_at(log)
 
 
 class TaskLog:
@@ -152,7 +152,7 @@ def keep_run_log(storage: Storage, key: Key, spool: Path) -> int | None:
     _flush()
     with contextlib.suppress(DatanectarError, OSError):
         number = keep_earlier(storage, key, LOG_FILE)
-        storage.put_file(key, LOG_FILE, spool / RUN_LOG)
+        storage.put_file(key, LOG_FILE, run_log(spool))
         return number
     return None
 
@@ -199,7 +199,7 @@ def _first_time(key: Key) -> bool:
     if SPOOL_VARIABLE not in os.environ:
         return True
     try:
-        os.link(_spool() / RUN_LOG, begun_marker(_spool(), key))
+        os.link(run_log(_spool()), begun_marker(_spool(), key))
     except FileExistsError:
         return False
     return True

@@ -18,7 +18,7 @@ from datanectar.execution.catalog import Catalog
 from datanectar.execution.child_process import Child
 from datanectar.execution.children import Children
 from datanectar.execution.queue import RUN_MESSAGE, RunQueue
-from datanectar.execution.spool import RUN_LOG, begun_marker, spool_folder, spooled_log
+from datanectar.execution.spool import begun_marker, run_log, spool_folder, spooled_log
 from datanectar.keys import LOG_FILE, Key, parse_key
 from datanectar.luigid import Luigid
 from datanectar.records import (
@@ -290,8 +290,8 @@ class Service:
         if own.exists():
             return own
         begun = begun_marker(spool, key).exists()
-        run_log = spool / RUN_LOG
-        return run_log if run.key == str(key) and not begun and run_log.exists() else None
+        before = run_log(spool)
+        return before if run.key == str(key) and not begun and before.exists() else None
 
     # --- changing --------------------------------------------------------------------------
 

@@ -1,16 +1,21 @@
-"""The folder of one attempt on its host: how files in it are named. Both sides agree here."""
+"""The files of one attempt on its host: how they are named. Both sides agree here.
+
+What every attempt has lies side by side, its name before theirs; logs bound for S3 lie in a folder of
+that name, which others do without: to make and delete files and folders is the dearest of what a
+small run asks of a file system.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import shutil
 from pathlib import Path
 
 from datanectar.keys import Key
 
-#: The environment variable that names this folder to all that an attempt starts.
+#: The environment variable that names the folder to all that an attempt starts.
 SPOOL_VARIABLE = "DATANECTAR_SPOOL"
-#: What a run says outside its tasks: scheduling, imports, luigid's answers.
-RUN_LOG = "run.log"
 
 
 def spool_folder(state: Path, run_id: str, attempt: int, member: int = 0) -> Path:
@@ -24,13 +29,27 @@ def spooled_log(spool: Path, key: Key) -> Path:
     return spool / key.type / key.chain / key.task / f"{key.md5}.log"
 
 
+def run_log(spool: Path) -> Path:
+    """Return the file of what a run says outside its tasks: scheduling, imports, luigid's answers."""
+    return spool.with_name(f"{spool.name}.log")
+
+
 def begun_marker(spool: Path, key: Key) -> Path:
     """Return the file that says that a task's log was begun in this attempt.
 
-    Every task of every run makes one: it is beside the run log, in no folder of its own, and but
-    another name for it, since to make a file costs the file system more than to name one.
+    Every task of every run has one: it is but another name for the run log.
     """
-    return spool / f"{hashlib.md5(str(key).encode(), usedforsecurity=False).hexdigest()}.begun"
+    digest = hashlib.md5(str(key).encode(), usedforsecurity=False).hexdigest()
+    return spool.with_name(f"{spool.name}.{digest}.begun")
+
+
+def clear(spool: Path) -> None:
+    """Remove all files of an attempt."""
+    shutil.rmtree(spool, ignore_errors=True)
+    with contextlib.suppress(FileNotFoundError):
+        for file in spool.parent.iterdir():
+            if file.name.startswith(f"{spool.name}."):
+                file.unlink(missing_ok=True)
 
 
 def key_of_spooled(spool: Path, log: Path) -> Key:
@@ -40,6 +59,8 @@ def key_of_spooled(spool: Path, log: Path) -> Key:
 
 def unshipped(spool: Path) -> list[Path]:
     """Return the spooled logs that have grown since they were last copied."""
+    if not spool.is_dir():
+        return []
     return [file for file in sorted(spool.glob("*/*/*/*.log")) if _has_grown(file)]
 
 

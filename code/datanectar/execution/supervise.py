@@ -15,7 +15,7 @@ from datanectar.errors import DatanectarError
 from datanectar.execution.child_process import Child
 from datanectar.execution.service import Service
 from datanectar.execution.shipping import LogShipper
-from datanectar.execution.spool import RUN_LOG, begun_marker, spool_folder, spooled_log
+from datanectar.execution.spool import begun_marker, clear, run_log, spool_folder, spooled_log
 from datanectar.keys import LOG_FILE, parse_key
 from datanectar.luigid import worker_id
 from datanectar.records import (
@@ -169,7 +169,7 @@ class Watch(abc.ABC):
             child.close()
             if self._order != "abandon":  # the log in the store is the successor's by now
                 self._shipper.finish()
-            shutil.rmtree(self._spool, ignore_errors=True)
+            clear(self._spool)
 
     @abc.abstractmethod
     def _settle(self, child: Child, outcome: Outcome | None) -> bool:
@@ -359,20 +359,20 @@ class Supervision(Watch):
 
     def _run_log_for_root(self) -> list[Path]:
         """Make the run log the log of a root that never came to run, and return where it is."""
-        key, run_log = parse_key(self.run.key), self._spool / RUN_LOG
+        key, said = parse_key(self.run.key), run_log(self._spool)
         spooled = spooled_log(self._spool, key)
-        if begun_marker(self._spool, key).exists() or not run_log.exists():
+        if begun_marker(self._spool, key).exists() or not said.exists():
             return []
         try:
             if self.run.storage == "local":
                 storage = storage_named("local")
                 number = keep_earlier(storage, key, LOG_FILE)
-                storage.put_file(key, LOG_FILE, run_log)
+                storage.put_file(key, LOG_FILE, said)
                 if self._graph.knows(self.run.task_id):
                     self._graph.add(TaskReport(self.run.task_id, log_number=number))
                 return [Path(storage.address(key, LOG_FILE))]
             spooled.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(run_log, spooled)
+            shutil.copyfile(said, spooled)
         except (DatanectarError, OSError) as problem:
             log.warning("run %s: its log could not be kept: %s", self.run.id, problem)
             return []

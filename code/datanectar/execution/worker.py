@@ -10,7 +10,6 @@ import contextlib
 import logging
 import os
 import secrets
-import shutil
 import signal
 import threading
 import time
@@ -25,7 +24,7 @@ from datanectar.errors import DatanectarError, Unavailable
 from datanectar.execution.queue import ASSIST_MESSAGE, RUN_MESSAGE
 from datanectar.execution.service import Service
 from datanectar.execution.shipping import LogShipper
-from datanectar.execution.spool import SPOOL_VARIABLE, spool_folder
+from datanectar.execution.spool import SPOOL_VARIABLE, clear, spool_folder
 from datanectar.execution.supervise import Assistance, Lease, Supervision, Watch
 from datanectar.execution.timetable import Timetable
 from datanectar.luigid import worker_id
@@ -286,7 +285,7 @@ class Worker:
                 process.kill()
                 process.wait(5)
         LogShipper(self._children, spool, 0).finish()
-        shutil.rmtree(spool, ignore_errors=True)
+        clear(spool)
 
     def _send_again(self) -> None:
         """Send messages for runs that wait in the store without one, as far as can be told.
