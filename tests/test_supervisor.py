@@ -12,15 +12,16 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.servers.processes import Stack, answers, wait_for
+from datanectar.execution.zygote_process import SHARED
+from tests.execution.conftest import lines_of
+from tests.servers.processes import Stack, answers, is_running, wait_for
 
 
 def test_a_second_up_over_one_project_is_refused_in_a_line(
     make_stack: Callable[..., Stack],
 ) -> None:
     stack, other = make_stack("one"), make_stack("two")
-    stack._begin("up", [sys.executable, "-m", "datanectar", "up"])
-    wait_for(lambda: answers(f"{stack.url}/healthz"), "the web answers")
+    stack.start_up()
     other.environ["DATANECTAR_STATE"] = str(stack.settings.state)
 
     other._begin("up", [sys.executable, "-m", "datanectar", "up"])
@@ -62,31 +63,55 @@ def test_a_worker_that_dies_again_and_again_is_started_again_and_again(
     assert not answers(stack.url)
 
 
-# --- the nursery ---------------------------------------------------------------------------
+# --- the zygote of web and worker -------------------------------------------------------------
 
-linux = pytest.mark.skipif(sys.platform != "linux", reason="there is a nursery on Linux alone")
+linux = pytest.mark.skipif(sys.platform != "linux", reason="zygotes are shared on Linux alone")
+
+#: Writes where it was imported and where it ran.
+TRACE = """
+import os, time
+from pathlib import Path
+import luigi
+from datanectar import NectarTask
+
+imported = os.getpid()
 
 
-def begin_up(stack: Stack) -> psutil.Process:
-    """Start ``up``, wait until it serves, and return the nursery."""
-    stack._begin("up", [sys.executable, "-m", "datanectar", "up"])
-    wait_for(lambda: answers(f"{stack.url}/healthz"), "the web answers")
-    nursery = find_nursery(stack)
-    wait_for(lambda: len(nursery.children()) == 2, "web and worker have a zygote each")
-    return nursery
+class TraceTask(NectarTask):
+    name = luigi.Parameter()
+    gate = luigi.Parameter(default="/", significant=False)
+
+    def run(self):
+        if self.gate != "/":
+            Path(f"{self.gate}.reached").touch()
+        while not os.path.exists(self.gate):
+            time.sleep(0.02)
+        with self.output().open("w") as out:
+            out.write(f"{imported} {os.getpid()} {os.getppid()}")
+"""
 
 
-def find_nursery(stack: Stack, but: int = 0) -> psutil.Process:
+def part(stack: Stack, last: str, but: int = 0) -> psutil.Process:
+    """Return the part of ``up`` whose command has this word."""
+
     def look() -> psutil.Process | None:
         for child in psutil.Process(stack.parts["up"].pid).children():
             with contextlib.suppress(psutil.Error):  # it may have been killed
-                if "--nursery" in child.cmdline() and child.pid != but:
+                if last in child.cmdline() and child.pid != but:
                     return child
         return None
 
-    found = wait_for(look, "there is a nursery")
+    found = wait_for(look, f"there is a {last}")
     assert isinstance(found, psutil.Process)
     return found
+
+
+def zygote_of(stack: Stack, but: int = 0) -> psutil.Process:
+    """Return the one zygote, the child of its guard."""
+    guard = part(stack, SHARED, but)
+    wait_for(guard.children, "the guard has a zygote")
+    (zygote,) = guard.children()
+    return zygote
 
 
 def greets(stack: Stack, name: str) -> bool:
@@ -96,70 +121,99 @@ def greets(stack: Stack, name: str) -> bool:
 
 
 @linux
-def test_zygotes_of_one_nursery_share_what_it_has_loaded(make_stack: Callable[..., Stack]) -> None:
-    stack = make_stack()
-    nursery = begin_up(stack)
-    assert greets(stack, "shared")
-
-    for guard in nursery.children():
-        lines = Path(f"/proc/{guard.pid}/smaps_rollup").read_text().splitlines()
-        own = next(int(line.split()[1]) for line in lines if line.startswith("Private_Dirty"))
-        assert own < 8_000  # kB; one that has loaded all for itself has 25,000
-        assert os.getsid(guard.pid) == guard.pid
-    assert stack.stop("up", signal.SIGINT) == 0
-
-
-@linux
-def test_who_loses_its_zygote_gets_another_and_who_loses_its_nursery_too(
+def test_web_and_worker_share_a_zygote_and_what_was_resolved_runs_in_the_same_process(
     make_stack: Callable[..., Stack],
 ) -> None:
     stack = make_stack()
-    nursery = begin_up(stack)
-    first = {guard.pid for guard in nursery.children()}
+    stack.chain("made/trace_chain", TRACE)
+    stack.start_up()
 
-    nursery.kill()
-    assert greets(stack, "orphans")  # whose zygotes go on
-    second = find_nursery(stack, but=nursery.pid)
-    assert second.children() == []
+    status = stack.run("made/trace_chain/TraceTask", name="x")
 
-    for guard in first:
-        for zygote in psutil.Process(guard).children():
-            zygote.kill()
-    wait_for(lambda: not any(map(psutil.pid_exists, first)), "the guards have cleared up")
-    assert greets(stack, "adopted")
-    assert len(second.children()) == 2
-
+    imported, ran, parent = stack.file(str(status["key"])).read_text().split()
+    assert imported == ran
+    assert int(parent) == zygote_of(stack).pid
+    for name in ("web", "worker"):
+        commands = [p.cmdline() for p in part(stack, name).children(recursive=True)]
+        assert not [command for command in commands if "zygote" in " ".join(command)]
     assert stack.stop("up", signal.SIGINT) == 0
-    wait_for(lambda: not second.is_running(), "the nursery has ended")
 
 
 @linux
-def test_a_killed_worker_takes_its_zygote_along_and_the_next_one_has_another(
+def test_a_run_that_waits_longer_than_its_child_runs_all_the_same(
     make_stack: Callable[..., Stack],
 ) -> None:
     stack = make_stack()
-    nursery = begin_up(stack)
-    before = {guard.pid for guard in nursery.children()}
-    (worker,) = (
-        child
-        for child in psutil.Process(stack.parts["up"].pid).children()
-        if child.cmdline()[-1:] == ["worker"]
-    )
+    stack.chain("made/trace_chain", TRACE)
+    stack.start_up()
+    worker = part(stack, "worker")
+    worker.suspend()
+    key = stack.post("made/trace_chain/TraceTask?name=late").json()["data"]["key"]
+    for process in zygote_of(stack).children():
+        process.kill()
+    worker.resume()
 
-    worker.kill()
-
-    wait_for(lambda: len({g.pid for g in nursery.children()} & before) == 1, "one zygote has ended")
-    assert greets(stack, "again")
-    assert len(nursery.children()) == 2
+    assert stack.ended(key)["job_status"] == "DONE"
     assert stack.stop("up", signal.SIGINT) == 0
 
 
 @linux
-def test_children_of_a_nursery_see_no_secrets(make_stack: Callable[..., Stack]) -> None:
+@pytest.mark.parametrize("victim", ["guard", "zygote"])
+def test_a_run_whose_zygote_is_killed_begins_again_below_another(
+    make_stack: Callable[..., Stack], tmp_path: Path, victim: str
+) -> None:
+    stack = make_stack()
+    stack.start_up()
+    before = zygote_of(stack)
+    guard = before.parent()
+    assert guard is not None
+    evidence = tmp_path / "evidence"
+    path = f"bad/processes_chain/LeaveApartTask?name=x&evidence={evidence}&end=well"
+    key = stack.post(path).json()["data"]["key"]
+    wait_for(lambda: "ready" in lines_of(evidence), "the task has started its processes")
+    pids = [int(line) for line in lines_of(evidence) if line != "ready"]
+
+    (guard if victim == "guard" else before).kill()
+
+    assert stack.ended(key)["job_status"] == "DONE"
+    assert greets(stack, "afterwards")
+    assert zygote_of(stack, but=guard.pid).pid != before.pid
+    wait_for(lambda: not any(map(is_running, pids)), "what the run had started is gone", 15)
+    assert stack.stop("up", signal.SIGINT) == 0
+
+
+@linux
+@pytest.mark.parametrize("victim", ["web", "worker"])
+def test_who_is_killed_takes_its_children_along_and_the_next_one_shares_the_zygote(
+    make_stack: Callable[..., Stack], tmp_path: Path, victim: str
+) -> None:
+    stack = make_stack()
+    stack.chain("made/trace_chain", TRACE)
+    stack.start_up()
+    zygote, gate = zygote_of(stack), tmp_path / "gate"
+    key = stack.post(f"made/trace_chain/TraceTask?name=x&gate={gate}").json()["data"]["key"]
+    wait_for((tmp_path / "gate.reached").exists, "the task runs")
+
+    part(stack, victim).kill()
+
+    wait_for(lambda: f"{victim} ended" in stack.output("up"), "the supervisor has seen it")
+    wait_for(lambda: answers(f"{stack.url}/healthz"), "the web answers")
+    gate.touch()
+    status = stack.ended(key)
+    assert status["job_status"] == "DONE"
+    assert status["attempts"] == (2 if victim == "worker" else 1)
+    assert greets(stack, "afterwards")
+    assert zygote_of(stack) == zygote
+    assert stack.stop("up", signal.SIGINT) == 0
+    wait_for(lambda: not zygote.is_running(), "the zygote has ended")
+
+
+@linux
+def test_children_of_a_shared_zygote_see_no_secrets(make_stack: Callable[..., Stack]) -> None:
     stack = make_stack(DATANECTAR_TOKENS="very-secret-token-of-ours:admin")
-    nursery = begin_up(stack)
+    stack.start_up()
 
-    environ = Path(f"/proc/{nursery.pid}/environ").read_text()
+    environ = Path(f"/proc/{zygote_of(stack).pid}/environ").read_text()
     assert "DATANECTAR_PROJECT=" in environ
     assert "secret" not in environ
     assert "DATANECTAR_DATABASE_URL" not in environ

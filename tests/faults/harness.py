@@ -72,6 +72,8 @@ class Books:
 class Harness:
     """A stack of two workers, its load, its faults and its bookkeeper.
 
+    The first worker shares a zygote with the web, as under ``datanectar up``; the second has its own.
+
     Args:
         folder: an empty folder for the project.
         seed: of every choice and moment.
@@ -103,7 +105,7 @@ class Harness:
             "kill a zygote": self._kill_zygote,
             "kill worker + zygote": self._kill_worker_and_zygote,
             "kill luigid": lambda: self._restart("luigid"),
-            "kill all": lambda: self._restart("luigid", "web", *WORKERS),
+            "kill all": lambda: self._restart("luigid", "zygote", "web", *WORKERS),
             "stop luigid": self._stop_luigid,
             "suspend a worker": self._suspend_worker,
             "stop a worker": self._stop_worker,
@@ -113,6 +115,7 @@ class Harness:
     def start(self) -> None:
         """Start every part."""
         self.stack.start_luigid()
+        self.stack.start_zygote("web", WORKERS[0])
         self.stack.start_web()
         for name in WORKERS:
             self.stack.start_worker(name)
@@ -166,12 +169,23 @@ class Harness:
 
     def _zygotes(self, name: str) -> list[psutil.Process]:
         """A worker's zygote and the guard that it was forked from."""
-        guards = psutil.Process(self.stack.parts[name].pid).children()
+        if name in self.stack.sharers:
+            guards = [psutil.Process(self.stack.parts["zygote"].pid)]
+        else:
+            guards = psutil.Process(self.stack.parts[name].pid).children()
         return guards + [zygote for guard in guards for zygote in guard.children()]
 
     def _kill_zygote(self) -> None:
+        name = self.random.choice(WORKERS)
         with contextlib.suppress(psutil.Error, IndexError):
-            self.random.choice(self._zygotes(self.random.choice(WORKERS))).kill()
+            self.random.choice(self._zygotes(name)).kill()
+            self._revive_zygote_of(name)
+
+    def _revive_zygote_of(self, name: str) -> None:
+        """Do what a supervisor would; a worker starts its own by itself."""
+        if name in self.stack.sharers:
+            self.stack.parts["zygote"].wait()
+            self._revive("zygote")
 
     def _kill_worker_and_zygote(self) -> None:
         """Kill all who clear up, at once: what the tasks themselves began is nobody's then."""
@@ -182,6 +196,7 @@ class Harness:
         for process in doomed:
             process.kill()
         self.stack.parts[name].wait()
+        self._revive_zygote_of(name)
         self._revive(name)
 
     def _stop_luigid(self) -> None:
@@ -274,13 +289,14 @@ class Harness:
             return found + self._busy_children()
 
         with contextlib.suppress(AssertionError):
-            wait_for(lambda: not strays(), "no process is left over", 10)
+            wait_for(lambda: not strays(), "no process is left over", 20)
         books.wrong += [f"left over: {stray}" for stray in strays()]
 
     def _busy_children(self) -> list[str]:
         """Children beyond those that are kept ahead."""
-        counts = {name: len(descendants(self.stack.parts[name].pid)) for name in WORKERS}
-        most = 2 + 2 * int(self.stack.defaults["DATANECTAR_WORKERS"])
+        parents = ("zygote", WORKERS[1])
+        counts = {name: len(descendants(self.stack.parts[name].pid)) for name in parents}
+        most = 4 + 2 * int(self.stack.defaults["DATANECTAR_WORKERS"])
         return [f"{count} below {name}" for name, count in counts.items() if count > most]
 
     def _check_luigid(self, books: Books) -> None:

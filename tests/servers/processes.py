@@ -15,6 +15,12 @@ from pathlib import Path
 import requests
 
 from datanectar.client import Client
+from datanectar.execution.zygote_process import (
+    SHARED,
+    ZYGOTE_VARIABLE,
+    zygote_command,
+    zygote_environ,
+)
 from datanectar.settings import Settings, load
 
 #: Seconds that a part may take to come up, or a condition to come true, on a busy machine.
@@ -79,6 +85,9 @@ class Stack:
     project: Path
     environ: dict[str, str] = field(default_factory=dict)
     parts: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    #: Who come to the zygote that is started by itself, and the two ends of where they do.
+    sharers: tuple[str, ...] = ()
+    door: tuple[socket.socket, socket.socket] | None = None
 
     def __post_init__(self) -> None:
         (self.project / "code" / "chains").mkdir(parents=True, exist_ok=True)
@@ -131,6 +140,14 @@ class Stack:
         self._begin("luigid", luigid.command(self.settings), environ)
         wait_for(lambda: answers(self.luigid_url), "luigid answers")
 
+    def start_zygote(self, *sharers: str) -> None:
+        """Start a zygote for these parts, as ``datanectar up`` does, or once more for the same."""
+        self.sharers = sharers or self.sharers
+        self.door = self.door or socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        theirs = self.door[1].fileno()
+        command = zygote_command(theirs, self.settings, SHARED)
+        self._begin("zygote", command, zygote_environ(self.settings), theirs)
+
     def start_web(self) -> None:
         self._begin("web", [sys.executable, "-m", "datanectar", "web"])
         wait_for(lambda: self._up("web") and answers(f"{self.url}/healthz"), "the web answers")
@@ -150,11 +167,18 @@ class Stack:
         except DatanectarError:
             return set()
 
-    def _begin(self, name: str, command: list[str], environ: dict[str, str] | None = None) -> None:
+    def _begin(
+        self, name: str, command: list[str], environ: dict[str, str] | None = None, *sockets: int
+    ) -> None:
+        environ = {**self.defaults, **self.environ, **(environ or {})}
+        if self.door and name in self.sharers:
+            sockets = (self.door[0].fileno(),)
+            environ[ZYGOTE_VARIABLE] = str(sockets[0])
         log = (self.project / f"{name}.out").open("ab")
         self.parts[name] = subprocess.Popen(
             command,
-            env={**self.defaults, **self.environ, **(environ or {})},
+            env=environ,
+            pass_fds=sockets,
             cwd=self.project,
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -200,6 +224,8 @@ class Stack:
                 part.kill()
                 part.wait()
                 raise
+        for end in self.door or ():
+            end.close()
         wait_for(lambda: not any(map(is_running, pids)), "no process is left over", 15)
 
     # --- the API, shortly --------------------------------------------------------------------

@@ -203,8 +203,10 @@ class _Zygote:
         return max(0.0, min(moments) - time.monotonic()) if moments else None
 
     def _open_door(self, door: socket.socket) -> None:
-        data, descriptors, _, _ = socket.recv_fds(door, 1, 1)
-        if data:
+        descriptors: list[int] = []
+        with contextlib.suppress(ConnectionResetError):
+            _, descriptors, _, _ = socket.recv_fds(door, 1, 1)
+        if descriptors:
             self.welcome(socket.socket(fileno=descriptors[0]))
         else:  # nobody is left who could knock
             door.close()

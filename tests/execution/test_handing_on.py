@@ -1,0 +1,323 @@
+"""A child that resolved a request goes over to another parent, and runs there what it resolved."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from datanectar.execution import memory, zygote
+from datanectar.execution.child_process import Child
+from datanectar.execution.children import Children
+from datanectar.execution.spool import spool_folder
+from datanectar.execution.zygote_process import (
+    SHARED,
+    ZYGOTE_VARIABLE,
+    zygote_command,
+    zygote_environ,
+)
+from datanectar.records import DONE, Outcome, Resolution, ResolveJob, RunJob
+from tests.execution.conftest import LIMIT, Bench, Ran
+from tests.servers.processes import is_running, wait_for
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="zygotes are shared on Linux alone")
+
+NAME = "a run's id"
+
+#: Says where it is imported and where it runs.
+TRACE = """
+import os
+from datanectar import NectarTask
+
+print("imported", flush=True)
+imported = os.getpid()
+
+
+class TraceTask(NectarTask):
+    frequency = "once"
+
+    def run(self):
+        print("running")
+        with self.output().open("w") as out:
+            out.write(f"{imported} {os.getpid()}")
+
+
+class LostTask(TraceTask):
+    def requires(self):
+        raise RuntimeError("no way")
+"""
+
+
+@dataclass
+class Pair:
+    """Two parents that share a zygote: one resolves, as the web does, the other one runs."""
+
+    bench: Bench
+    web: Children
+    worker: Children
+
+    def meet(self, place: str, **raw: Any) -> tuple[Resolution, Child]:
+        """Have the web resolve a request by a child that stays."""
+        type, chain, task = place.split("/")
+        job = ResolveJob(type, chain, task, raw, "2016-06-03T12:00:00", stays=True)
+        return self.web.meet(job, timeout=LIMIT, subject=place)
+
+    def hand_on(self, place: str, **raw: Any) -> tuple[Resolution, Child]:
+        """Have the worker pick up the child that resolved a request."""
+        resolution, child = self.meet(place, **raw)
+        self.web.offer(child, NAME)
+        taken = self.worker.pick_up(NAME)
+        assert taken is not None
+        assert (taken.pid, taken.started) == (child.pid, child.started)
+        return resolution, taken
+
+    def run(self, place: str, resolution: Resolution, child: Child) -> Ran:
+        """Have the child run what it resolved, and wait for the end."""
+        type, chain, task = place.split("/")
+        spool = spool_folder(self.bench.settings.state, "handed", 1)
+        job = RunJob("handed", 1, type, chain, task, resolution.params, resolution.run_time,
+                     resolution.key, str(spool))  # fmt: skip
+        child.send(job)
+        return self.bench.finish(Ran(resolution.key, spool, child))
+
+
+@contextlib.contextmanager
+def two_parents(bench: Bench) -> Iterator[Pair]:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with ours, pytest.MonkeyPatch.context() as patch:
+        with theirs:
+            command = zygote_command(theirs.fileno(), bench.settings, SHARED)
+            environ = zygote_environ(bench.settings)
+            process = subprocess.Popen(command, pass_fds=[theirs.fileno()], env=environ)
+        patch.setenv(ZYGOTE_VARIABLE, str(ours.fileno()))
+        pair = Pair(bench, *(Children(bench.settings, ahead=1) for _ in range(2)))
+        for parent in (pair.web, pair.worker):
+            parent.start()
+        patch.delenv(ZYGOTE_VARIABLE)
+        yield pair
+        for parent in (pair.web, pair.worker):
+            parent.close()
+        assert process.poll() is None  # others may come
+    assert process.wait(LIMIT) == 0  # nobody can come any more
+
+
+@pytest.fixture(scope="module")
+def pair(bench: Bench) -> Iterator[Pair]:
+    """Two parents for the tests that leave them both alive."""
+    with two_parents(bench) as pair:
+        yield pair
+
+
+@pytest.fixture
+def own_pair(bench: Bench) -> Iterator[Pair]:
+    """Two parents that a test may end."""
+    with two_parents(bench) as pair:
+        yield pair
+
+
+def is_gone(pid: int) -> None:
+    wait_for(lambda: not is_running(pid), f"{pid} is gone", 15)
+
+
+def test_a_run_goes_on_in_the_child_that_resolved_it(pair: Pair) -> None:
+    pair.bench.stack.chain("made/trace_chain", TRACE)
+    resolution, child = pair.hand_on("made/trace_chain/TraceTask")
+
+    ran = pair.run("made/trace_chain/TraceTask", resolution, child)
+
+    assert ran.outcome == Outcome(DONE), ran.outcome
+    assert pair.bench.file(ran.key).read_text() == f"{child.pid} {child.pid}"
+    assert ran.end == "exit code 0"  # which the second parent is told
+    assert "imported" not in pair.bench.log(ran.key)
+
+
+def test_what_its_import_printed_is_in_the_log_of_the_run(pair: Pair) -> None:
+    pair.bench.stack.chain("made/trace_chain", TRACE)
+
+    ran = pair.run("made/trace_chain/LostTask", *pair.hand_on("made/trace_chain/LostTask"))
+
+    assert ran.outcome is not None and "no way" in str(ran.outcome.error)
+    assert pair.bench.log(ran.key).startswith("imported\n")
+
+
+@pytest.mark.parametrize("kind", ["IntTask", "DateTask"])
+def test_it_runs_what_was_answered(pair: Pair, kind: str) -> None:
+    raw = {"IntTask": "007", "DateTask": "2016-06-03"}[kind]
+    source = (
+        "import luigi\nfrom datanectar import NectarTask\n"
+        "class IntTask(NectarTask):\n    value = luigi.IntParameter()\n"
+        "    def run(self):\n"
+        "        with self.output().open('w') as out: out.write(repr(self.value))\n"
+        "class DateTask(IntTask):\n    value = luigi.DateParameter()\n"
+    )
+    pair.bench.stack.chain("made/typed_chain", source)
+    place = f"made/typed_chain/{kind}"
+    resolution, child = pair.hand_on(place, value=raw)
+
+    ran = pair.run(place, resolution, child)
+
+    assert resolution.key == pair.bench.resolve(place, value=raw).key
+    expected = {"IntTask": "7", "DateTask": "datetime.date(2016, 6, 3)"}[kind]
+    assert pair.bench.file(ran.key).read_text() == expected
+
+
+def test_nothing_is_picked_up_twice_or_under_another_name(pair: Pair) -> None:
+    _, child = pair.hand_on("basic/plain_chain/GreetTask", name="once")
+
+    assert pair.worker.pick_up(NAME) is None
+    assert pair.worker.pick_up("another") is None
+    child.close()
+    is_gone(child.pid)
+
+
+def test_a_child_that_died_on_offer_is_not_given_out(pair: Pair) -> None:
+    _, child = pair.meet("basic/plain_chain/GreetTask", name="dies")
+    pair.web.offer(child, NAME)
+    os.kill(child.pid, signal.SIGKILL)
+    is_gone(child.pid)
+
+    assert pair.worker.pick_up(NAME) is None
+
+
+def test_who_has_picked_a_child_up_is_its_only_parent(pair: Pair) -> None:
+    _, taken = pair.hand_on("basic/plain_chain/GreetTask", name="taken")
+
+    pair.web._zygote.kill(taken)  # type: ignore[union-attr]
+    pair.web.live_until(0)
+    another = pair.web._fork()  # so the zygote has done what it was told before
+    assert is_running(taken.pid)
+
+    pair.worker.live_until(0)
+    assert taken.wait_end(15) == "killed by SIGKILL"
+    assert is_running(another.pid)
+    for child in (taken, another):
+        child.close()
+
+
+def test_a_parents_end_leaves_what_it_has_handed_on(own_pair: Pair) -> None:
+    place = "basic/plain_chain/GreetTask"
+    resolution, child = own_pair.meet(place, name="orphan")
+    own_pair.web.offer(child, NAME)
+
+    own_pair.web.close()
+
+    taken = own_pair.worker.pick_up(NAME)
+    assert taken is not None
+    assert own_pair.run(place, resolution, taken).outcome == Outcome(DONE)
+
+
+def test_a_parents_end_ends_what_it_has_picked_up(own_pair: Pair) -> None:
+    _, taken = own_pair.hand_on("basic/plain_chain/GreetTask", name="ended")
+
+    own_pair.worker.close()
+
+    assert taken.has_ended
+    assert not is_running(taken.pid)
+    taken.close()
+
+
+@pytest.mark.slow
+def test_what_nobody_picks_up_is_over_after_a_while(pair: Pair) -> None:
+    _, child = pair.meet("basic/plain_chain/GreetTask", name="unwanted")
+    pair.web.offer(child, NAME)
+
+    wait_for(lambda: not is_running(child.pid), "the child is gone", zygote._OFFER_HOLDS + 15)
+
+    assert pair.worker.pick_up(NAME) is None
+
+
+def test_children_hold_no_descriptor_of_what_is_on_offer(pair: Pair) -> None:
+    def descriptors(name: str) -> int:
+        place = "bad/processes_chain/WhoTask"
+        ran = pair.run(place, *pair.hand_on(place, name=name))
+        return len(json.loads(pair.bench.file(ran.key).read_text())["descriptors"])
+
+    alone = descriptors("alone")
+    offered = [pair.meet("basic/plain_chain/GreetTask", name=f"n{n}")[1] for n in range(4)]
+    for number, child in enumerate(offered):
+        pair.web.offer(child, f"run {number}")
+    for ahead in (pair.web, pair.worker):  # forked before the offers
+        ahead._discard_ready()
+
+    assert descriptors("accompanied") == alone
+
+    for number in range(4):
+        taken = pair.worker.pick_up(f"run {number}")
+        assert taken is not None
+        taken.close()
+
+
+def test_a_parent_with_a_zygote_of_its_own_closes_what_it_would_offer(bench: Bench) -> None:
+    job = ResolveJob("basic", "plain_chain", "GreetTask", {"name": "x"}, "2016-06-03T12:00:00")
+    _, child = bench.children.meet(job, timeout=LIMIT, subject="basic")
+
+    assert not bench.children.can_be_handed_on
+    bench.children.offer(child, NAME)
+
+    is_gone(child.pid)
+    assert bench.children.pick_up(NAME) is None
+
+
+# --- how many may wait ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, int], None]:
+    """Have this process be in a control group, of which only what is read is there."""
+    own = tmp_path / "cgroup"
+    own.write_text("4:memory:/elsewhere\n0::/a.slice/b.service\n")
+    folder = tmp_path / "groups" / "a.slice" / "b.service"
+    folder.mkdir(parents=True)
+    monkeypatch.setattr(memory, "_OWN_GROUP", own)
+    monkeypatch.setattr(memory, "_GROUPS", tmp_path / "groups")
+
+    def limit(most: str, used: int) -> None:
+        (folder / "memory.max").write_text(f"{most}\n")
+        (folder / "memory.current").write_text(f"{used}\n")
+
+    return limit
+
+
+def test_a_containers_limit_counts_when_it_leaves_less_than_the_machine(
+    group: Callable[[str, int], None],
+) -> None:
+    group("max", 1)
+    machine = memory.available()
+    assert machine > 0
+
+    group("5000000", 4_000_000)
+    assert memory.available() == 1_000_000
+    group("4000000", 5_000_000)
+    assert memory.available() == 0
+    group(str(10 * machine), 0)
+    assert memory.available() > 1_000_000
+
+
+def test_where_nothing_tells_of_memory_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("_MACHINE", "_OWN_GROUP"):
+        monkeypatch.setattr(memory, name, Path("/nowhere"))
+
+    assert memory.available() == 0
+
+
+def test_a_few_may_always_wait_and_more_where_there_is_room(
+    group: Callable[[str, int], None],
+) -> None:
+    group("100000000", 0)
+    assert [zygote._is_room_for(n) for n in (8, 9, 201)] == [True, False, False]
+
+    group("1000000000", 0)
+    assert [zygote._is_room_for(n) for n in (11, 12)] == [True, False]
+
+    group("max", 0)
+    assert not zygote._is_room_for(201)
