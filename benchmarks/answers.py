@@ -22,15 +22,13 @@ def measure(rounds: int = 150, stored: int = 10_000, rate: int = 50) -> list[Fig
     """Measure one after another, then POSTs at a fixed rate; ``stored`` runs are there already."""
     with project() as stack:
         store.fill(stack.settings.database_url, stored)
-        stack.start()
+        stack.start_up()
         caller = Caller(stack)
         key = caller.post("TrivialTask", name="known")
         await_end(caller, key)
         one_by_one = _one_by_one(caller, key, rounds)
         figures = [_compared(name, times, one_by_one, stored) for name, times in one_by_one.items()]
-        figures += _at_rate("worker running", stack, rounds, rate)
-        stack.stop("worker")
-        figures += _at_rate("worker stopped", stack, rounds, rate)
+        figures += _at_rate(stack, rounds, rate)
     return figures
 
 
@@ -65,7 +63,7 @@ def _compared(name: str, times: list[float], all: dict[str, list[float]], stored
     )  # fmt: skip
 
 
-def _at_rate(when: str, stack: Stack, rounds: int, rate: int) -> list[Figure]:
+def _at_rate(stack: Stack, rounds: int, rate: int) -> list[Figure]:
     """POST at a fixed rate whatever the answers do; a POST's time counts from when it was due."""
     due: queue.Queue[float | None] = queue.Queue()
     times: list[float] = []
@@ -89,7 +87,7 @@ def _at_rate(when: str, stack: Stack, rounds: int, rate: int) -> list[Figure]:
         due.put(None)
     for thread in clients:
         thread.join()
-    name = f"POST, new, at {rate}/s, {when}"
+    name = f"POST, new, at {rate}/s"
     return [
         Figure("answers", f"{name}, median", median(times) * 1000, "ms", len(times)),
         Figure("answers", f"{name}, p99", percentile(times, 0.99) * 1000, "ms", len(times)),

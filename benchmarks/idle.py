@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 from benchmarks.report import Figure
 from benchmarks.stack import Caller, await_end, new_name, project
-from tests.servers.processes import Stack, answers, descendants, wait_for
+from tests.servers.processes import descendants
 
 _TICK = os.sysconf("SC_CLK_TCK")
 #: Seconds after the last run until the parts have settled; waiting children are by then replaced by
@@ -22,27 +19,12 @@ _SETTLE = 15.0
 def measure(seconds: int = 20) -> list[Figure]:
     """Start ``datanectar up``, have it run one task, and look at it for so many seconds."""
     with project() as stack:
-        up = _up(stack)
-        try:
-            wait_for(lambda: answers(f"{stack.url}/healthz"), "the app answers")
-            caller = Caller(stack)
-            await_end(caller, caller.post("TrivialTask", name=new_name()))
-            time.sleep(_SETTLE)
-            return _look([up.pid, *descendants(up.pid)], seconds)
-        finally:
-            up.send_signal(signal.SIGTERM)
-            up.wait()
-
-
-def _up(stack: Stack) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "datanectar", "up"],
-        env={**stack.defaults, **stack.environ},
-        cwd=stack.project,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+        stack.start_up()
+        caller = Caller(stack)
+        await_end(caller, caller.post("TrivialTask", name=new_name()))
+        time.sleep(_SETTLE)
+        up = stack.parts["up"].pid
+        return _look([up, *descendants(up)], seconds)
 
 
 def _look(pids: list[int], seconds: int) -> list[Figure]:
@@ -69,7 +51,7 @@ def _role(pid: int) -> str:
     """Name a process by what its command line says."""
     words = _command(pid)
     if "datanectar.execution.zygote" in words:
-        return "zygotes, their guards and idle children"
+        return "zygote, its guard and idle children"
     if "luigid" in words:
         return "luigid"
     return words.split("\0")[-2] if "datanectar\0" in words else words.replace("\0", " ")[:40]

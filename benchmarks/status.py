@@ -56,7 +56,7 @@ def _started(opened: ExitStack, stored: int, known: int) -> tuple[Stack, dict[st
     stack = opened.enter_context(project())
     store.fill(stack.settings.database_url, stored)
     save_luigid_state(stack.settings.state / "luigid.pickle", known)
-    stack.start()
+    stack.start_up()
     caller = Caller(stack)
     ended = caller.post("TrivialTask", name=new_name())
     await_end(caller, ended)
