@@ -15,6 +15,7 @@ import click
 
 from datanectar import settings as settings_module
 from datanectar.errors import DatanectarError, StartupError, Unavailable
+from datanectar.imports import left_out, other_drivers
 from datanectar.settings import Settings
 
 if TYPE_CHECKING:
@@ -73,8 +74,9 @@ def worker() -> None:
     """Take runs from the queue and have them done."""
     settings = _prepared()
     _die_with_supervisor()
+    with left_out(*other_drivers(settings.queue_url)):
+        from datanectar.execution.queue import RunQueue
     from datanectar.execution.children import Children
-    from datanectar.execution.queue import RunQueue
     from datanectar.execution.service import Service
     from datanectar.execution.wire import RUN
     from datanectar.execution.worker import Worker

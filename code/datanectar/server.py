@@ -22,6 +22,7 @@ from gunicorn.http.errors import (
 )
 from gunicorn.workers.gthread import ThreadWorker
 
+from datanectar.imports import left_out, other_drivers
 from datanectar.lifeline import die_with_parent
 from datanectar.settings import Settings
 
@@ -60,7 +61,8 @@ class _Gunicorn(BaseApplication):
                 self.cfg.set(name, value)
 
     def load(self) -> Any:
-        from datanectar.web import create_app
+        with left_out(*other_drivers(self._settings.queue_url)):
+            from datanectar.web import create_app
 
         return create_app(self._settings)
 

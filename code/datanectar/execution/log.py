@@ -40,6 +40,8 @@ from datanectar.storage.local import LocalStorage
 from datanectar.storage.select import default_name, storage_named
 from datanectar.util.identity import class_option, key_of, public_params
 
+_LIBC = ctypes.CDLL(None)
+
 #: The descriptor of what an import has printed while nobody knew whether a run would follow.
 _held: list[int] = []
 
@@ -220,7 +222,7 @@ def _flush() -> None:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError, OSError, ValueError):
             stream.flush()
-    ctypes.CDLL(None).fflush(None)
+    _LIBC.fflush(None)
 
 
 def _point_output_at(descriptor: int) -> None:

@@ -28,7 +28,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,6 +52,7 @@ from datanectar.execution.wire import (
     send,
 )
 from datanectar.execution.zygote_process import SHARED
+from datanectar.imports import left_out
 from datanectar.lifeline import adopt_orphans, die_with_parent
 
 #: What every child needs; imported here once.
@@ -74,11 +75,11 @@ def main() -> None:
     """
     sock, names = socket.socket(fileno=int(sys.argv[1])), sys.argv[2:]
     is_shared = names[:1] == [SHARED]
-    try:
-        for name in (*PRELOAD, *names[is_shared:]):
-            importlib.import_module(name)
-    except BaseException as problem:  # a preload is an author's choice: anything may happen in it
-        sys.exit(f"DATANECTAR_PRELOAD: {name} can't be imported: {problem!r}")
+    # Luigi would take it for its calls to luigid (luigi/rpc.py), which children make in another way: a
+    # hundred modules, of which every fork would copy the page tables.
+    with left_out("requests"):
+        _import(PRELOAD)
+    _import(names[is_shared:])
     pages = _warm()
     _leave_guard(sock)
     adopt_orphans()
@@ -88,6 +89,16 @@ def main() -> None:
     else:
         zygote.welcome(sock)
     zygote.serve()
+
+
+def _import(names: Sequence[str]) -> None:
+    for name in names:
+        try:
+            importlib.import_module(name)
+        except (
+            BaseException
+        ) as problem:  # a preload is an author's choice: anything may happen in it
+            sys.exit(f"DATANECTAR_PRELOAD: {name} can't be imported: {problem!r}")
 
 
 def _warm() -> dict[int, Pages[int]]:
