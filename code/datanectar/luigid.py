@@ -26,14 +26,18 @@ CONFIGURATION = Path(__file__).with_name("luigid.cfg")
 INTERRUPTED = "interrupted: "
 
 #: What luigid's process does. A saved state is good for one start: after a crash, an older one would
-#: have it believe that tasks run which have long ended, and let runs wait for them.
+#: have it believe that tasks run which have long ended, and let runs wait for them. What it is told to
+#: allow to other origins is read once: for each call, as Luigi does it (luigi/server.py
+#: ``RPCHandler.__init__``), that is half of a call's time. And a line a call would fill the disk.
 _PROGRAM = """
 from datanectar.lifeline import die_with_parent
 
 die_with_parent()
 
+import logging
 from pathlib import Path
 
+from luigi import server
 from luigi.cmdline import luigid
 from luigi.scheduler import SimpleTaskState
 
@@ -44,6 +48,9 @@ def load_once(state, load=SimpleTaskState.load):
 
 
 SimpleTaskState.load = load_once
+cors = server.cors()
+server.cors = lambda: cors
+logging.getLogger("tornado.access").setLevel(logging.WARNING)
 luigid()
 """
 
