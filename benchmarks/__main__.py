@@ -22,7 +22,7 @@ BENCHMARKS: dict[str, dict[str, int]] = {
     "fanin": {"leaves": 5, "rounds": 1},
     "collecting": {"chains": 4},
     "logs": {"megabytes": 1, "lines": 2},
-    "transfer": {"megabytes": 9},
+    "transfer": {"megabytes": 9, "rounds": 1},
     "resume": {"leaves": 3, "delay_ms": 1},
     "scale": {"tasks": 200, "calls": 2, "runs": 2},
 }

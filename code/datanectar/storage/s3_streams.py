@@ -6,14 +6,17 @@ import contextlib
 import errno
 import io
 import os
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from datanectar.errors import NotFound, StorageError
 from datanectar.storage.draft import Draft
 from datanectar.storage.s3_client import Clients, error_code
 
-#: Bytes of one part. S3 takes 10,000 of them, which makes 160 GB; some servers want equal ones.
-PART_SIZE = 16 * 1024 * 1024
+#: Bytes of one part. S3 takes 10,000 of them, which makes 120 GB; some servers want equal ones.
+PART_SIZE = 12 * 1024 * 1024
+#: Parts on their way at a time, beside the one that is written.
+_AT_ONCE = 2
 
 #: How often in a row a broken connection is taken up again.
 _RESUMES = 5
@@ -23,8 +26,9 @@ _CHUNK = 1024 * 1024
 class Upload(Draft):
     """A file on its way: one PUT when it fits into a part, a multipart upload otherwise.
 
-    S3 shows nothing of it before the last request, and all of it after. A killed process can leave
-    the parts of a multipart upload behind; no listing shows them, a lifecycle rule removes them.
+    Parts are sent by threads while what comes after them is written. S3 shows nothing of the file
+    before the last request, and all of it after. A killed process can leave the parts of a multipart
+    upload behind; no listing shows them, a lifecycle rule removes them.
     """
 
     def __init__(self, clients: Clients, name: str, content_type: str) -> None:
@@ -32,49 +36,62 @@ class Upload(Draft):
         self._clients = clients
         self._where = {"Bucket": clients.bucket, "Key": name}
         self._content_type = content_type
-        self._part = bytearray()
+        self._part = io.BytesIO()  # which botocore sends as it is, where it would copy bytes first
         self._upload_id: str | None = None
-        self._etags: list[str] = []
+        self._threads: ThreadPoolExecutor | None = None
+        self._sent: list[Future[str]] = []
 
     def _take(self, data: memoryview) -> int:
-        if len(self._part) == PART_SIZE:
+        if self._part.tell() == PART_SIZE:
             self._send_part()
-        taken = data[: PART_SIZE - len(self._part)]
-        self._part += taken
-        return len(taken)
+        return self._part.write(data[: PART_SIZE - self._part.tell()])
 
     def _publish(self) -> None:
         if self._upload_id is None:
+            self._part.seek(0)
             with self._clients.asking(f"PutObject {self._where['Key']}") as client:
                 client.put_object(**self._where, Body=self._part, ContentType=self._content_type)
             return
         self._send_part()
-        parts = [{"PartNumber": n, "ETag": etag} for n, etag in enumerate(self._etags, start=1)]
+        etags = [part.result() for part in self._sent]
+        self._end_threads()
+        parts = [{"PartNumber": n, "ETag": etag} for n, etag in enumerate(etags, start=1)]
         with self._clients.asking(f"CompleteMultipartUpload {self._where['Key']}") as client:
             client.complete_multipart_upload(
                 **self._where, UploadId=self._upload_id, MultipartUpload={"Parts": parts}
             )
 
     def _withdraw(self) -> None:
+        self._end_threads()  # a part that came after the end would stay
         if self._upload_id is not None:
             with self._clients.asking(f"AbortMultipartUpload {self._where['Key']}") as client:
                 client.abort_multipart_upload(**self._where, UploadId=self._upload_id)
 
     def _send_part(self) -> None:
+        if self._threads is None:
+            self._begin()
+            self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="upload")
+        if len(self._sent) >= _AT_ONCE:  # no more than these are in memory at a time
+            self._sent[-_AT_ONCE].result()
+        part, self._part = self._part, io.BytesIO()
+        self._sent.append(self._threads.submit(self._send, len(self._sent) + 1, part))
+
+    def _begin(self) -> None:
+        with self._clients.asking(f"CreateMultipartUpload {self._where['Key']}") as client:
+            begun = client.create_multipart_upload(**self._where, ContentType=self._content_type)
+            self._upload_id = begun["UploadId"]
+
+    def _send(self, number: int, part: io.BytesIO) -> str:
+        part.seek(0)
         with self._clients.asking(f"UploadPart {self._where['Key']}") as client:
-            if self._upload_id is None:
-                begun = client.create_multipart_upload(
-                    **self._where, ContentType=self._content_type
-                )
-                self._upload_id = begun["UploadId"]
             answer = client.upload_part(
-                **self._where,
-                UploadId=self._upload_id,
-                PartNumber=len(self._etags) + 1,
-                Body=self._part,
+                **self._where, UploadId=self._upload_id, PartNumber=number, Body=part
             )
-        self._etags.append(answer["ETag"])
-        self._part = bytearray()
+            return str(answer["ETag"])
+
+    def _end_threads(self) -> None:
+        if self._threads is not None:
+            self._threads.shutdown(cancel_futures=True)
 
 
 class Download(io.RawIOBase):
