@@ -13,7 +13,7 @@ from datanectar.keys import NAME
 CHAIN_SUFFIX = "_chain.py"
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class ChainFile:
     """A chain by its place. ``problem`` says why it can't be served, when its name can't."""
 
@@ -29,8 +29,9 @@ def find_chains(chains: Path) -> list[ChainFile]:
     for folder in _folders(chains):
         with os.scandir(folder.path) as entries:
             names = [entry.name for entry in entries if entry.name.endswith(CHAIN_SUFFIX)]
-        found += [_chain_file(folder.name, name, Path(folder.path) / name) for name in names]
-    return sorted(found)
+        parent = Path(folder.path)
+        found += [_chain_file(folder.name, name, parent / name) for name in names]
+    return sorted(found, key=lambda file: (file.type, file.name))
 
 
 def chain_path(chains: Path, type: str, name: str) -> Path | None:
