@@ -26,6 +26,7 @@ LIMIT = 60.0
 class Ran:
     """One run on the bench: how it ended and what it reported."""
 
+    run_id: str
     key: str
     spool: Path
     child: Child
@@ -50,6 +51,12 @@ class Bench:
         self.settings: Settings = stack.settings
         self.children = Children(self.settings, ahead=1)
         self._runs = 0
+
+    def use(self, **environ: str) -> None:
+        """Change settings of a bench that is not started."""
+        self.stack.environ |= environ
+        self.settings = self.stack.settings
+        self.children = Children(self.settings, ahead=1)
 
     def start(self) -> Bench:
         if "luigid" not in self.stack.parts:
@@ -91,7 +98,7 @@ class Bench:
             key=resolution.key,
             spool=str(spool),
         )
-        return Ran(resolution.key, spool, self.children.take(job))
+        return Ran(run_id, resolution.key, spool, self.children.take(job))
 
     def finish(self, ran: Ran) -> Ran:
         """Wait for a run's end."""

@@ -11,10 +11,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import requests
 
+from datanectar import luigid
+from datanectar.execution.rpc import PING_INTERVAL
+from datanectar.luigid import Luigid, worker_id
 from datanectar.records import DISABLED, DONE, FAILED, PENDING, RUNNING, Outcome, encode
 from tests.execution.conftest import Bench, Ran, lines_of, start_plain_luigid, wait_for_line
-from tests.servers.processes import wait_for
+from tests.faults.proxy import proxy_before
+from tests.servers.processes import answers, wait_for
 
 LUIGI = "luigi/semantics_chain"
 #: Seconds for which luigid, as Luigi ships it, ignores that a task it calls DONE is to run again
@@ -443,3 +448,76 @@ def test_the_reports_tell_the_graph(bench: Bench, tmp_path: Path) -> None:
     assert next(r.status for r in ran.reports if r.task_id == root["task_id"]) == PENDING
     assert DISABLED not in {report.status for report in ran.reports}
     wait_for(lambda: not list(ran.spool.parent.glob(f"{ran.spool.name}*")), "the spool is gone")
+
+
+# --- what luigid hears ---------------------------------------------------------------------
+
+
+def test_a_run_of_one_task_tells_luigid_three_things(make_bench: Callable[..., Bench]) -> None:
+    bench = make_bench()
+    bench.stack.start_luigid()
+    with proxy_before(bench.stack.luigid_url) as proxy:
+        bench.use(DATANECTAR_LUIGID_URL=proxy.url)
+
+        done(bench.start().run("basic/plain_chain/GreetTask", name="terse"))
+
+    assert proxy.asked == ["/api/add_task", "/api/get_work", "/api/add_task"]
+
+
+@pytest.mark.slow
+def test_a_worker_that_lives_a_while_is_introduced_to_luigids_page(
+    bench: Bench, tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    bench.stack.chain(
+        "made/gated_chain",
+        "import os, time\nfrom datanectar import NectarTask\n"
+        "class GatedTask(NectarTask):\n"
+        "    def run(self):\n"
+        f"        while not os.path.exists({str(gate)!r}): time.sleep(0.05)\n"
+        "        self.output().open('w').close()\n",
+    )
+    ran = bench.begin("made/gated_chain/GatedTask")
+
+    def introduced() -> bool:
+        workers = Luigid(bench.stack.luigid_url).call("worker_list")
+        return any(w["name"] == worker_id(ran.run_id) and "username" in w for w in workers)
+
+    wait_for(introduced, "luigid's page shows who the worker is", 4 * PING_INTERVAL)
+    gate.touch()
+    done(bench.finish(ran))
+
+
+@pytest.mark.parametrize(("option", "apart"), [("false", False), ("true", True)])
+def test_what_a_chain_sets_for_its_worker_counts(bench: Bench, option: str, apart: bool) -> None:
+    bench.stack.chain(
+        f"made/sets_{option}_chain",
+        "import os, luigi\nfrom datanectar import NectarTask\n"
+        f"luigi.configuration.get_config().set('worker', 'force_multiprocessing', {option!r})\n"
+        "class SetsTask(NectarTask):\n"
+        "    def run(self):\n"
+        "        with self.output().open('w') as out: out.write(str(os.getpid() != os.getsid(0)))\n",
+    )
+
+    ran = done(bench.run(f"made/sets_{option}_chain/SetsTask"))
+
+    assert bench.file(ran.key).read_text() == str(apart)
+
+
+def test_luigid_heeds_what_it_is_to_allow_and_logs_no_line_a_call(
+    make_bench: Callable[..., Bench], tmp_path: Path
+) -> None:
+    stack = make_bench().stack
+    configuration = tmp_path / "luigid.cfg"
+    allowed = "[cors]\nenabled = true\nallow_any_origin = true\n"
+    configuration.write_text(luigid.CONFIGURATION.read_text() + allowed)
+    stack.settings.state.mkdir(parents=True, exist_ok=True)
+    environ = {"LUIGI_CONFIG_PATH": str(configuration)}
+    stack._begin("luigid", luigid.command(stack.settings), environ)
+    wait_for(lambda: answers(stack.luigid_url), "luigid answers")
+
+    origin = {"Origin": "http://elsewhere.example"}
+    answer = requests.get(f"{stack.luigid_url}/api/task_list", headers=origin, timeout=30)
+
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert "/api/task_list" not in stack.output("luigid")

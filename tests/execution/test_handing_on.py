@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from datanectar.execution import memory, zygote
+from datanectar.execution import memory, offers
 from datanectar.execution.child_process import Child
 from datanectar.execution.children import Children
 from datanectar.execution.spool import spool_folder
@@ -88,7 +88,7 @@ class Pair:
         job = RunJob("handed", 1, type, chain, task, resolution.params, resolution.run_time,
                      resolution.key, str(spool))  # fmt: skip
         child.send(job)
-        return self.bench.finish(Ran(resolution.key, spool, child))
+        return self.bench.finish(Ran("handed", resolution.key, spool, child))
 
 
 @contextlib.contextmanager
@@ -192,15 +192,14 @@ def test_a_child_that_died_on_offer_is_not_given_out(pair: Pair) -> None:
 def test_who_has_picked_a_child_up_is_its_only_parent(pair: Pair) -> None:
     _, taken = pair.hand_on("basic/plain_chain/GreetTask", name="taken")
 
-    pair.web._zygote.kill(taken)  # type: ignore[union-attr]
+    others = pair.web._fork()
     pair.web.live_until(0)
-    another = pair.web._fork()  # so the zygote has done what it was told before
+    assert others.wait_end(15) == "killed by SIGKILL"
     assert is_running(taken.pid)
 
     pair.worker.live_until(0)
     assert taken.wait_end(15) == "killed by SIGKILL"
-    assert is_running(another.pid)
-    for child in (taken, another):
+    for child in (taken, others):
         child.close()
 
 
@@ -231,7 +230,7 @@ def test_what_nobody_picks_up_is_over_after_a_while(pair: Pair) -> None:
     _, child = pair.meet("basic/plain_chain/GreetTask", name="unwanted")
     pair.web.offer(child, NAME)
 
-    wait_for(lambda: not is_running(child.pid), "the child is gone", zygote._OFFER_HOLDS + 15)
+    wait_for(lambda: not is_running(child.pid), "the child is gone", offers.HOLDS + 15)
 
     assert pair.worker.pick_up(NAME) is None
 
@@ -310,14 +309,36 @@ def test_where_nothing_tells_of_memory_there_is_none(monkeypatch: pytest.MonkeyP
     assert memory.available() == 0
 
 
-def test_a_few_may_always_wait_and_more_where_there_is_room(
+def test_a_few_may_always_wait_and_more_where_they_fit(
     group: Callable[[str, int], None],
 ) -> None:
     group("100000000", 0)
-    assert [zygote._is_room_for(n) for n in (8, 9, 201)] == [True, False, False]
+    assert [offers.fit_into_memory(n) for n in (8, 9)] == [True, False]
 
     group("1000000000", 0)
-    assert [zygote._is_room_for(n) for n in (11, 12)] == [True, False]
+    assert [offers.fit_into_memory(n) for n in (11, 12)] == [True, False]
 
-    group("max", 0)
-    assert not zygote._is_room_for(201)
+
+def test_more_may_wait_when_they_are_taken(own_pair: Pair) -> None:
+    def offer(count: int) -> list[Child]:
+        met = [own_pair.meet("basic/plain_chain/GreetTask", name=str(n))[1] for n in range(count)]
+        for number, child in enumerate(met):
+            own_pair.web.offer(child, f"run {number}")
+        return met
+
+    def take(count: int) -> list[Child]:
+        taken = [own_pair.worker.pick_up(f"run {number}") for number in range(count)]
+        return [child for child in taken if child is not None]
+
+    at_first = offers.FEW
+    refused = offer(at_first + 1)[-1]
+    is_gone(refused.pid)
+    taken = take(at_first + 1)
+    assert len(taken) == at_first
+
+    offer(at_first + 1)
+    more = take(at_first + 1)
+
+    assert len(more) == at_first + 1
+    for child in (*taken, *more):
+        child.close()

@@ -1,4 +1,4 @@
-"""An HTTP proxy before an S3 server, that can be told to answer badly."""
+"""An HTTP proxy before a server, S3 or luigid, that can be told to answer badly."""
 
 from __future__ import annotations
 
@@ -38,6 +38,7 @@ class Proxy:
     target: str
     fault: Fault | None = None
     hits: int = 0
+    asked: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
     url: str = ""
 
@@ -72,6 +73,7 @@ def proxy_before(target: str) -> Iterator[Proxy]:
 
         def handle_one(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            proxy.asked.append(urlsplit(self.path).path)
             fault = proxy.take(self.command, urlsplit(self.path).path)
             if fault is None or fault.seconds:
                 time.sleep(fault.seconds if fault else 0)

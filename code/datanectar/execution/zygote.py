@@ -32,7 +32,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from datanectar.execution import memory
+from datanectar.execution.offers import Offer, Offers
 from datanectar.execution.prefault import Pages, copy_ahead
 from datanectar.execution.wire import (
     EXITED,
@@ -59,13 +59,6 @@ from datanectar.lifeline import adopt_orphans, die_with_parent
 PRELOAD = ("luigi", "datanectar.execution.child")
 #: Does once what every child would do first.
 WARM = "datanectar.execution.warm"
-
-
-#: So many offered children may wait for a taker at once, and as many more, up to a limit, as find
-#: room in this part of the memory that is left: each holds so many bytes of its own.
-_FEW_OFFERED, _MOST_OFFERED, _PART, _BYTES = 8, 200, 10, 9_000_000
-#: Seconds that one waits: whoever comes later wants a child that has seen the chain as it is then.
-_OFFER_HOLDS = 10.0
 
 
 def main() -> None:
@@ -142,15 +135,6 @@ class _Parent:
     limit: float | None = None
 
 
-@dataclass(frozen=True)
-class _Offer:
-    """A child that is nobody's until it is taken, with its parent's pipe ends."""
-
-    child: Message
-    descriptors: list[int]
-    until: float
-
-
 class _Zygote:
     def __init__(self, pages: dict[int, Pages[int]]) -> None:
         self.pages = pages
@@ -158,7 +142,7 @@ class _Zygote:
         self.door: socket.socket | None = None
         #: By pid, whose each living child is.
         self.owners: dict[int, _Parent | None] = {}
-        self.offers: dict[bytes, _Offer] = {}
+        self.offers = Offers()
         self.ending = False
         self.wake_read, self.wake_write = socket.socketpair()
         self.wake_read.setblocking(False)
@@ -195,22 +179,37 @@ class _Zygote:
         self.ending = True
 
     def _answer(self) -> None:
-        asking = {parent.control: parent for parent in self.parents}
-        doors = [self.door] if self.door else []
-        ready, _, _ = select.select([self.wake_read, *doors, *asking], [], [], self._patience())
-        for sock in ready:
-            if sock is self.wake_read:
-                with contextlib.suppress(BlockingIOError):
-                    sock.recv(4096)
-            elif sock is self.door:
-                self._open_door(sock)
-            else:
-                self._answer_one(asking[sock])
+        """Do what parents ask for; who would take an offer is answered after all who may make it."""
+        takers: dict[_Parent, bytes] = {}
+        patience = self._patience()
+        while ready := self._readable(takers, patience):
+            for sock, parent in ready.items():
+                if parent is not None:
+                    self._answer_one(parent, takers)
+                elif sock is self.door:
+                    self._open_door(sock)
+                else:
+                    with contextlib.suppress(BlockingIOError):
+                        sock.recv(4096)
+            patience = 0.0
+        for parent, name in takers.items():
+            self._pass_on(parent, name)
+
+    def _readable(
+        self, but: Collection[_Parent], seconds: float | None
+    ) -> dict[socket.socket, _Parent | None]:
+        """Return the sockets on which there is something to read, and whose they are."""
+        sockets: dict[socket.socket, _Parent | None] = {self.wake_read: None}
+        if self.door:
+            sockets[self.door] = None
+        sockets |= {parent.control: parent for parent in self.parents if parent not in but}
+        ready, _, _ = select.select(sockets, [], [], seconds)
+        return {sock: sockets[sock] for sock in ready}
 
     def _patience(self) -> float | None:
         """Return the seconds until something may be over, None when nothing is limited."""
         moments = [parent.limit for parent in self.parents if parent.limit is not None]
-        moments += [offer.until for offer in self.offers.values()]
+        moments += self.offers.moments()
         return max(0.0, min(moments) - time.monotonic()) if moments else None
 
     def _open_door(self, door: socket.socket) -> None:
@@ -223,7 +222,7 @@ class _Zygote:
             door.close()
             self.door = None
 
-    def _answer_one(self, parent: _Parent) -> None:
+    def _answer_one(self, parent: _Parent, takers: dict[_Parent, bytes]) -> None:
         try:
             message, descriptors = receive(parent.control)
         except (EOFError, ConnectionResetError):
@@ -234,9 +233,9 @@ class _Zygote:
         elif message.kind == LIMIT:
             parent.limit = message.value
         elif message.kind == OFFER:
-            self._keep_offer(parent, message, descriptors)
+            self._keep_offer(parent, Offer(message, descriptors))
         elif message.kind == TAKE:
-            self._pass_on(parent, message.name)
+            takers[parent] = message.name
         elif message.kind == KILL and self.owners.get(message.number) is parent:
             _kill_group(message.number)  # otherwise it has ended: the pid may be another's by now
 
@@ -256,39 +255,35 @@ class _Zygote:
             if parent.limit is not None and now >= parent.limit:
                 parent.limit = None
                 self._kill_all_of(parent)
-        for name in [name for name, offer in self.offers.items() if now >= offer.until]:
-            _kill_group(self._withdraw(name).number)
+        for pid in self.offers.withdraw_overdue():
+            _kill_group(pid)
 
-    def _keep_offer(self, parent: _Parent, child: Message, descriptors: list[int]) -> None:
-        if self.owners.get(child.number) is not parent:  # it has ended
-            _close(descriptors)
+    def _keep_offer(self, parent: _Parent, offer: Offer) -> None:
+        pid = offer.child.number
+        if self.owners.get(pid) is not parent:  # it has ended
+            offer.close()
             return
-        self.owners[child.number] = None
-        until = time.monotonic() + _OFFER_HOLDS
-        self.offers[child.name] = _Offer(child, descriptors, until)
-        if not _is_room_for(len(self.offers)):
-            _kill_group(self._withdraw(child.name).number)
-
-    def _withdraw(self, name: bytes) -> Message:
-        offer = self.offers.pop(name)
-        _close(offer.descriptors)
-        return offer.child
+        self.owners[pid] = None
+        if not self.offers.add(offer):
+            _kill_group(pid)
 
     def _pass_on(self, parent: _Parent, name: bytes) -> None:
-        offer = self.offers.get(name)
+        offer = self.offers.take(name)
         with contextlib.suppress(OSError):  # it has gone meanwhile, and the child goes with it
             if offer is None:
                 send(parent.control, Message(TAKEN))
                 return
             self.owners[offer.child.number] = parent
             send(parent.control, offer.child._replace(kind=TAKEN), offer.descriptors)
-        self._withdraw(name)
+        if offer is not None:
+            offer.close()
 
     def _fork(self, parent: _Parent, duty: int, job: int, reports: int) -> None:
         pid = os.fork()
         if pid == 0:
             self._become_child(duty, job, reports)
-        _close([job, reports])
+        os.close(job)
+        os.close(reports)
         self.owners[pid] = parent
         with contextlib.suppress(OSError):
             send(parent.control, Message(STARTED, pid))
@@ -318,8 +313,7 @@ class _Zygote:
         doors = [self.door] if self.door else []
         for sock in (self.wake_read, self.wake_write, *doors, *(p.control for p in self.parents)):
             sock.close()
-        for offer in self.offers.values():
-            _close(offer.descriptors)
+        self.offers.close()
 
     def _get_ready(self, duty: int) -> None:
         if duty in self.pages:
@@ -340,8 +334,7 @@ class _Zygote:
     def _tell_end(self, pid: int, status: int) -> None:
         owner = self.owners.pop(pid)
         if owner is None:
-            for name in [n for n, offer in self.offers.items() if offer.child.number == pid]:
-                self._withdraw(name)
+            self.offers.withdraw(pid)
         else:
             with contextlib.suppress(OSError):
                 send(owner.control, Message(EXITED, pid, status))
@@ -351,17 +344,6 @@ class _Zygote:
             _kill_group(pid)
         self.owners.clear()
         _kill_strays_until_none_is_left()
-
-
-def _is_room_for(offered: int) -> bool:
-    if _FEW_OFFERED < offered <= _MOST_OFFERED:
-        return offered * _BYTES < memory.available() / _PART
-    return offered <= _FEW_OFFERED
-
-
-def _close(descriptors: list[int]) -> None:
-    for descriptor in descriptors:
-        os.close(descriptor)
 
 
 def _ended_child() -> int | None:

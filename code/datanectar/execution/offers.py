@@ -1,0 +1,89 @@
+"""Children on offer: nobody's, until the parent takes one that has the run which it is for.
+
+Each holds memory, so how many there may be follows how many are taken: many while a queue builds up
+faster than it is worked off, few when workers elsewhere have the runs.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass, field
+
+from datanectar.execution import memory
+from datanectar.execution.wire import Message
+
+#: So many may wait at once, and as many more for each that is taken, up to a limit...
+FEW, MORE_FOR_EACH_TAKEN, MOST = 8, 2, 200
+#: ... and as fit into this part of the memory that is left: each holds so many bytes of its own.
+_PART, _BYTES = 10, 9_000_000
+#: Seconds that one waits: whoever comes later wants a child that has seen the chain as it is then.
+HOLDS = 10.0
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A child, as its parent offered it, and that parent's ends of its pipes."""
+
+    child: Message
+    descriptors: list[int]
+    until: float = field(default_factory=lambda: time.monotonic() + HOLDS)
+
+    def close(self) -> None:
+        """Close the pipe ends in this process."""
+        for descriptor in self.descriptors:
+            os.close(descriptor)
+
+
+class Offers:
+    """The offers that stand, by the name that they are to be asked for by."""
+
+    def __init__(self) -> None:
+        self._standing: dict[bytes, Offer] = {}
+        self._room = FEW
+
+    def add(self, offer: Offer) -> bool:
+        """Let an offer stand; return False, and close it, when there is no room."""
+        there_are = len(self._standing) + 1
+        if there_are > self._room or not fit_into_memory(there_are):
+            offer.close()
+            return False
+        self._standing[offer.child.name] = offer
+        return True
+
+    def take(self, name: bytes) -> Offer | None:
+        """Return the offer of a name, which is the caller's to close, if it stands."""
+        offer = self._standing.pop(name, None)
+        if offer is not None:
+            self._room = min(MOST, self._room + MORE_FOR_EACH_TAKEN)
+        return offer
+
+    def withdraw(self, pid: int) -> None:
+        """Close the offer of a child that has ended, if there is one."""
+        for name in [name for name, o in self._standing.items() if o.child.number == pid]:
+            self._standing.pop(name).close()
+
+    def withdraw_overdue(self) -> list[int]:
+        """Close the offers that have stood too long; return the pids of their children."""
+        now = time.monotonic()
+        overdue = [name for name, offer in self._standing.items() if now >= offer.until]
+        if overdue:
+            self._room = max(FEW, self._room // 2)
+        withdrawn = [self._standing.pop(name) for name in overdue]
+        for offer in withdrawn:
+            offer.close()
+        return [offer.child.number for offer in withdrawn]
+
+    def moments(self) -> list[float]:
+        """Return until when the offers stand, by the monotonic clock."""
+        return [offer.until for offer in self._standing.values()]
+
+    def close(self) -> None:
+        """Close all pipe ends, in a process that has come by them with a fork."""
+        for offer in self._standing.values():
+            offer.close()
+
+
+def fit_into_memory(offered: int) -> bool:
+    """Tell whether so many may wait, as far as memory goes."""
+    return offered <= FEW or offered * _BYTES < memory.available() / _PART
