@@ -47,24 +47,27 @@ class Reports:
                 data = data[os.write(self._descriptor, data) :]
 
 
-def main(jobs: int, reports: int, get_ready: Callable[[], None]) -> int:
+def main(jobs: int, reports: int, get_ready: Callable[[], None], at_once: bool) -> int:
     """Serve the job that arrives on a pipe, or two; return the process's exit code.
 
     Args:
         jobs: the descriptor on which they arrive; at its end the parent has ended, or needs none.
         reports: the descriptor for what there is to say.
-        get_ready: is called when a run may follow.
+        get_ready: makes ready for a run that follows a resolve.
+        at_once: whether to get ready while it is awaited, or when it has come.
     """
     pipe = Reports(reports)
-    stays = True
-    while stays and (line := _read_line(jobs)):
-        job = decode(line)
-        stays = isinstance(job, ResolveJob) and job.stays
-        if not stays:
-            os.close(jobs)
+    job = _next_job(jobs)
+    if isinstance(job, ResolveJob) and job.stays:
         _serve(job, pipe)
-        if stays:
+        if at_once:
             get_ready()
+        job = _next_job(jobs)
+        if not at_once:
+            get_ready()
+    os.close(jobs)
+    if job is not None:
+        _serve(job, pipe)
     return 0
 
 
@@ -80,14 +83,14 @@ def _serve(job: Any, pipe: Reports) -> None:
         pipe.send(Refusal("ChainError", text))
 
 
-def _read_line(descriptor: int) -> bytes:
-    """Return a line, or nothing when the pipe ends before one does."""
+def _next_job(descriptor: int) -> Any:
+    """Return the job of the next line, or None when the pipe ends before one does."""
     pieces = [b""]
     while not pieces[-1].endswith(b"\n"):
         pieces.append(os.read(descriptor, 1 << 16))
         if not pieces[-1]:
-            return b""
-    return b"".join(pieces)
+            return None
+    return decode(b"".join(pieces))
 
 
 def _describe(job: DescribeJob, send: Callable[[Any], None]) -> Chain:

@@ -42,6 +42,11 @@ class Offers:
         self._standing: dict[bytes, Offer] = {}
         self._room = FEW
 
+    @property
+    def queue_up(self) -> bool:
+        """Whether more stand than are likely to be taken soon."""
+        return len(self._standing) > FEW
+
     def add(self, offer: Offer) -> bool:
         """Let an offer stand; return False, and close it, when there is no room."""
         there_are = len(self._standing) + 1
@@ -65,18 +70,17 @@ class Offers:
 
     def withdraw_overdue(self) -> list[int]:
         """Close the offers that have stood too long; return the pids of their children."""
-        now = time.monotonic()
-        overdue = [name for name, offer in self._standing.items() if now >= offer.until]
-        if overdue:
-            self._room = max(FEW, self._room // 2)
-        withdrawn = [self._standing.pop(name) for name in overdue]
-        for offer in withdrawn:
+        pids = []
+        while self._standing and time.monotonic() >= self.first_end():
+            offer = self._standing.pop(next(iter(self._standing)))
             offer.close()
-        return [offer.child.number for offer in withdrawn]
+            pids.append(offer.child.number)
+            self._room = max(FEW, self._room // 2)
+        return pids
 
-    def moments(self) -> list[float]:
-        """Return until when the offers stand, by the monotonic clock."""
-        return [offer.until for offer in self._standing.values()]
+    def first_end(self) -> float:
+        """Return until when all offers stand, by the monotonic clock; it is the oldest's end."""
+        return next((offer.until for offer in self._standing.values()), float("inf"))
 
     def close(self) -> None:
         """Close all pipe ends, in a process that has come by them with a fork."""

@@ -129,10 +129,10 @@ def _leave_guard(sock: socket.socket) -> None:
 
 @dataclass(eq=False)
 class _Parent:
-    """A process that has children here, and until when, if it has said so."""
+    """A process that has children here, and until when it may."""
 
     control: socket.socket
-    limit: float | None = None
+    limit: float = float("inf")
 
 
 class _Zygote:
@@ -208,9 +208,8 @@ class _Zygote:
 
     def _patience(self) -> float | None:
         """Return the seconds until something may be over, None when nothing is limited."""
-        moments = [parent.limit for parent in self.parents if parent.limit is not None]
-        moments += self.offers.moments()
-        return max(0.0, min(moments) - time.monotonic()) if moments else None
+        first = min([self.offers.first_end(), *(parent.limit for parent in self.parents)])
+        return max(0.0, first - time.monotonic()) if first < float("inf") else None
 
     def _open_door(self, door: socket.socket) -> None:
         descriptors: list[int] = []
@@ -252,8 +251,8 @@ class _Zygote:
     def _end_what_is_over(self) -> None:
         now = time.monotonic()
         for parent in self.parents:
-            if parent.limit is not None and now >= parent.limit:
-                parent.limit = None
+            if now >= parent.limit:
+                parent.limit = float("inf")
                 self._kill_all_of(parent)
         for pid in self.offers.withdraw_overdue():
             _kill_group(pid)
@@ -304,7 +303,9 @@ class _Zygote:
             from datanectar.execution import child
 
             next_duty = RUN_TOO if duty == RESOLVE else RUN
-            code = child.main(job, reports, lambda: self._get_ready(next_duty))
+            code = child.main(
+                job, reports, lambda: self._get_ready(next_duty), at_once=not self.offers.queue_up
+            )
         finally:
             os._exit(code)
 
