@@ -97,13 +97,13 @@ class Caller:
         self._connection.close()
 
 
-def await_file(file: Path, seconds: float = 120.0) -> None:
-    """Return when the file is there; looks every half millisecond."""
+def await_file(file: Path, seconds: float = 120.0, pause: float = 0.0005) -> None:
+    """Return when the file is there; looks every half millisecond, or with other pauses."""
     deadline = time.monotonic() + seconds
     while not file.exists():
         if time.monotonic() > deadline:
             raise RuntimeError(f"not there after {seconds:g} s: {file}")
-        time.sleep(0.0005)
+        time.sleep(pause)
 
 
 def await_end(caller: Caller, key: str, seconds: float = 600.0) -> dict[str, Any]:
