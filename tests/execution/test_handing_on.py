@@ -150,6 +150,22 @@ def test_what_its_import_printed_is_in_the_log_of_the_run(pair: Pair) -> None:
     assert pair.bench.log(ran.key).startswith("imported\n")
 
 
+def test_what_is_written_to_a_stream_that_the_import_kept_is_in_the_log(pair: Pair) -> None:
+    source = (
+        "import sys\nfrom datanectar import NectarTask\n"
+        "kept = sys.stdout\n"
+        "class KeepTask(NectarTask):\n"
+        "    def run(self):\n"
+        "        print('to the stream that was kept', file=kept)\n"
+        "        self.output().open('w').close()\n"
+    )
+    pair.bench.stack.chain("made/keeps_chain", source)
+
+    ran = pair.run("made/keeps_chain/KeepTask", *pair.hand_on("made/keeps_chain/KeepTask"))
+
+    assert "to the stream that was kept" in pair.bench.log(ran.key)
+
+
 @pytest.mark.parametrize("kind", ["IntTask", "DateTask"])
 def test_it_runs_what_was_answered(pair: Pair, kind: str) -> None:
     raw = {"IntTask": "007", "DateTask": "2016-06-03"}[kind]
