@@ -464,6 +464,26 @@ def test_a_run_of_one_task_tells_luigid_three_things(make_bench: Callable[..., B
     assert proxy.asked == ["/api/add_task", "/api/get_work", "/api/add_task"]
 
 
+def test_luigid_knows_at_once_of_a_worker_with_several_processes(
+    make_bench: Callable[..., Bench],
+) -> None:
+    bench = make_bench()
+    bench.stack.start_luigid()
+    bench.stack.chain(
+        "made/several_chain",
+        "from datanectar import NectarTask\n"
+        "class SeveralTask(NectarTask):\n"
+        "    workers = 2\n"
+        "    def run(self): self.output().open('w').close()\n",
+    )
+    with proxy_before(bench.stack.luigid_url) as proxy:
+        bench.use(DATANECTAR_LUIGID_URL=proxy.url)
+
+        done(bench.start().run("made/several_chain/SeveralTask"))
+
+    assert "/api/add_worker" in proxy.asked
+
+
 @pytest.mark.slow
 def test_a_worker_that_lives_a_while_is_introduced_to_luigids_page(
     bench: Bench, tmp_path: Path

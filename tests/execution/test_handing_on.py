@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from datanectar.errors import Unavailable
 from datanectar.execution import memory, offers
 from datanectar.execution.child_process import Child
 from datanectar.execution.children import Children
@@ -93,6 +95,7 @@ class Pair:
 
 @contextlib.contextmanager
 def two_parents(bench: Bench) -> Iterator[Pair]:
+    """Start a zygote and two parents that share it; none of them is left."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with ours, pytest.MonkeyPatch.context() as patch:
         with theirs:
@@ -251,6 +254,52 @@ def test_what_nobody_picks_up_is_over_after_a_while(pair: Pair) -> None:
     assert pair.worker.pick_up(NAME) is None
 
 
+FAILING = """
+import os
+from pathlib import Path
+
+fork = os.fork
+os.fork = lambda: os.open(marker, 0) if not (marker := Path({marker!r})).exists() else fork()
+"""
+
+
+def test_a_fork_that_fails_costs_nobody_a_child(
+    make_bench: Callable[..., Bench], tmp_path: Path
+) -> None:
+    """The zygote's ``os.fork`` fails as the system's does when there are too many processes."""
+    marker = tmp_path / "forks"
+    bench = make_bench(DATANECTAR_PRELOAD="failing_forks")
+    (bench.settings.code / "failing_forks.py").write_text(FAILING.format(marker=str(marker)))
+    marker.touch()
+    bench.stack.start_luigid()
+    with two_parents(bench) as pair:
+        _, taken = pair.hand_on("basic/plain_chain/GreetTask", name="survivor")
+        marker.unlink()
+
+        with pytest.raises(Unavailable):
+            pair.web._fork()
+
+        assert is_running(taken.pid)
+        marker.touch()
+        pair.web._fork().close()
+        taken.close()
+
+
+def test_where_warming_fails_runs_have_their_own_output_all_the_same(
+    make_bench: Callable[..., Bench],
+) -> None:
+    bench = make_bench(DATANECTAR_PRELOAD="chains.common")
+    for name in ("__init__", "common"):  # the warming's own chain then can't be imported
+        (bench.settings.chains / f"{name}.py").write_text("")
+    bench.stack.chain("made/__init__", "")
+    bench.stack.chain("made/trace_chain", TRACE)
+    bench.stack.start_luigid()
+    with two_parents(bench) as pair:
+        for _ in range(2):
+            ran = pair.run("made/trace_chain/LostTask", *pair.hand_on("made/trace_chain/LostTask"))
+            assert bench.log(ran.key).count("imported\n") == 1
+
+
 def test_children_hold_no_descriptor_of_what_is_on_offer(pair: Pair) -> None:
     def descriptors(name: str) -> int:
         place = "bad/processes_chain/WhoTask"
@@ -281,6 +330,96 @@ def test_a_parent_with_a_zygote_of_its_own_closes_what_it_would_offer(bench: Ben
 
     is_gone(child.pid)
     assert bench.children.pick_up(NAME) is None
+
+
+def test_a_taker_has_its_child_however_much_others_ask(pair: Pair) -> None:
+    _, child = pair.meet("basic/plain_chain/GreetTask", name="in a crowd")
+    pair.web.offer(child, NAME)
+    over = threading.Event()
+
+    def ask_and_ask() -> None:
+        while not over.is_set():
+            pair.web._fork().close()
+
+    crowd = [threading.Thread(target=ask_and_ask) for _ in range(8)]
+    for thread in crowd:
+        thread.start()
+    try:
+        taken = pair.worker.pick_up(NAME)
+    finally:
+        over.set()
+        for thread in crowd:
+            thread.join()
+
+    assert taken is not None
+    taken.close()
+
+
+def test_who_has_no_descriptors_left_does_without_and_goes_on(pair: Pair) -> None:
+    _, child = pair.meet("basic/plain_chain/GreetTask", name="poor")
+    pair.web.offer(child, NAME)
+    filling: list[int] = []
+    with contextlib.suppress(OSError):
+        while True:
+            filling.append(os.dup(0))
+    try:
+        taken = pair.worker.pick_up(NAME)
+    finally:
+        for descriptor in filling:
+            os.close(descriptor)
+
+    assert taken is None
+    is_gone(child.pid)
+    pair.hand_on("basic/plain_chain/GreetTask", name="rich")[1].close()
+
+
+def test_what_its_import_set_up_is_there_for_the_run(pair: Pair) -> None:
+    source = (
+        "import sys, luigi\nfrom datanectar import NectarTask\n"
+        "class Twice:\n"
+        "    def __init__(self, stream): self.stream = stream\n"
+        "    def write(self, text): self.stream.write(text.upper())\n"
+        "    def flush(self): self.stream.flush()\n"
+        "    closed = False\n"
+        "sys.stdout = Twice(sys.stdout)\n"
+        "class PartTask(NectarTask):\n"
+        "    rows = None\n"
+        "PartTask().rows = 7\n"
+        "class KeepTask(NectarTask):\n"
+        "    name = luigi.Parameter()\n"
+        "    asked = 0\n"
+        "    def complete(self):\n"
+        "        self.asked += 1\n"
+        "        return super().complete()\n"
+        "    def run(self):\n"
+        "        print('said without a line end', end='')\n"
+        "        with self.output().open('w') as out: out.write(f'{PartTask().rows} {self.asked}')\n"
+    )
+    pair.bench.stack.chain("made/sets_up_chain", source)
+    place = "made/sets_up_chain/KeepTask"
+
+    handed = pair.run(place, *pair.hand_on(place, name="handed on"))
+    fresh = pair.bench.run(place, name="fresh")
+
+    for ran in (handed, fresh):
+        assert pair.bench.file(ran.key).read_text() == "7 1"
+        assert "SAID WITHOUT A LINE END" in pair.bench.log(ran.key)
+
+
+def test_runs_are_batch_processes_and_nothing_else_is(pair: Pair) -> None:
+    source = (
+        "import os\nfrom datanectar import NectarTask\n"
+        "at_import = os.sched_getscheduler(0)\n"
+        "class PolicyTask(NectarTask):\n"
+        "    def run(self):\n"
+        "        with self.output().open('w') as out:\n"
+        "            out.write(f'{at_import} {os.sched_getscheduler(0)}')\n"
+    )
+    pair.bench.stack.chain("made/policy_chain", source)
+
+    ran = pair.run("made/policy_chain/PolicyTask", *pair.hand_on("made/policy_chain/PolicyTask"))
+
+    assert pair.bench.file(ran.key).read_text() == f"{os.SCHED_OTHER} {os.SCHED_BATCH}"
 
 
 # --- how many may wait ---------------------------------------------------------------------
@@ -325,14 +464,38 @@ def test_where_nothing_tells_of_memory_there_is_none(monkeypatch: pytest.MonkeyP
     assert memory.available() == 0
 
 
-def test_a_few_may_always_wait_and_more_where_they_fit(
+def test_what_waits_takes_a_tenth_of_what_would_be_left_without_it(
     group: Callable[[str, int], None],
 ) -> None:
     group("100000000", 0)
-    assert [offers.fit_into_memory(n) for n in (8, 9)] == [True, False]
+    assert offers.fit_into_memory(0, 10_000_000)
+    assert not offers.fit_into_memory(0, 11_000_000)
 
-    group("1000000000", 0)
-    assert [offers.fit_into_memory(n) for n in (11, 12)] == [True, False]
+    group("90000000", 0)  # what waits takes the rest
+    assert not offers.fit_into_memory(10_000_000, 1_000_000)
+    group("91000000", 0)
+    assert offers.fit_into_memory(9_000_000, 1_000_000)
+
+
+def test_what_a_fork_has_made_for_itself_is_known() -> None:
+    def growth(megabytes: int) -> int:
+        (there, ready), (go, leave) = os.pipe(), os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            kept = bytearray(os.urandom(1024)) * (megabytes * 1024)
+            os.write(ready, b"x")
+            os.read(go, len(kept[:1]))
+            os._exit(0)
+        os.read(there, 1)
+        grown = memory.grown(pid)
+        os.write(leave, b"x")
+        os.waitpid(pid, 0)
+        for descriptor in (there, ready, go, leave):
+            os.close(descriptor)
+        return grown
+
+    assert growth(0) < 3e6
+    assert 50e6 <= growth(50) < 56e6
 
 
 def test_more_may_wait_when_they_are_taken(own_pair: Pair) -> None:

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from datanectar.execution import log
+from datanectar.execution.spool import SPOOL_VARIABLE
+from datanectar.keys import Key
 from datanectar.records import DONE, FAILED, Outcome
 from tests.execution.conftest import Bench, lines_of
 from tests.servers.processes import wait_for
@@ -13,9 +16,9 @@ from tests.servers.processes import wait_for
 TALK = "luigi/talk_chain"
 
 
-def said(log: str) -> list[str]:
+def said(text: str) -> list[str]:
     """Return a log's lines without Luigi's own, which begin with a date."""
-    return [line for line in log.splitlines() if not line[:4].isdecimal() and line]
+    return [line for line in text.splitlines() if not line[:4].isdecimal() and line]
 
 
 def test_python_subprocesses_and_c_libraries_are_heard_in_order(bench: Bench) -> None:
@@ -140,6 +143,16 @@ def test_a_log_that_cant_be_written_does_not_fail_the_task(bench: Bench) -> None
 
     assert ran.outcome == Outcome(DONE), ran.outcome
     assert bench.file(key).read_text() == "hello nolog\n"
+
+
+def test_a_log_is_begun_once_also_where_files_have_one_name_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = Key("made", "some_chain", "SomeTask", "0" * 32)
+    monkeypatch.setenv(SPOOL_VARIABLE, str(tmp_path / "run-1"))
+
+    # There is no run log of which the mark could be another name: that fails as the link would.
+    assert [log._first_time(key) for _ in range(3)] == [True, False, False]
 
 
 def test_what_a_chain_prints_when_it_is_imported_is_in_no_answer(

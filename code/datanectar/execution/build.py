@@ -23,7 +23,6 @@ from typing import Any
 
 import luigi
 from luigi.execution_summary import summary
-from luigi.task_register import Register
 from luigi.worker import TaskProcess, Worker
 
 from datanectar.api.api_chains import APIChainCollector
@@ -35,6 +34,7 @@ from datanectar.luigid import worker_id
 from datanectar.records import DONE, FAILED, RUNNING, Outcome, RunJob, TaskReport
 from datanectar.settings import current
 from datanectar.storage.select import default_name, storage_named
+from datanectar.util.completeness import INDEX
 from datanectar.util.identity import class_option, key_of
 
 Send = Callable[[Any], None]
@@ -48,11 +48,10 @@ _FIRST_WAIT, _LONGEST_WAIT = 0.05, 1.0
 def run(job: RunJob, send: Send) -> Outcome:
     """Do the job in this process; reports go to ``send``, the end is returned."""
     os.environ[RUN_TIME_VARIABLE] = job.run_time
-    _give_way_to_answers()
     spool = Path(job.spool)
     log.begin_run_log(spool)
     _configure_luigi()
-    Register.clear_instance_cache()  # a child that resolved the request has made the root before
+    INDEX.clear()  # of what a child has seen that resolved the request: it may have changed
     root = None
     try:
         root = _make_root(job)
@@ -65,16 +64,6 @@ def run(job: RunJob, send: Send) -> Outcome:
         if root is not None and number is not None:
             send(TaskReport(root.task_id, log_number=number))
     return outcome
-
-
-def _give_way_to_answers() -> None:
-    """Let whoever answers a request be woken at once, though runs keep every processor busy.
-
-    A batch process gets as much of a processor as any, but interrupts nobody (Linux sched(7)).
-    """
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError):  # who started us may have chosen otherwise
-            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 def _make_root(job: RunJob) -> luigi.Task:

@@ -36,6 +36,21 @@ def luigi_as_it_was() -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def instances_as_they_were() -> Iterator[None]:
+    """Have Luigi forget the task instances that the block makes, and no others.
+
+    Luigi keeps them in a private attribute (luigi/task_register.py ``Register``).
+    """
+    name = "_Register__instance_cache"
+    cache = getattr(Register, name)  # None where an author has switched it off
+    known = None if cache is None else dict(cache)
+    try:
+        yield
+    finally:
+        setattr(Register, name, known)
+
+
+@contextlib.contextmanager
 def project_as_it_was(root: Path) -> Iterator[None]:
     """Have Python forget what the block imports from below ``root``, but for this package."""
     known = set(sys.modules)

@@ -56,17 +56,27 @@ def discard_output() -> None:
 
 def hold_output() -> None:
     """Keep what an import prints, in memory, for the log of the run that follows. Linux alone."""
-    _held.append(os.memfd_create("output"))
-    os.dup2(_held[0], 1)
-    os.dup2(_held[0], 2)
+    drop_held_output()
+    held = os.memfd_create("output")
+    os.dup2(held, 1)
+    os.dup2(held, 2)
+    _held.append(held)
+    _renew_streams()  # which an import may keep or wrap: they are to be those of the run
+
+
+def drop_held_output() -> None:
+    """Forget what was kept: no run follows."""
+    while _held:
+        os.close(_held.pop())
 
 
 def begin_run_log(spool: Path) -> None:
     """Make ``spool`` this run's and send all further output to its run log."""
     spool.parent.mkdir(parents=True, exist_ok=True)
     os.environ[SPOOL_VARIABLE] = str(spool)
+    if not _held:
+        _renew_streams()
     _flush()
-    sys.stdout, sys.stderr = _open_stream(1), _open_stream(2)
     log = _append_to(run_log(spool))
     while _held:
         with open(_held.pop(), "rb") as held:  # noqa: PTH123
@@ -200,8 +210,14 @@ def _first_time(key: Key) -> bool:
     """Tell whether this attempt begins the log: a task that yields is entered several times."""
     if SPOOL_VARIABLE not in os.environ:
         return True
+    marker = begun_marker(_spool(), key)
     try:
-        os.link(run_log(_spool()), begun_marker(_spool(), key))
+        try:
+            os.link(run_log(_spool()), marker)
+        except FileExistsError:
+            raise
+        except OSError:  # a file system without such links, or with no more of them for one file
+            os.close(os.open(marker, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
     except FileExistsError:
         return False
     return True
@@ -215,6 +231,10 @@ def _open_stream(descriptor: int) -> TextIO:
     return open(
         descriptor, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False
     )
+
+
+def _renew_streams() -> None:
+    sys.stdout, sys.stderr = _open_stream(1), _open_stream(2)
 
 
 def _flush() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from pathlib import Path
 
 _MACHINE = Path("/proc/meminfo")
@@ -28,3 +29,19 @@ def available() -> int:
         limit = int((group / "memory.max").read_text())  # "max" is no limit, and no number
         left = min(left, max(0, limit - int((group / "memory.current").read_text())))
     return left
+
+
+def grown(pid: int) -> int:
+    """Return by how many bytes a process has more memory of its own kind than this one.
+
+    A fork starts out even: what it has more is what it made since; copies of shared pages don't show
+    (proc_pid_statm(5): what is resident, less what files back).
+    """
+    return max(0, _anonymous(pid) - _anonymous(os.getpid()))
+
+
+def _anonymous(pid: int) -> int:
+    with contextlib.suppress(OSError):
+        _, resident, shared, *_ = map(int, Path(f"/proc/{pid}/statm").read_text().split())
+        return (resident - shared) * os.sysconf("SC_PAGE_SIZE")
+    return 0

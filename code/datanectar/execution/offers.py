@@ -15,8 +15,10 @@ from datanectar.execution.wire import Message
 
 #: So many may wait at once, and as many more for each that is taken, up to a limit...
 FEW, MORE_FOR_EACH_TAKEN, MOST = 8, 2, 200
-#: ... and as fit into this part of the memory that is left: each holds so many bytes of its own.
-_PART, _BYTES = 10, 9_000_000
+#: ... and as fit into this part of the memory that is left.
+_PART = 10
+#: Bytes of its own that a child has copied by then, besides what its chain has brought.
+_COPIED = 9_000_000
 #: Seconds that one waits: whoever comes later wants a child that has seen the chain as it is then.
 HOLDS = 10.0
 
@@ -29,6 +31,11 @@ class Offer:
     descriptors: list[int]
     until: float = field(default_factory=lambda: time.monotonic() + HOLDS)
 
+    @property
+    def is_sound(self) -> bool:
+        """Whether the pipe ends have arrived: this process had descriptors left for them."""
+        return len(self.descriptors) == 2
+
     def close(self) -> None:
         """Close the pipe ends in this process."""
         for descriptor in self.descriptors:
@@ -40,6 +47,7 @@ class Offers:
 
     def __init__(self) -> None:
         self._standing: dict[bytes, Offer] = {}
+        self._sizes: dict[bytes, int] = {}
         self._room = FEW
 
     @property
@@ -49,16 +57,17 @@ class Offers:
 
     def add(self, offer: Offer) -> bool:
         """Let an offer stand; return False, and close it, when there is no room."""
-        there_are = len(self._standing) + 1
-        if there_are > self._room or not fit_into_memory(there_are):
+        name, size = offer.child.name, _COPIED + memory.grown(offer.child.number)
+        fits = fit_into_memory(sum(self._sizes.values()), size)
+        if len(self._standing) >= self._room or not offer.is_sound or not fits:
             offer.close()
             return False
-        self._standing[offer.child.name] = offer
+        self._standing[name], self._sizes[name] = offer, size
         return True
 
     def take(self, name: bytes) -> Offer | None:
         """Return the offer of a name, which is the caller's to close, if it stands."""
-        offer = self._standing.pop(name, None)
+        offer = self._pop(name) if name in self._standing else None
         if offer is not None:
             self._room = min(MOST, self._room + MORE_FOR_EACH_TAKEN)
         return offer
@@ -66,17 +75,21 @@ class Offers:
     def withdraw(self, pid: int) -> None:
         """Close the offer of a child that has ended, if there is one."""
         for name in [name for name, o in self._standing.items() if o.child.number == pid]:
-            self._standing.pop(name).close()
+            self._pop(name).close()
 
     def withdraw_overdue(self) -> list[int]:
         """Close the offers that have stood too long; return the pids of their children."""
         pids = []
         while self._standing and time.monotonic() >= self.first_end():
-            offer = self._standing.pop(next(iter(self._standing)))
+            offer = self._pop(next(iter(self._standing)))
             offer.close()
             pids.append(offer.child.number)
             self._room = max(FEW, self._room // 2)
         return pids
+
+    def _pop(self, name: bytes) -> Offer:
+        del self._sizes[name]
+        return self._standing.pop(name)
 
     def first_end(self) -> float:
         """Return until when all offers stand, by the monotonic clock; it is the oldest's end."""
@@ -88,6 +101,6 @@ class Offers:
             offer.close()
 
 
-def fit_into_memory(offered: int) -> bool:
-    """Tell whether so many may wait, as far as memory goes."""
-    return offered <= FEW or offered * _BYTES < memory.available() / _PART
+def fit_into_memory(standing: int, size: int) -> bool:
+    """Tell whether a child of ``size`` bytes may wait besides those that take ``standing`` bytes."""
+    return standing + size <= (memory.available() + standing) / _PART

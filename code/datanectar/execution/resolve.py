@@ -14,6 +14,7 @@ from luigi.parameter import OptionalParameterMixin
 from datanectar.api.api_chains import APIChainCollector
 from datanectar.errors import BadRequest, ChainError, DatanectarError
 from datanectar.execution import log
+from datanectar.execution.fresh import instances_as_they_were
 from datanectar.execution.wanted import NotWanted, parse
 from datanectar.keys import RUN_TIME_VARIABLE
 from datanectar.records import Resolution, ResolveJob
@@ -43,6 +44,11 @@ def resolve(job: ResolveJob) -> Resolution:
     log.hold_output() if job.stays else log.discard_output()
     os.environ[RUN_TIME_VARIABLE] = job.run_time
     cls = APIChainCollector().task_class(job.type, job.chain, job.task)
+    with instances_as_they_were():  # what the run makes is to be its own
+        return _resolution(cls, job)
+
+
+def _resolution(cls: type[luigi.Task], job: ResolveJob) -> Resolution:
     task = make_task(cls, job.raw)
     storage, output, complete = _whereabouts(task)
     return Resolution(

@@ -315,9 +315,10 @@ class RunScheduler(RemoteScheduler):
 
     def add_worker(self, worker: str, info: Any) -> Any:
         """Tell luigid's page who the worker is, when it has lived long enough to be seen there."""
-        if self._introduction is None:
+        known = dict(info)
+        if self._introduction is None or known.get("workers", 1) > 1:  # which counts for get_work
             return super().add_worker(worker=worker, info=info)
-        self._introduction.update(info)
+        self._introduction.update(known)
         return None
 
     def get_work(self, **call: Any) -> Any:

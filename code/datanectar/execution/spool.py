@@ -46,7 +46,7 @@ def begun_marker(spool: Path, key: Key) -> Path:
 def clear(spool: Path) -> None:
     """Remove all files of an attempt."""
     shutil.rmtree(spool, ignore_errors=True)
-    with contextlib.suppress(FileNotFoundError):
+    with contextlib.suppress(OSError):
         for file in spool.parent.iterdir():
             if file.name.startswith(f"{spool.name}."):
                 file.unlink(missing_ok=True)

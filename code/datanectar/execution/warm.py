@@ -26,7 +26,7 @@ from urllib.parse import parse_qs
 from luigi.scheduler import Scheduler
 
 from datanectar import settings
-from datanectar.execution import build, resolve
+from datanectar.execution import build, log, resolve
 from datanectar.execution.fresh import luigi_as_it_was
 from datanectar.execution.prefault import Pages, besides, learn
 from datanectar.execution.wire import RESOLVE, RUN, RUN_TOO
@@ -167,6 +167,7 @@ def _output_as_it_was() -> Iterator[None]:
         for number, copy in kept:
             os.dup2(copy, number)
             os.close(copy)
+        log.drop_held_output()
 
 
 @contextlib.contextmanager

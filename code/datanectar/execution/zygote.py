@@ -60,6 +60,9 @@ PRELOAD = ("luigi", "datanectar.execution.child")
 #: Does once what every child would do first.
 WARM = "datanectar.execution.warm"
 
+#: So many messages of others at most are read before who would take a child has an answer.
+_PASSES = 8
+
 
 def main() -> None:
     """Serve the parent at the socket whose descriptor is the first argument; names to preload follow.
@@ -179,10 +182,11 @@ class _Zygote:
         self.ending = True
 
     def _answer(self) -> None:
-        """Do what parents ask for; who would take an offer is answered after all who may make it."""
+        """Do what parents ask for; who would take an offer is answered after who may be making it."""
         takers: dict[_Parent, bytes] = {}
         patience = self._patience()
-        while ready := self._readable(takers, patience):
+        for _ in range(_PASSES):
+            ready = self._readable(takers, patience)
             for sock, parent in ready.items():
                 if parent is not None:
                     self._answer_one(parent, takers)
@@ -191,6 +195,8 @@ class _Zygote:
                 else:
                     with contextlib.suppress(BlockingIOError):
                         sock.recv(4096)
+            if not ready or not takers:
+                break
             patience = 0.0
         for parent, name in takers.items():
             self._pass_on(parent, name)
@@ -212,12 +218,12 @@ class _Zygote:
         return max(0.0, first - time.monotonic()) if first < float("inf") else None
 
     def _open_door(self, door: socket.socket) -> None:
-        descriptors: list[int] = []
+        data, descriptors = b"", list[int]()
         with contextlib.suppress(ConnectionResetError):
-            _, descriptors, _, _ = socket.recv_fds(door, 1, 1)
-        if descriptors:
-            self.welcome(socket.socket(fileno=descriptors[0]))
-        else:  # nobody is left who could knock
+            data, descriptors, _, _ = socket.recv_fds(door, 1, 1)
+        for descriptor in descriptors:
+            self.welcome(socket.socket(fileno=descriptor))
+        if not data:  # nobody is left who could knock
             door.close()
             self.door = None
 
@@ -228,7 +234,7 @@ class _Zygote:
             self._part_with(parent)
             return
         if message.kind == FORK:
-            self._fork(parent, message.number, *descriptors)
+            self._fork(parent, message.number, descriptors)
         elif message.kind == LIMIT:
             parent.limit = message.value
         elif message.kind == OFFER:
@@ -277,13 +283,17 @@ class _Zygote:
         if offer is not None:
             offer.close()
 
-    def _fork(self, parent: _Parent, duty: int, job: int, reports: int) -> None:
-        pid = os.fork()
-        if pid == 0:
-            self._become_child(duty, job, reports)
-        os.close(job)
-        os.close(reports)
-        self.owners[pid] = parent
+    def _fork(self, parent: _Parent, duty: int, ends: list[int]) -> None:
+        """Fork a child for a parent, or tell it that there is none: the pid is 0 then."""
+        pid = 0
+        with contextlib.suppress(OSError):  # too many processes, or too little memory
+            if len(ends) == 2:  # all have arrived: this process has descriptors left
+                pid = os.fork()
+                if pid == 0:
+                    self._become_child(duty, *ends)
+                self.owners[pid] = parent
+        for descriptor in ends:
+            os.close(descriptor)
         with contextlib.suppress(OSError):
             send(parent.control, Message(STARTED, pid))
 

@@ -33,6 +33,9 @@ from datanectar.settings import Settings
 
 #: Seconds that a zygote may take to import its preloads.
 _ZYGOTE_START = 60.0
+#: Seconds to wait for a child that was offered: a new one is sooner there than one from a zygote that
+#: is so busy.
+_TAKE_LIMIT = 1.0
 #: Seconds that killed processes get to be gone.
 _END_LIMIT = 10.0
 
@@ -42,6 +45,7 @@ class _Question:
 
     def __init__(self, ends: tuple[int, int] | None = None) -> None:
         self.ends = ends
+        self.given_up = False
         self.answer: SimpleQueue[Child | None] = SimpleQueue()
 
 
@@ -98,10 +102,15 @@ class ZygoteClient:
         report_read, report_write = os.pipe()
         question = _Question((job_write, report_read))
         try:
-            child = self._ask(question, Message(FORK, duty), [job_read, report_write])
+            self._put(question, Message(FORK, duty), [job_read, report_write])
         finally:
             os.close(job_read)
             os.close(report_write)
+        try:
+            child = question.answer.get(timeout=_ZYGOTE_START)
+        except Empty:
+            self._process.kill()
+            child = None
         if child is None:
             os.close(job_write)
             os.close(report_read)
@@ -111,7 +120,9 @@ class ZygoteClient:
     def offer(self, child: Child, name: str) -> None:
         """Let a child be another parent's, that asks for this name soon; it is this one's no more."""
         with self._state:
-            mine = self._live.pop(child.pid, None) is child
+            mine = self._live.get(child.pid) is child
+            if mine:
+                del self._live[child.pid]
         job, reports = child.let_go()
         try:
             if mine:
@@ -124,23 +135,24 @@ class ZygoteClient:
 
     def take(self, name: str) -> Child | None:
         """Return the living child that was offered under a name, if there is one."""
-        return self._ask(_Question(), Message(TAKE, name=name.encode()))
+        question = _Question()
+        self._put(question, Message(TAKE, name=name.encode()))
+        try:
+            return question.answer.get(timeout=_TAKE_LIMIT)
+        except Empty:
+            with self._state:
+                question.given_up = question.answer.empty()
+            return None if question.given_up else question.answer.get()
 
-    def _ask(
-        self, question: _Question, message: Message, descriptors: Sequence[int] = ()
-    ) -> Child | None:
+    def _put(self, question: _Question, message: Message, descriptors: Sequence[int] = ()) -> None:
+        """Put a question; the answers come in the order of the questions."""
         try:
             with self._asking:
                 self._questions.append(question)
                 send(self._socket, message, descriptors)
         except OSError:
             self.gone = True
-            return None
-        try:
-            return question.answer.get(timeout=_ZYGOTE_START)
-        except Empty:
-            self._process.kill()
-            return None
+            question.answer.put(None)
 
     def kill(self, child: Child) -> None:
         """Have the child's process group killed; harmless when it has ended."""
@@ -168,27 +180,36 @@ class ZygoteClient:
             self._process.wait(_END_LIMIT)
 
     def _listen(self) -> None:
-        with contextlib.suppress(OSError, EOFError):
-            while True:
-                message, descriptors = receive(self._socket)
-                if message.kind == EXITED:
-                    self._bury(message.number, int(message.value))
-                elif message.kind == STARTED:
-                    self._answer(message, time.time())
-                elif message.kind == TAKEN:
-                    self._answer(message, message.value, descriptors)
-        self._mourn()
+        try:
+            with contextlib.suppress(OSError, EOFError):
+                while True:
+                    message, descriptors = receive(self._socket)
+                    if message.kind == EXITED:
+                        self._bury(message.number, int(message.value))
+                    elif message.kind == STARTED:
+                        self._answer(message, time.time())
+                    elif message.kind == TAKEN:
+                        self._answer(message, message.value, descriptors)
+        finally:
+            self._mourn()
 
     def _answer(self, message: Message, started: float, ends: Sequence[int] = ()) -> None:
         # Here and not by who asked: the news of the child's end may be the next message.
         question, pid = self._questions.popleft(), message.number
-        if not pid:
-            question.answer.put(None)
-            return
-        child = Child(self, pid, started, *(question.ends or ends))
+        ends = question.ends or ends
+        if pid and len(ends) != 2:  # this process has no descriptors left
+            self._say(Message(KILL, pid))
+            for descriptor in ends:
+                os.close(descriptor)
+            pid = 0
+        child = Child(self, pid, started, *ends) if pid else None
         with self._state:
-            self._live[pid] = child
-        question.answer.put(child)
+            if child is not None:
+                self._live[pid] = child
+            question.answer.put(child)
+            unwanted = child if question.given_up else None
+        if unwanted is not None:
+            unwanted.close()
 
     def _bury(self, pid: int, status: int) -> None:
         with self._state:

@@ -88,7 +88,7 @@ class S3Storage(Storage):
     def open_write(self, key: Key, file: str, *, binary: bool = False) -> IO[Any]:
         """Return a file object whose content appears under the key when it is closed.
 
-        It can't seek. Up to 16 MiB are kept in memory, however much is written.
+        It can't seek. Up to 36 MiB are kept in memory, however much is written.
         """
         upload = Upload(self._clients, _object_name(key, file), _content_type(file))
         return writer(upload, binary=binary)

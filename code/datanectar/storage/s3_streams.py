@@ -36,7 +36,7 @@ class Upload(Draft):
         self._clients = clients
         self._where = {"Bucket": clients.bucket, "Key": name}
         self._content_type = content_type
-        self._part = io.BytesIO()  # which botocore sends as it is, where it would copy bytes first
+        self._part = io.BytesIO()  # whose content need not be copied to be sent
         self._upload_id: str | None = None
         self._threads: ThreadPoolExecutor | None = None
         self._sent: list[Future[str]] = []
@@ -48,9 +48,9 @@ class Upload(Draft):
 
     def _publish(self) -> None:
         if self._upload_id is None:
-            self._part.seek(0)
+            body = self._part.getvalue()
             with self._clients.asking(f"PutObject {self._where['Key']}") as client:
-                client.put_object(**self._where, Body=self._part, ContentType=self._content_type)
+                client.put_object(**self._where, Body=body, ContentType=self._content_type)
             return
         self._send_part()
         etags = [part.result() for part in self._sent]
@@ -73,7 +73,7 @@ class Upload(Draft):
             self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="upload")
         if len(self._sent) >= _AT_ONCE:  # no more than these are in memory at a time
             self._sent[-_AT_ONCE].result()
-        part, self._part = self._part, io.BytesIO()
+        part, self._part = self._part.getvalue(), io.BytesIO()
         self._sent.append(self._threads.submit(self._send, len(self._sent) + 1, part))
 
     def _begin(self) -> None:
@@ -81,8 +81,7 @@ class Upload(Draft):
             begun = client.create_multipart_upload(**self._where, ContentType=self._content_type)
             self._upload_id = begun["UploadId"]
 
-    def _send(self, number: int, part: io.BytesIO) -> str:
-        part.seek(0)
+    def _send(self, number: int, part: bytes) -> str:
         with self._clients.asking(f"UploadPart {self._where['Key']}") as client:
             answer = client.upload_part(
                 **self._where, UploadId=self._upload_id, PartNumber=number, Body=part
@@ -91,7 +90,8 @@ class Upload(Draft):
 
     def _end_threads(self) -> None:
         if self._threads is not None:
-            self._threads.shutdown(cancel_futures=True)
+            with contextlib.suppress(RuntimeError):  # it is one of them that drops this file
+                self._threads.shutdown(cancel_futures=True)
 
 
 class Download(io.RawIOBase):

@@ -34,6 +34,12 @@ class FamilyIndex:
         self._found: dict[_Place, set[str]] = {}
         self._listings: dict[_Place, Iterator[str]] = {}
 
+    def clear(self) -> None:
+        """Forget all that was seen."""
+        self._asked.clear()
+        self._found.clear()
+        self._listings.clear()
+
     def has(self, storage: Storage, key: Key, file: str) -> bool:
         """Tell whether the file is there."""
         if storage.name == "local":
