@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import Any
 import pytest
 
 from datanectar.errors import Unavailable
-from datanectar.execution import memory, offers
+from datanectar.execution import memory, offers, wire
 from datanectar.execution.child_process import Child
 from datanectar.execution.children import Children
 from datanectar.execution.spool import spool_folder
@@ -335,21 +336,22 @@ def test_a_parent_with_a_zygote_of_its_own_closes_what_it_would_offer(bench: Ben
 def test_a_taker_has_its_child_however_much_others_ask(pair: Pair) -> None:
     _, child = pair.meet("basic/plain_chain/GreetTask", name="in a crowd")
     pair.web.offer(child, NAME)
-    over = threading.Event()
+    over, client = threading.Event(), pair.web._zygote
+    assert client is not None
+    many = wire._LAYOUT.pack(*wire.Message(wire.LIMIT, value=time.monotonic() + 600)) * 1000
 
     def ask_and_ask() -> None:
         while not over.is_set():
-            pair.web._fork().close()
+            with client._asking:
+                client._socket.sendall(many)
 
-    crowd = [threading.Thread(target=ask_and_ask) for _ in range(8)]
-    for thread in crowd:
-        thread.start()
+    crowd = threading.Thread(target=ask_and_ask)
+    crowd.start()
     try:
         taken = pair.worker.pick_up(NAME)
     finally:
         over.set()
-        for thread in crowd:
-            thread.join()
+        crowd.join()
 
     assert taken is not None
     taken.close()
