@@ -71,9 +71,10 @@ def main() -> None:
     """
     sock, names = socket.socket(fileno=int(sys.argv[1])), sys.argv[2:]
     is_shared = names[:1] == [SHARED]
-    # Luigi would take it for its calls to luigid (luigi/rpc.py), which children make in another way: a
-    # hundred modules, of which every fork would copy the page tables.
-    with left_out("requests"):
+    # Luigi would take requests for its calls to luigid (luigi/rpc.py), which children make in another
+    # way; and its retries bring tornado and asyncio, for functions that nobody retries here
+    # (tenacity/__init__.py). Of a hundred modules and more every fork would copy the page tables.
+    with left_out("requests", "tornado"):
         _import(PRELOAD)
     _import(names[is_shared:])
     pages = _warm()
