@@ -510,9 +510,7 @@ def test_an_upload_carries_no_checksum_that_other_servers_would_not_know(
     assert asked.body == b"sweet"
     unknown = ("x-amz-trailer", "x-amz-checksum", "x-amz-sdk-checksum", "content-encoding")
     assert [name for name in asked.headers if name.startswith(unknown)] == []
-    assert (
-        "expect" not in asked.headers
-    )  # for which botocore waits a second where nobody answers it
+    assert "expect" not in asked.headers  # a second is waited where nobody answers it
 
 
 def test_a_killed_writer_leaves_no_half_file(storage: S3Storage) -> None:

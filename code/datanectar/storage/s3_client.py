@@ -204,6 +204,7 @@ def _new_session() -> Any:
 
 def _new_client(session: Any, region: str, endpoint: str | None = None) -> Any:
     from botocore.config import Config
+    from botocore.handlers import convert_body_to_file_like_object
 
     attempts = session.get_config_variable("max_attempts") or _ATTEMPTS
     config = Config(
@@ -218,7 +219,13 @@ def _new_client(session: Any, region: str, endpoint: str | None = None) -> Any:
         read_timeout=_READ_SECONDS,
         max_pool_connections=_CONNECTIONS,
     )
-    return session.create_client("s3", region_name=region, endpoint_url=endpoint, config=config)
+    client = session.create_client("s3", region_name=region, endpoint_url=endpoint, config=config)
+    # botocore makes a file of bytes, and sends "Expect: 100-continue" before a file: it waits a
+    # second where nobody answers that (handlers.py, add_expect_header).
+    for operation in ("PutObject", "UploadPart"):
+        event = f"before-parameter-build.s3.{operation}"
+        client.meta.events.unregister(event, convert_body_to_file_like_object)
+    return client
 
 
 def _reason(problem: Exception) -> str:
