@@ -162,8 +162,8 @@ class Children:
     def _fork_or_ready(self) -> Child:
         try:
             return self._ready.popleft()
-        except IndexError:
-            return self._fork()
+        except IndexError:  # it copies what it will need at a stroke, rather than page by page
+            return self._fork(self._duty)
 
     def _fork(self, duty: int = NOTHING) -> Child:
         try:

@@ -27,8 +27,10 @@ _MADV_POPULATE_WRITE = 23
 #: mapped by no other process.
 _OWN = 1 << 63 | 1 << 56
 _PAGE = os.sysconf("SC_PAGE_SIZE")
+#: The most ranges that one call takes (UIO_MAXIOV in the kernel's include/uapi/linux/uio.h).
+_RANGES = 1024
 
-#: Addresses and lengths in bytes, in turn.
+#: Addresses and lengths in bytes, in turn: struct iovec, one after another.
 Pages = array
 
 
@@ -73,8 +75,35 @@ def _work_and_tell(work: Callable[[], object], mapped: list[tuple[int, int]], wr
 def copy_ahead(pages: Pages[int]) -> None:
     """Make the pages this process's own; what can't be is left to be copied when written to."""
     libc = ctypes.CDLL(None)
-    for start, length in zip(pages[::2], pages[1::2], strict=True):
-        libc.madvise(ctypes.c_void_p(start), ctypes.c_size_t(length), _MADV_POPULATE_WRITE)
+    if not _copied_at_a_stroke(libc, pages):
+        for start, length in zip(pages[::2], pages[1::2], strict=True):
+            libc.madvise(ctypes.c_void_p(start), ctypes.c_size_t(length), _MADV_POPULATE_WRITE)
+
+
+def _copied_at_a_stroke(libc: ctypes.CDLL, pages: Pages[int]) -> bool:
+    """Have the system do it in one call, and tell whether it did.
+
+    process_madvise(2) is in glibc since 2.36, and takes this advice from a process on itself since
+    Linux 6.13 (mm/madvise.c). A call for each range would take half as long again.
+    """
+    if not hasattr(libc, "process_madvise"):
+        return False
+    try:
+        process = os.pidfd_open(os.getpid())
+    except OSError:  # no descriptor is left, or a sandbox forbids it
+        return False
+    try:
+        ranges = (pages[at : at + 2 * _RANGES] for at in range(0, len(pages), 2 * _RANGES))
+        return all(_advise(libc, process, part) == sum(part[1::2]) for part in ranges)
+    finally:
+        os.close(process)
+
+
+def _advise(libc: ctypes.CDLL, process: int, ranges: Pages[int]) -> int:
+    advise = libc.process_madvise
+    advise.restype = ctypes.c_ssize_t
+    vector, count = ctypes.c_void_p(ranges.buffer_info()[0]), ctypes.c_size_t(len(ranges) // 2)
+    return int(advise(process, vector, count, _MADV_POPULATE_WRITE, 0))
 
 
 def besides(pages: Pages[int], others: Pages[int]) -> Pages[int]:

@@ -6,7 +6,6 @@ and forgetting in :mod:`datanectar.runs.history`, schedules in :mod:`datanectar.
 
 from __future__ import annotations
 
-import dataclasses
 from functools import cached_property
 from typing import Any
 
@@ -144,7 +143,7 @@ class RunStore(Leases, History, Schedules):
             return {status: _count(connection, status) for status in (PENDING, RUNNING)}
 
     def _insert(self, connection: Connection, run: Run) -> bool:
-        row = dataclasses.asdict(run)
+        row = dict(vars(run))
         row |= {name: as_json(row[name]) for name in ("params", "public_params")}
         return connection.execute(self._insertion, row, execution_options=COUNTED).rowcount == 1
 
