@@ -435,7 +435,7 @@ def group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, int
     folder = tmp_path / "groups" / "a.slice" / "b.service"
     folder.mkdir(parents=True)
     monkeypatch.setattr(memory, "_OWN_GROUP", own)
-    monkeypatch.setattr(memory, "_GROUPS", tmp_path / "groups")
+    monkeypatch.setattr(memory, "_GROUPS", str(tmp_path / "groups"))
 
     def limit(most: str, used: int) -> None:
         (folder / "memory.max").write_text(f"{most}\n")

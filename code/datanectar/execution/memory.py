@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-from pathlib import Path
 
-_MACHINE = Path("/proc/meminfo")
-_OWN_GROUP = Path("/proc/self/cgroup")
-_GROUPS = Path("/sys/fs/cgroup")
+_MACHINE = "/proc/meminfo"
+_OWN_GROUP = "/proc/self/cgroup"
+_GROUPS = "/sys/fs/cgroup"
+
+#: More bytes than any of these files has.
+_WHOLE = 65_536
 
 
 def available() -> int:
@@ -18,16 +20,13 @@ def available() -> int:
     is less (the kernel's admin-guide/cgroup-v2.rst, ``memory.max``).
     """
     left = 0
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        left = int(_read(_MACHINE).partition("MemAvailable:")[2].split()[0]) * 1024
     with contextlib.suppress(OSError, ValueError, StopIteration):
-        lines = _MACHINE.read_text().splitlines()
-        left = (
-            next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable")) * 1024
-        )
-    with contextlib.suppress(OSError, ValueError, StopIteration):
-        lines = _OWN_GROUP.read_text().splitlines()
-        group = _GROUPS / next(line[4:] for line in lines if line.startswith("0::/"))
-        limit = int((group / "memory.max").read_text())  # "max" is no limit, and no number
-        left = min(left, max(0, limit - int((group / "memory.current").read_text())))
+        lines = _read(_OWN_GROUP).splitlines()
+        group = _GROUPS + next(line[3:] for line in lines if line.startswith("0::/"))
+        limit = int(_read(f"{group}/memory.max"))  # "max" is no limit, and no number
+        left = min(left, max(0, limit - int(_read(f"{group}/memory.current"))))
     return left
 
 
@@ -42,6 +41,16 @@ def grown(pid: int) -> int:
 
 def _anonymous(pid: int) -> int:
     with contextlib.suppress(OSError):
-        _, resident, shared, *_ = map(int, Path(f"/proc/{pid}/statm").read_text().split())
+        _, resident, shared, *_ = map(int, _read(f"/proc/{pid}/statm").split())
         return (resident - shared) * os.sysconf("SC_PAGE_SIZE")
     return 0
+
+
+def _read(path: str) -> str:
+    # Not by pathlib, which interns the names in a path: here with a pid, a new one each time. It
+    # would move the table of all such names, which a child that is forked from here is to copy.
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        return os.read(descriptor, _WHOLE).decode()
+    finally:
+        os.close(descriptor)

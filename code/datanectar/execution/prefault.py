@@ -19,6 +19,7 @@ import traceback
 from array import array
 from collections.abc import Callable, Iterator
 from io import FileIO
+from itertools import accumulate
 from pathlib import Path
 
 #: madvise(2), since Linux 5.14: fault pages in as a write would, without one.
@@ -75,26 +76,26 @@ def _work_and_tell(work: Callable[[], object], mapped: list[tuple[int, int]], wr
 def copy_ahead(pages: Pages[int]) -> None:
     """Make the pages this process's own; what can't be is left to be copied when written to."""
     libc = ctypes.CDLL(None)
-    if not _copied_at_a_stroke(libc, pages):
-        for start, length in zip(pages[::2], pages[1::2], strict=True):
-            libc.madvise(ctypes.c_void_p(start), ctypes.c_size_t(length), _MADV_POPULATE_WRITE)
+    rest = pages[2 * _copied_at_a_stroke(libc, pages) :]
+    for start, length in zip(rest[::2], rest[1::2], strict=True):
+        libc.madvise(ctypes.c_void_p(start), ctypes.c_size_t(length), _MADV_POPULATE_WRITE)
 
 
-def _copied_at_a_stroke(libc: ctypes.CDLL, pages: Pages[int]) -> bool:
-    """Have the system do it in one call, and tell whether it did.
+def _copied_at_a_stroke(libc: ctypes.CDLL, pages: Pages[int]) -> int:
+    """Return how many ranges, from the first on, one call did: all, unless a mapping has gone.
 
     process_madvise(2) is in glibc since 2.36, and takes this advice from a process on itself since
     Linux 6.13 (mm/madvise.c). A call for each range would take half as long again.
     """
     if not hasattr(libc, "process_madvise"):
-        return False
+        return 0
     try:
         process = os.pidfd_open(os.getpid())
     except OSError:  # no descriptor is left, or a sandbox forbids it
-        return False
+        return 0
     try:
-        ranges = (pages[at : at + 2 * _RANGES] for at in range(0, len(pages), 2 * _RANGES))
-        return all(_advise(libc, process, part) == sum(part[1::2]) for part in ranges)
+        done, ends = _advise(libc, process, pages[: 2 * _RANGES]), accumulate(pages[1::2])
+        return sum(end <= done for end in ends)
     finally:
         os.close(process)
 

@@ -60,6 +60,10 @@ PRELOAD = ("luigi", "datanectar.execution.child")
 #: Does once what every child would do first.
 WARM = "datanectar.execution.warm"
 
+#: Of the thread that reads it, the only one here. Made once: a path interns the names in it, and so
+#: in time moves the table of all such names, pages of which children are to copy.
+_CHILDREN = Path("/proc/thread-self/children")
+
 #: So many messages of others at most are read before who would take a child has an answer.
 _PASSES = 8
 
@@ -391,8 +395,7 @@ def _kill_children(but: Collection[int]) -> None:
 
 def _children_of_this_process() -> list[int]:
     try:
-        listing = Path(f"/proc/self/task/{os.getpid()}/children").read_text()
-        return [int(pid) for pid in listing.split()]
+        return [int(pid) for pid in _CHILDREN.read_text().split()]
     except OSError:  # no Linux, or a kernel without CONFIG_PROC_CHILDREN
         return []
 
