@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -88,7 +87,16 @@ def _transfer(way: str, source: Path) -> None:
             with Path(f"{source}.ours").open("wb") as out:
                 while piece := stream.read(_PIECE):
                     out.write(piece)
-    print(time.perf_counter() - began, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    print(time.perf_counter() - began, _peak_memory())
+
+
+def _peak_memory() -> float:
+    """Return the most MB that this process has had (proc_pid_status(5), ``VmHWM``).
+
+    Not ``ru_maxrss``, which begins with what the process that started this one had.
+    """
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
 
 def _boto3() -> Any:

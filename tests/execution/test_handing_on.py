@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -19,6 +20,7 @@ from typing import Any
 import pytest
 
 from datanectar.errors import Unavailable
+from datanectar.execution import child as child_module
 from datanectar.execution import memory, offers, wire
 from datanectar.execution.child_process import Child
 from datanectar.execution.children import Children
@@ -29,7 +31,7 @@ from datanectar.execution.zygote_process import (
     zygote_command,
     zygote_environ,
 )
-from datanectar.records import DONE, Outcome, Resolution, ResolveJob, RunJob
+from datanectar.records import DONE, Outcome, Resolution, ResolveJob, RunJob, encode
 from tests.execution.conftest import LIMIT, Bench, Ran
 from tests.servers.processes import is_running, wait_for
 
@@ -422,6 +424,56 @@ def test_runs_are_batch_processes_and_nothing_else_is(pair: Pair) -> None:
     ran = pair.run("made/policy_chain/PolicyTask", *pair.hand_on("made/policy_chain/PolicyTask"))
 
     assert pair.bench.file(ran.key).read_text() == f"{os.SCHED_OTHER} {os.SCHED_BATCH}"
+
+
+RUN = RunJob("1", 1, "made", "trace_chain", "TraceTask", {}, "2016-06-03T12:00:00", "key", "spool")
+
+
+@pytest.fixture
+def line() -> Iterator[tuple[socket.socket, socket.socket]]:
+    """Where a child reads its jobs, and where they are written."""
+    reader, writer = socket.socketpair()
+    with reader, writer:
+        yield reader, writer
+
+
+def test_who_asked_is_answered_before_the_child_gets_ready(
+    monkeypatch: pytest.MonkeyPatch, line: tuple[socket.socket, socket.socket]
+) -> None:
+    reader, writer = line
+    monkeypatch.setattr(child_module, "_HEAD_START", 0.2)
+    began, waited = time.monotonic(), list[float]()
+
+    def get_ready() -> None:
+        waited.append(time.monotonic() - began)
+        writer.send(encode(RUN))
+
+    assert child_module._await_run(reader.fileno(), get_ready, at_once=True) == RUN
+    assert len(waited) == 1
+    assert waited[0] >= 0.2
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_run_that_has_come_is_read_before_the_child_gets_ready(
+    line: tuple[socket.socket, socket.socket], at_once: bool
+) -> None:
+    reader, writer = line
+    unread = list[bool]()
+    writer.send(encode(RUN))
+
+    def get_ready() -> None:
+        unread.append(bool(select.select([reader], [], [], 0)[0]))
+
+    assert child_module._await_run(reader.fileno(), get_ready, at_once) == RUN
+    assert unread == [False]
+
+
+def test_a_child_that_is_not_wanted_does_not_get_ready(
+    line: tuple[socket.socket, socket.socket],
+) -> None:
+    reader, writer = line
+    writer.close()
+    assert child_module._await_run(reader.fileno(), pytest.fail, at_once=True) is None
 
 
 # --- how many may wait ---------------------------------------------------------------------

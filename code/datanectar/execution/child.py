@@ -6,6 +6,7 @@ One that has resolved a request may stay for the run of it: then it has the chai
 from __future__ import annotations
 
 import os
+import select
 import sys
 import threading
 import traceback
@@ -26,6 +27,10 @@ from datanectar.records import (
     decode,
     encode,
 )
+
+#: Seconds that who answers the request has the processors to itself before a child that has resolved
+#: it gets ready for the run. By then it is accepted, and its worker is about to ask for the child.
+_HEAD_START = 0.003
 
 
 class Reports:
@@ -55,21 +60,28 @@ def main(jobs: int, reports: int, get_ready: Callable[[], None], at_once: bool) 
         jobs: the descriptor on which they arrive; at its end the parent has ended, or needs none.
         reports: the descriptor for what there is to say.
         get_ready: makes ready for a run that follows a resolve.
-        at_once: whether to get ready while it is awaited, or when it has come.
+        at_once: whether to get ready while the run is awaited, or when it has come.
     """
     pipe = Reports(reports)
     job = _next_job(jobs)
     if isinstance(job, ResolveJob) and job.stays:
         _serve(job, pipe)
-        if at_once:
-            get_ready()
-        job = _next_job(jobs)
-        if not at_once:
-            get_ready()
+        job = _await_run(jobs, get_ready, at_once)
     os.close(jobs)
     if job is not None:
         _serve(job, pipe)
     return 0
+
+
+def _await_run(jobs: int, get_ready: Callable[[], None], at_once: bool) -> Any:
+    """Return the run that follows, ready for it, or None when none does."""
+    early = at_once and not select.select([jobs], [], [], _HEAD_START)[0]
+    if early:
+        get_ready()
+    job = _next_job(jobs)
+    if job is not None and not early:
+        get_ready()
+    return job
 
 
 def _serve(job: Any, pipe: Reports) -> None:
