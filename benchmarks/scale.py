@@ -109,6 +109,9 @@ class _Luigid:
         self._connection.request("POST", f"/api/{method}", body, headers)
         return json.loads(self._connection.getresponse().read())["response"]
 
+    def close(self) -> None:
+        self._connection.close()
+
     def add(self, worker: str, task_id: str, status: str) -> None:
         self.call("add_task", worker=worker, task_id=task_id, status=status, family="T", params={})
 
@@ -132,14 +135,13 @@ def _ask(luigid: _Luigid, calls: int) -> dict[str, list[float]]:
 
 
 def _speak_as_runs(url: str, count: int) -> tuple[float, float]:
-    luigid = _Luigid(url)
-
     def run() -> None:
-        worker = new_name()
+        luigid, worker = _Luigid(url), new_name()
         task_id = _task_id(worker)
         luigid.add(worker, task_id, "PENDING")
         luigid.call("get_work", worker=worker, host="here")
         luigid.add(worker, task_id, DONE)
+        luigid.close()
 
     return _timed(run, count)
 
