@@ -35,8 +35,13 @@ from array import array
 from datanectar.execution import prefault
 from datanectar.execution.prefault import copy_ahead, learn
 
-if sys.argv[1] == "range by range":
-    prefault._copied_at_a_stroke = lambda libc, pages: 0
+def forbidden(pid):
+    raise PermissionError
+
+if sys.argv[1] == "a Python without pidfd_open":
+    del os.pidfd_open
+elif sys.argv[1] == "a sandbox":
+    os.pidfd_open = forbidden
 
 size = mmap.PAGESIZE
 written = range(0, {PAGES} * 2, 2)
@@ -66,11 +71,13 @@ pages = learn(write)
 gone = pages[:500] + array("Q", [size, size]) + pages[500:]  # as nothing is mapped there
 others = learn(lambda: None)
 print(json.dumps([in_fork(each) for each in (None, pages, gone, others)] + [memory[1]]))
+opened = len(os.listdir("/proc/self/fd"))
 print(prefault._copied_at_a_stroke(ctypes.CDLL(None), gone))
+assert len(os.listdir("/proc/self/fd")) == opened
 """
 
 
-@pytest.mark.parametrize("way", ["at a stroke", "range by range"])
+@pytest.mark.parametrize("way", ["at a stroke", "a Python without pidfd_open", "a sandbox"])
 def test_what_is_copied_ahead_need_not_be_copied_when_it_is_written_to(way: str) -> None:
     done = subprocess.run([sys.executable, "-c", _FAULTS, way], capture_output=True, text=True)
 
@@ -86,6 +93,14 @@ def test_what_is_copied_ahead_need_not_be_copied_when_it_is_written_to(way: str)
     assert int(at_a_stroke) == (250 if way == "at a stroke" and _AT_A_STROKE else 0)
 
 
+def test_nothing_is_learnt_where_nothing_can_be_copied_ahead() -> None:
+    """As on a Linux before 5.14: an address that is nobody's is refused as the advice is there."""
+    program = "from datanectar.execution import prefault; print(prefault._can_copy_ahead(4096))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+
+    assert done.stdout == "False\n"
+
+
 def test_work_that_fails_says_so() -> None:
     program = "from datanectar.execution.prefault import learn; learn(lambda: 1 / 0)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
@@ -98,6 +113,17 @@ def own_memory(pid: int) -> int:
     """Return how many bytes of a process's memory it shares with none."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Private_Dirty"))
+
+
+def test_a_child_that_is_forked_on_demand_copies_ahead_too(bench: Bench) -> None:
+    children = Children(bench.settings, ahead=0, duty=RESOLVE)
+    children.start()
+    try:
+        child = children.reserve()
+        wait_for(lambda: own_memory(child.pid) > 4_000_000, "it has copied more than its own 2 MB")
+        child.close()
+    finally:
+        children.close()
 
 
 def test_children_are_made_ready_while_there_is_work_and_plain_when_there_is_none(

@@ -10,9 +10,11 @@ import os
 import re
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 import threading
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -117,19 +119,47 @@ def scripted() -> Iterator[Callable[[Script], Scripted]]:
         yield lambda script: stack.enter_context(serving(script))
 
 
+@pytest.fixture
+def slow() -> Iterator[Callable[[Script, int], Scripted]]:
+    """A server that takes so many bytes a second."""
+    with contextlib.ExitStack() as stack:
+        yield lambda script, pace: stack.enter_context(serving(script, pace))
+
+
 @contextlib.contextmanager
-def serving(script: Script) -> Iterator[Scripted]:
+def serving(script: Script, pace: int | None = None) -> Iterator[Scripted]:
     asked: list[Asked] = []
 
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def answer(self) -> None:
-            length = int(self.headers.get("Content-Length") or 0)
+            self.say(script(self.take(self.content())))
+
+        def handle_expect_100(self) -> bool:
+            answer = script(self.take(b""))
+            if answer.status < 300:
+                asked.pop()  # to be asked again, with what it then sends
+                return super().handle_expect_100()
+            self.say(answer)
+            return False
+
+        def take(self, content: bytes) -> Asked:
             headers = {name.lower(): value for name, value in self.headers.items()}
-            request = Asked(self.command, self.path, headers, self.rfile.read(length))
-            asked.append(request)
-            answer = script(request)
+            asked.append(Asked(self.command, self.path, headers, content))
+            return asked[-1]
+
+        def content(self) -> bytes:
+            length = int(self.headers.get("Content-Length") or 0)
+            if pace is None:
+                return self.rfile.read(length)
+            content = b""
+            while piece := self.rfile.read(min(length - len(content), MIB // 8)):
+                content += piece
+                time.sleep(len(piece) / pace)
+            return content
+
+        def say(self, answer: Answer) -> None:
             self.send_response(answer.status)
             promised = str(len(answer.body))
             for name, value in {"Content-Length": promised, **answer.headers}.items():
@@ -146,6 +176,8 @@ def serving(script: Script) -> Iterator[Scripted]:
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.daemon_threads = True
+        if pace is not None:  # or the system takes it all, however slowly it is read
+            server.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, MIB // 8)
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         try:
             yield Scripted(f"http://127.0.0.1:{server.server_port}", asked=asked)
@@ -471,13 +503,9 @@ def test_parts_are_sent_while_what_follows_is_written(
     written, waited = threading.Event(), []
 
     def script(asked: Asked) -> Answer:
-        if asked.method == "POST" and "uploads" in asked.path:
-            upload = b"<InitiateMultipartUploadResult><UploadId>u1</UploadId></Initiate"
-            return Answer(200, upload + b"MultipartUploadResult>")
-        if "partNumber=1" in asked.path:
+        if "partNumber=1" in asked.path and asked.body:
             waited.append(written.wait(10))
-        body = b"<CompleteMultipartUploadResult/>" if asked.method == "POST" else b""
-        return Answer(200, body, headers={"ETag": '"e"'})
+        return multipart(asked)
 
     server = scripted(script)
     storage = S3Storage(s3_settings(server))
@@ -486,7 +514,44 @@ def test_parts_are_sent_while_what_follows_is_written(
         written.set()
 
     assert waited == [True]
-    assert not [asked for asked in server.asked if "expect" in asked.headers]
+
+
+@pytest.mark.parametrize("size", [PART_SIZE - 1, 2 * PART_SIZE])
+def test_a_slow_line_is_no_broken_one(
+    slow: Callable[[Script, int], Scripted],
+    s3_settings: Use,
+    monkeypatch: pytest.MonkeyPatch,
+    size: int,
+) -> None:
+    monkeypatch.setattr(
+        s3_client, "_CONNECT_SECONDS", 0.4
+    )  # also each piece's, on a new connection
+    server = slow(multipart, 8 * MIB)
+    storage = S3Storage(s3_settings(server, AWS_MAX_ATTEMPTS="1"))
+    with storage.open_write(KEY, "out.bin", binary=True) as stream:
+        stream.write(b"x" * size)
+
+    assert sum(len(asked.body) for asked in server.asked if asked.method == "PUT") == size
+
+
+def multipart(asked: Asked) -> Answer:
+    """Take what is put, in one piece or several."""
+    if asked.method == "POST" and "uploads" in asked.path:
+        upload = b"<InitiateMultipartUploadResult><UploadId>u1</UploadId></Initiate"
+        return Answer(200, upload + b"MultipartUploadResult>")
+    body = b"<CompleteMultipartUploadResult/>" if asked.method == "POST" else b""
+    return Answer(200, body, headers={"ETag": '"e"'})
+
+
+def test_what_is_refused_is_not_sent(
+    scripted: Callable[[Script], Scripted], s3_settings: Use
+) -> None:
+    server = scripted(lambda asked: refusal(403, "AccessDenied"))
+    storage = S3Storage(s3_settings(server))
+    with pytest.raises(StorageError, match="s3:PutObject"):
+        storage.put_bytes(KEY, "out.bin", b"x" * MIB)
+
+    assert [len(asked.body) for asked in server.asked] == [0]
 
 
 def test_an_upload_that_fails_at_its_close_is_told(
@@ -510,7 +575,7 @@ def test_an_upload_carries_no_checksum_that_other_servers_would_not_know(
     assert asked.body == b"sweet"
     unknown = ("x-amz-trailer", "x-amz-checksum", "x-amz-sdk-checksum", "content-encoding")
     assert [name for name in asked.headers if name.startswith(unknown)] == []
-    assert "expect" not in asked.headers  # a second is waited where nobody answers it
+    assert "expect" not in asked.headers  # a round trip more
 
 
 def test_a_killed_writer_leaves_no_half_file(storage: S3Storage) -> None:

@@ -75,13 +75,19 @@ def main(jobs: int, reports: int, get_ready: Callable[[], None], at_once: bool) 
 
 def _await_run(jobs: int, get_ready: Callable[[], None], at_once: bool) -> Any:
     """Return the run that follows, ready for it, or None when none does."""
-    early = at_once and not select.select([jobs], [], [], _HEAD_START)[0]
+    early = at_once and not _arrives_within(_HEAD_START, jobs)
     if early:
         get_ready()
     job = _next_job(jobs)
     if job is not None and not early:
         get_ready()
     return job
+
+
+def _arrives_within(seconds: float, descriptor: int) -> bool:
+    poll = select.poll()  # select() takes no descriptor above 1023: a preload may keep many
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(seconds * 1000))
 
 
 def _serve(job: Any, pipe: Reports) -> None:

@@ -162,7 +162,7 @@ class Children:
     def _fork_or_ready(self) -> Child:
         try:
             return self._ready.popleft()
-        except IndexError:  # it copies what it will need at a stroke, rather than page by page
+        except IndexError:  # it copies what it will write to at once, rather than page by page
             return self._fork(self._duty)
 
     def _fork(self, duty: int = NOTHING) -> Child:

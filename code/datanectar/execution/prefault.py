@@ -38,13 +38,13 @@ Pages = array
 def learn(work: Callable[[], object]) -> Pages[int]:
     """Return the pages of this process that ``work`` writes to; it is done in a fork.
 
-    None are returned where the system doesn't tell of its mappings.
+    None are returned where the system doesn't tell of its mappings, or can't copy ahead.
 
     Raises:
         RuntimeError: when the work fails; the fork has said why on stderr.
     """
     mapped = list(_writable())
-    if not mapped:
+    if not mapped or not _can_copy_ahead(mapped[0][0]):
         return array("Q")
     reader, writer = os.pipe()
     pid = os.fork()
@@ -73,6 +73,12 @@ def _work_and_tell(work: Callable[[], object], mapped: list[tuple[int, int]], wr
         os._exit(0)
 
 
+def _can_copy_ahead(address: int) -> bool:
+    """Tell whether the system knows how, by one page of this process."""
+    page = ctypes.c_void_p(address), ctypes.c_size_t(_PAGE)
+    return int(ctypes.CDLL(None).madvise(*page, _MADV_POPULATE_WRITE)) == 0
+
+
 def copy_ahead(pages: Pages[int]) -> None:
     """Make the pages this process's own; what can't be is left to be copied when written to."""
     libc = ctypes.CDLL(None)
@@ -82,12 +88,13 @@ def copy_ahead(pages: Pages[int]) -> None:
 
 
 def _copied_at_a_stroke(libc: ctypes.CDLL, pages: Pages[int]) -> int:
-    """Return how many ranges, from the first on, one call did: all, unless a mapping has gone.
+    """Return how many ranges, from the first on, one call did.
 
+    That is all that it takes, unless a mapping has gone; none where it can't be had.
     process_madvise(2) is in glibc since 2.36, and takes this advice from a process on itself since
-    Linux 6.13 (mm/madvise.c). A call for each range would take half as long again.
+    Linux 6.13 (mm/madvise.c). Some builds of Python lack ``pidfd_open``.
     """
-    if not hasattr(libc, "process_madvise"):
+    if not (hasattr(libc, "process_madvise") and hasattr(os, "pidfd_open")):
         return 0
     try:
         process = os.pidfd_open(os.getpid())

@@ -220,11 +220,10 @@ def _new_client(session: Any, region: str, endpoint: str | None = None) -> Any:
         max_pool_connections=_CONNECTIONS,
     )
     client = session.create_client("s3", region_name=region, endpoint_url=endpoint, config=config)
-    # botocore makes a file of bytes, and sends "Expect: 100-continue" before a file: it waits a
-    # second where nobody answers that (handlers.py, add_expect_header).
-    for operation in ("PutObject", "UploadPart"):
-        event = f"before-parameter-build.s3.{operation}"
-        client.meta.events.unregister(event, convert_body_to_file_like_object)
+    # botocore makes a file of bytes, and asks first whether it may send a file (handlers.py,
+    # add_expect_header): a round trip for a small result, a second where nobody answers.
+    event = "before-parameter-build.s3.PutObject"
+    client.meta.events.unregister(event, convert_body_to_file_like_object)
     return client
 
 

@@ -18,6 +18,9 @@ PART_SIZE = 12 * 1024 * 1024
 #: Parts on their way at a time, beside the one that is written.
 _AT_ONCE = 2
 
+#: Bytes that are sent without asking first: what a socket takes before the other end reads any.
+_SENT_AT_ONCE = 16 * 1024
+
 #: How often in a row a broken connection is taken up again.
 _RESUMES = 5
 _CHUNK = 1024 * 1024
@@ -48,7 +51,7 @@ class Upload(Draft):
 
     def _publish(self) -> None:
         if self._upload_id is None:
-            body = self._part.getvalue()
+            body = _body(self._part.getvalue())
             with self._clients.asking(f"PutObject {self._where['Key']}") as client:
                 client.put_object(**self._where, Body=body, ContentType=self._content_type)
             return
@@ -73,7 +76,8 @@ class Upload(Draft):
             self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="upload")
         if len(self._sent) >= _AT_ONCE:  # no more than these are in memory at a time
             self._sent[-_AT_ONCE].result()
-        part, self._part = self._part.getvalue(), io.BytesIO()
+        part, self._part = self._part, io.BytesIO()
+        part.seek(0)
         self._sent.append(self._threads.submit(self._send, len(self._sent) + 1, part))
 
     def _begin(self) -> None:
@@ -81,7 +85,7 @@ class Upload(Draft):
             begun = client.create_multipart_upload(**self._where, ContentType=self._content_type)
             self._upload_id = begun["UploadId"]
 
-    def _send(self, number: int, part: bytes) -> str:
+    def _send(self, number: int, part: io.BytesIO) -> str:
         with self._clients.asking(f"UploadPart {self._where['Key']}") as client:
             answer = client.upload_part(
                 **self._where, UploadId=self._upload_id, PartNumber=number, Body=part
@@ -92,6 +96,16 @@ class Upload(Draft):
         if self._threads is not None:
             with contextlib.suppress(RuntimeError):  # it is one of them that drops this file
                 self._threads.shutdown(cancel_futures=True)
+
+
+def _body(content: bytes) -> bytes | io.BytesIO:
+    """Return the content as a request is to send it.
+
+    As bytes it goes at once, and all of it must leave in the time that one piece of a file has; as a
+    file only when the server has answered that it may, so that a refusal, or a redirection to
+    another region, is read and not lost with the connection.
+    """
+    return content if len(content) <= _SENT_AT_ONCE else io.BytesIO(content)
 
 
 class Download(io.RawIOBase):
