@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import inspect
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,7 @@ def main(arguments: list[str] | None = None) -> list[Figure]:
         parser.error(
             f"there is no benchmark {', '.join(unknown)}; there are: {', '.join(BENCHMARKS)}"
         )
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # what is measured keeps its bytecode, as ever
     given = dict(_pair(parser, text) for text in options.set)
     around = report.surroundings()
     figures: list[Figure] = []
