@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from datanectar.execution import memory
 from datanectar.execution.wire import Message
@@ -36,6 +37,11 @@ class Offer:
         """Whether the pipe ends have arrived: this process had descriptors left for them."""
         return len(self.descriptors) == 2
 
+    @cached_property
+    def size(self) -> int:
+        """Bytes of memory that the child has of its own, as it was when it was first asked for."""
+        return _COPIED + memory.grown(self.child.number)
+
     def close(self) -> None:
         """Close the pipe ends in this process."""
         for descriptor in self.descriptors:
@@ -47,7 +53,6 @@ class Offers:
 
     def __init__(self) -> None:
         self._standing: dict[bytes, Offer] = {}
-        self._sizes: dict[bytes, int] = {}
         self._room = FEW
 
     @property
@@ -57,17 +62,18 @@ class Offers:
 
     def add(self, offer: Offer) -> bool:
         """Let an offer stand; return False, and close it, when there is no room."""
-        name, size = offer.child.name, _COPIED + memory.grown(offer.child.number)
-        fits = fit_into_memory(sum(self._sizes.values()), size)
-        if len(self._standing) >= self._room or not offer.is_sound or not fits:
-            offer.close()
-            return False
-        self._standing[name], self._sizes[name] = offer, size
-        return True
+        if len(self._standing) < self._room and offer.is_sound and self._fits(offer):
+            self._standing[offer.child.name] = offer
+            return True
+        offer.close()
+        return False
+
+    def _fits(self, offer: Offer) -> bool:
+        return fit_into_memory(sum(each.size for each in self._standing.values()), offer.size)
 
     def take(self, name: bytes) -> Offer | None:
         """Return the offer of a name, which is the caller's to close, if it stands."""
-        offer = self._pop(name) if name in self._standing else None
+        offer = self._standing.pop(name, None)
         if offer is not None:
             self._room = min(MOST, self._room + MORE_FOR_EACH_TAKEN)
         return offer
@@ -75,21 +81,17 @@ class Offers:
     def withdraw(self, pid: int) -> None:
         """Close the offer of a child that has ended, if there is one."""
         for name in [name for name, o in self._standing.items() if o.child.number == pid]:
-            self._pop(name).close()
+            self._standing.pop(name).close()
 
     def withdraw_overdue(self) -> list[int]:
         """Close the offers that have stood too long; return the pids of their children."""
         pids = []
         while self._standing and time.monotonic() >= self.first_end():
-            offer = self._pop(next(iter(self._standing)))
+            offer = self._standing.pop(next(iter(self._standing)))
             offer.close()
             pids.append(offer.child.number)
             self._room = max(FEW, self._room // 2)
         return pids
-
-    def _pop(self, name: bytes) -> Offer:
-        del self._sizes[name]
-        return self._standing.pop(name)
 
     def first_end(self) -> float:
         """Return until when all offers stand, by the monotonic clock; it is the oldest's end."""
