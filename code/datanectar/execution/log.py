@@ -211,16 +211,15 @@ def _first_time(key: Key) -> bool:
     if SPOOL_VARIABLE not in os.environ:
         return True
     marker = begun_marker(_spool(), key)
-    try:
-        try:
-            os.link(run_log(_spool()), marker)
-        except FileExistsError:
-            raise
-        except OSError:  # a file system without such links, or with no more of them for one file
-            os.close(os.open(marker, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
-    except FileExistsError:
-        return False
-    return True
+    with contextlib.suppress(
+        OSError
+    ):  # it is there, or the file system has no such links, or no more
+        os.link(run_log(_spool()), marker)
+        return True
+    with contextlib.suppress(FileExistsError):
+        marker.touch(exist_ok=False)
+        return True
+    return False
 
 
 def _append_to(file: Path) -> int:
