@@ -95,6 +95,10 @@ class Pair:
         child.send(job)
         return self.bench.finish(Ran("handed", resolution.key, spool, child))
 
+    def hand_on_and_run(self, place: str, **raw: Any) -> Ran:
+        """Have a request resolved by one parent and run for the other."""
+        return self.run(place, *self.hand_on(place, **raw))
+
 
 @contextlib.contextmanager
 def two_parents(bench: Bench) -> Iterator[Pair]:
@@ -150,7 +154,7 @@ def test_a_run_goes_on_in_the_child_that_resolved_it(pair: Pair) -> None:
 def test_what_its_import_printed_is_in_the_log_of_the_run(pair: Pair) -> None:
     pair.bench.stack.chain("made/trace_chain", TRACE)
 
-    ran = pair.run("made/trace_chain/LostTask", *pair.hand_on("made/trace_chain/LostTask"))
+    ran = pair.hand_on_and_run("made/trace_chain/LostTask")
 
     assert ran.outcome is not None and "no way" in str(ran.outcome.error)
     assert pair.bench.log(ran.key).startswith("imported\n")
@@ -167,7 +171,7 @@ def test_what_is_written_to_a_stream_that_the_import_kept_is_in_the_log(pair: Pa
     )
     pair.bench.stack.chain("made/keeps_chain", source)
 
-    ran = pair.run("made/keeps_chain/KeepTask", *pair.hand_on("made/keeps_chain/KeepTask"))
+    ran = pair.hand_on_and_run("made/keeps_chain/KeepTask")
 
     assert "to the stream that was kept" in pair.bench.log(ran.key)
 
@@ -299,14 +303,14 @@ def test_where_warming_fails_runs_have_their_own_output_all_the_same(
     bench.stack.start_luigid()
     with two_parents(bench) as pair:
         for _ in range(2):
-            ran = pair.run("made/trace_chain/LostTask", *pair.hand_on("made/trace_chain/LostTask"))
+            ran = pair.hand_on_and_run("made/trace_chain/LostTask")
             assert bench.log(ran.key).count("imported\n") == 1
 
 
 def test_children_hold_no_descriptor_of_what_is_on_offer(pair: Pair) -> None:
     def descriptors(name: str) -> int:
         place = "bad/processes_chain/WhoTask"
-        ran = pair.run(place, *pair.hand_on(place, name=name))
+        ran = pair.hand_on_and_run(place, name=name)
         return len(json.loads(pair.bench.file(ran.key).read_text())["descriptors"])
 
     alone = descriptors("alone")
@@ -402,7 +406,7 @@ def test_what_its_import_set_up_is_there_for_the_run(pair: Pair) -> None:
     pair.bench.stack.chain("made/sets_up_chain", source)
     place = "made/sets_up_chain/KeepTask"
 
-    handed = pair.run(place, *pair.hand_on(place, name="handed on"))
+    handed = pair.hand_on_and_run(place, name="handed on")
     fresh = pair.bench.run(place, name="fresh")
 
     for ran in (handed, fresh):
@@ -421,7 +425,7 @@ def test_runs_are_batch_processes_and_nothing_else_is(pair: Pair) -> None:
     )
     pair.bench.stack.chain("made/policy_chain", source)
 
-    ran = pair.run("made/policy_chain/PolicyTask", *pair.hand_on("made/policy_chain/PolicyTask"))
+    ran = pair.hand_on_and_run("made/policy_chain/PolicyTask")
 
     assert pair.bench.file(ran.key).read_text() == f"{os.SCHED_OTHER} {os.SCHED_BATCH}"
 

@@ -99,6 +99,15 @@ def listing(*names: str) -> Answer:
     return Answer(200, text.encode())
 
 
+def multipart(asked: Asked) -> Answer:
+    """Take what is put, in one piece or several."""
+    if asked.method == "POST" and "uploads" in asked.path:
+        upload = b"<InitiateMultipartUploadResult><UploadId>u1</UploadId></Initiate"
+        return Answer(200, upload + b"MultipartUploadResult>")
+    body = b"<CompleteMultipartUploadResult/>" if asked.method == "POST" else b""
+    return Answer(200, body, headers={"ETag": '"e"'})
+
+
 @dataclass(frozen=True)
 class Scripted(S3Server):
     """An S3 stand-in whose every answer is ``script(asked)``."""
@@ -119,15 +128,9 @@ def scripted() -> Iterator[Callable[[Script], Scripted]]:
         yield lambda script: stack.enter_context(serving(script))
 
 
-@pytest.fixture
-def slow() -> Iterator[Callable[[Script, int], Scripted]]:
-    """A server that takes so many bytes a second."""
-    with contextlib.ExitStack() as stack:
-        yield lambda script, pace: stack.enter_context(serving(script, pace))
-
-
 @contextlib.contextmanager
 def serving(script: Script, pace: int | None = None) -> Iterator[Scripted]:
+    """Start a server that answers so, and takes ``pace`` bytes a second."""
     asked: list[Asked] = []
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -479,14 +482,8 @@ def test_an_upload_that_fails_midway_is_aborted_and_told(
     scripted: Callable[[Script], Scripted], s3_settings: Use
 ) -> None:
     def script(asked: Asked) -> Answer:
-        if asked.method == "POST":
-            upload = b"<InitiateMultipartUploadResult><UploadId>u1</UploadId></Initiate"
-            return Answer(200, upload + b"MultipartUploadResult>")
-        return (
-            refusal(500, "InternalError")
-            if "partNumber=2" in asked.path
-            else Answer(200, headers={"ETag": '"e"'})
-        )
+        is_second = "partNumber=2" in asked.path
+        return refusal(500, "InternalError") if is_second else multipart(asked)
 
     server = scripted(script)
     storage = S3Storage(s3_settings(server, AWS_MAX_ATTEMPTS="1"))
@@ -518,29 +515,16 @@ def test_parts_are_sent_while_what_follows_is_written(
 
 @pytest.mark.parametrize("size", [PART_SIZE - 1, 2 * PART_SIZE])
 def test_a_slow_line_is_no_broken_one(
-    slow: Callable[[Script, int], Scripted],
-    s3_settings: Use,
-    monkeypatch: pytest.MonkeyPatch,
-    size: int,
+    s3_settings: Use, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
-    monkeypatch.setattr(
-        s3_client, "_CONNECT_SECONDS", 0.4
-    )  # also each piece's, on a new connection
-    server = slow(multipart, 8 * MIB)
-    storage = S3Storage(s3_settings(server, AWS_MAX_ATTEMPTS="1"))
-    with storage.open_write(KEY, "out.bin", binary=True) as stream:
-        stream.write(b"x" * size)
+    # That is also the limit for each piece that is sent, on a new connection.
+    monkeypatch.setattr(s3_client, "_CONNECT_SECONDS", 0.4)
+    with serving(multipart, pace=8 * MIB) as server:
+        storage = S3Storage(s3_settings(server, AWS_MAX_ATTEMPTS="1"))
+        with storage.open_write(KEY, "out.bin", binary=True) as stream:
+            stream.write(b"x" * size)
 
     assert sum(len(asked.body) for asked in server.asked if asked.method == "PUT") == size
-
-
-def multipart(asked: Asked) -> Answer:
-    """Take what is put, in one piece or several."""
-    if asked.method == "POST" and "uploads" in asked.path:
-        upload = b"<InitiateMultipartUploadResult><UploadId>u1</UploadId></Initiate"
-        return Answer(200, upload + b"MultipartUploadResult>")
-    body = b"<CompleteMultipartUploadResult/>" if asked.method == "POST" else b""
-    return Answer(200, body, headers={"ETag": '"e"'})
 
 
 def test_what_is_refused_is_not_sent(
