@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import queue
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing, suppress
+from functools import partial
 
 from benchmarks.floor import Floor
 from benchmarks.report import Figure, median
@@ -49,47 +51,45 @@ def _at_a_time(stack: Stack, runs: int) -> float:
 
 def _clients(stack: Stack, runs: int, clients: int, then: Callable[[str], object]) -> float:
     """Have clients POST so many runs together, and each do with a key what is to be done then."""
-    names = iter([new_name() for _ in range(runs)])
-    lock = threading.Lock()
 
-    def client() -> None:
-        caller = Caller(stack)
-        while name := _next(names, lock):
-            then(caller.post("TrivialTask", name=name))
-        caller.close()
+    def post(caller: Caller, name: str) -> None:
+        then(caller.post("TrivialTask", name=name))
 
-    began = time.perf_counter()
-    _together([threading.Thread(target=client) for _ in range(clients)])
-    return time.perf_counter() - began
+    with ExitStack() as opened:
+        callers = [opened.enter_context(closing(Caller(stack))) for _ in range(clients)]
+        return _together(runs, [partial(post, caller) for caller in callers])
 
 
 def _floor(stack: Stack, runs: int) -> float:
     """Return the seconds for as many builds, as many at a time as the worker has slots."""
-    names = iter([new_name() for _ in range(runs)])
-    lock = threading.Lock()
+
+    def build(floor: Floor, name: str) -> None:
+        floor.begin("TrivialTask", name=name)
+        floor.join()
+
     with ExitStack() as opened:
         floors = [
             opened.enter_context(Floor(stack.luigid_url, stack.project / "floor"))
             for _ in range(stack.settings.workers)
         ]
-
-        def build(floor: Floor) -> None:
-            while name := _next(names, lock):
-                floor.begin("TrivialTask", name=name)
-                floor.join()
-
-        began = time.perf_counter()
-        _together([threading.Thread(target=build, args=(floor,)) for floor in floors])
-        return time.perf_counter() - began
+        return _together(runs, [partial(build, floor) for floor in floors])
 
 
-def _next(names: Iterator[str], lock: threading.Lock) -> str | None:
-    with lock:
-        return next(names, None)
+def _together(count: int, workers: Sequence[Callable[[str], object]]) -> float:
+    """Return the seconds in which the workers, each in a thread, have done so many names."""
+    names: queue.SimpleQueue[str] = queue.SimpleQueue()
+    for _ in range(count):
+        names.put(new_name())
 
+    def work(do: Callable[[str], object]) -> None:
+        with suppress(queue.Empty):
+            while True:
+                do(names.get_nowait())
 
-def _together(threads: list[threading.Thread]) -> None:
+    threads = [threading.Thread(target=work, args=(do,)) for do in workers]
+    began = time.perf_counter()
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
+    return time.perf_counter() - began
