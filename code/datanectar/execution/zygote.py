@@ -30,10 +30,15 @@ import sys
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from datanectar.execution.offers import Offer, Offers
 from datanectar.execution.prefault import Pages, copy_ahead
+from datanectar.execution.reaping import (
+    ended_child,
+    kill_children,
+    kill_group,
+    kill_strays_until_none_is_left,
+)
 from datanectar.execution.wire import (
     EXITED,
     FORK,
@@ -59,10 +64,6 @@ from datanectar.lifeline import adopt_orphans, die_with_parent
 PRELOAD = ("luigi", "datanectar.execution.child")
 #: Does once what every child would do first.
 WARM = "datanectar.execution.warm"
-
-#: Of the thread that reads it, the only one here. Made once: a path interns the names in it, and so
-#: in time moves the table of all such names, pages of which children are to copy.
-_CHILDREN = Path("/proc/thread-self/children")
 
 #: So many messages of others at most are read before who would take a child has an answer.
 _PASSES = 8
@@ -131,7 +132,7 @@ def _leave_guard(sock: socket.socket) -> None:
     sock.close()
     signal.signal(signal.SIGTERM, lambda *_: os.kill(pid, signal.SIGTERM))
     _, status = os.waitpid(pid, 0)
-    _kill_strays_until_none_is_left()
+    kill_strays_until_none_is_left()
     os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
 
 
@@ -247,7 +248,7 @@ class _Zygote:
         elif message.kind == TAKE:
             takers[parent] = message.name
         elif message.kind == KILL and self.owners.get(message.number) is parent:
-            _kill_group(message.number)  # otherwise it has ended: the pid may be another's by now
+            kill_group(message.number)  # otherwise it has ended: the pid may be another's by now
 
     def _part_with(self, parent: _Parent) -> None:
         self.parents.remove(parent)
@@ -257,7 +258,7 @@ class _Zygote:
     def _kill_all_of(self, parent: _Parent) -> None:
         for pid, owner in self.owners.items():
             if owner is parent:
-                _kill_group(pid)
+                kill_group(pid)
 
     def _end_what_is_over(self) -> None:
         now = time.monotonic()
@@ -266,7 +267,7 @@ class _Zygote:
                 parent.limit = float("inf")
                 self._kill_all_of(parent)
         for pid in self.offers.withdraw_overdue():
-            _kill_group(pid)
+            kill_group(pid)
 
     def _keep_offer(self, parent: _Parent, offer: Offer) -> None:
         pid = offer.child.number
@@ -275,7 +276,7 @@ class _Zygote:
             return
         self.owners[pid] = None
         if not self.offers.add(offer):
-            _kill_group(pid)
+            kill_group(pid)
 
     def _pass_on(self, parent: _Parent, name: bytes) -> None:
         offer = self.offers.take(name)
@@ -337,15 +338,15 @@ class _Zygote:
 
     def _reap(self) -> None:
         # Until there is none: the system tells of several ends by one signal.
-        while pid := _ended_child():
+        while pid := ended_child():
             if pid in self.owners:
-                _kill_group(pid)  # its pid is still held by the zombie, so it is still its group
+                kill_group(pid)  # its pid is still held by the zombie, so it is still its group
             _, status = os.waitpid(pid, 0)
             if pid in self.owners:
                 self._tell_end(pid, status)
             # What the ended one left behind in sessions of its own is the zygote's now. When that
             # ends, it comes by here too: it may have left something in its turn.
-            _kill_children(self.owners)
+            kill_children(self.owners)
 
     def _tell_end(self, pid: int, status: int) -> None:
         owner = self.owners.pop(pid)
@@ -357,53 +358,9 @@ class _Zygote:
 
     def _end_all(self) -> None:
         for pid in self.owners:
-            _kill_group(pid)
+            kill_group(pid)
         self.owners.clear()
-        _kill_strays_until_none_is_left()
-
-
-def _ended_child() -> int | None:
-    """Return the pid of a child that has ended and is not reaped yet, or None."""
-    if not hasattr(os, "waitid"):  # macOS before Python 3.13
-        return _ended_by_polling()
-    with contextlib.suppress(ChildProcessError):
-        result = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-        return result.si_pid if result else None
-    return None
-
-
-def _ended_by_polling() -> int | None:
-    import psutil
-
-    children = psutil.Process().children()
-    return next((p.pid for p in children if p.status() == psutil.STATUS_ZOMBIE), None)
-
-
-def _kill_strays_until_none_is_left() -> None:
-    with contextlib.suppress(ChildProcessError):
-        while True:
-            _kill_children(but=())
-            os.waitpid(-1, 0)
-
-
-def _kill_children(but: Collection[int]) -> None:
-    for pid in _children_of_this_process():
-        if pid not in but:
-            with contextlib.suppress(OSError):
-                os.kill(pid, signal.SIGKILL)
-
-
-def _children_of_this_process() -> list[int]:
-    try:
-        return [int(pid) for pid in _CHILDREN.read_text().split()]
-    except OSError:  # no Linux, or a kernel without CONFIG_PROC_CHILDREN
-        return []
-
-
-def _kill_group(pid: int) -> None:
-    for kill in (os.killpg, os.kill):  # the group, and the child in case it is not yet its leader
-        with contextlib.suppress(OSError):
-            kill(pid, signal.SIGKILL)
+        kill_strays_until_none_is_left()
 
 
 if __name__ == "__main__":
