@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 
 from datanectar.keys import digest
 from datanectar.records import DONE, Run
 from datanectar.runs.ids import new_id
 from datanectar.runs.store import RunStore
-from datanectar.runs.tables import as_json, runs, tasks
+from datanectar.runs.tables import run_row, runs, tasks
 
 _BATCH = 1000
 
@@ -52,14 +51,7 @@ def _run(number: int) -> Run:
 
 
 def _row(run: Run) -> dict[str, object]:
-    row = dataclasses.asdict(run)
-    return {
-        **row,
-        "params": as_json(run.params),
-        "public_params": as_json(run.public_params),
-        "queued": run.created,
-        "lease_until": None,
-    }
+    return {**run_row(run), "queued": run.created, "lease_until": None}
 
 
 def _task_row(run: Run) -> dict[str, object]:

@@ -114,7 +114,9 @@ class Resolution:
     """A request understood: what will run, and under which key.
 
     ``complete`` is None when the storage can tell by looking for ``output``; a task with an
-    ``output()`` or ``complete()`` of its own has answered for itself.
+    ``output()`` or ``complete()`` of its own has answered for itself. ``given`` names the parameters
+    that the request gave; ``results`` are the addresses (paths, ``s3://`` URLs) of declared outputs
+    that do not lie under the key.
     """
 
     key: str
@@ -129,11 +131,16 @@ class Resolution:
     complete: bool | None = None
     width: int = 1
     run_timeout: float | None = None
+    given: list[str] = field(default_factory=list)
+    results: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class RunJob:
-    """Build the root task and all it requires; the answers: reports, then an :class:`Outcome`."""
+    """Build the root task and all it requires; the answers: reports, then an :class:`Outcome`.
+
+    ``given`` names the parameters that the request gave; None: all of ``params``.
+    """
 
     run_id: str
     attempt: int
@@ -146,6 +153,7 @@ class RunJob:
     spool: str
     member: int = 0
     width: int = 1
+    given: list[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -167,7 +175,8 @@ class TaskReport:
     """What a run child has just told luigid, or been told by it, about one task of its graph.
 
     Fields that are None say nothing new. ``log_number`` is N where the log that the task now writes
-    will be ``log.N`` once a later attempt has its place.
+    will be ``log.N`` once a later attempt has its place. ``storage`` and ``output`` are where the
+    result lies under the task's key; ``results`` are the addresses of outputs that lie elsewhere.
     """
 
     task_id: str
@@ -182,6 +191,10 @@ class TaskReport:
     message: str | None = None
     tracking_url: str | None = None
     log_number: int | None = None
+    storage: str | None = None
+    output: str | None = None
+    results: list[str] | None = None
+    traceback: str | None = None
 
 
 @dataclass(frozen=True)
@@ -256,6 +269,8 @@ class Run:
     child_pid: int | None = None
     child_started: float | None = None
     handed_back: int = 0
+    given: list[str] | None = None
+    results: list[str] = field(default_factory=list)
 
     @property
     def losses(self) -> int:
@@ -280,6 +295,10 @@ class TaskRow:
     message: str | None = None
     tracking_url: str | None = None
     log_number: int | None = None
+    storage: str | None = None
+    output: str | None = None
+    results: list[str] = field(default_factory=list)
+    traceback: str | None = None
 
 
 # --- travelling ----------------------------------------------------------------------------

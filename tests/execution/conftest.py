@@ -97,6 +97,7 @@ class Bench:
             run_time=resolution.run_time,
             key=resolution.key,
             spool=str(spool),
+            given=resolution.given,
         )
         return Ran(run_id, resolution.key, spool, self.children.take(job))
 

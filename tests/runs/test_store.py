@@ -17,7 +17,7 @@ from datanectar.errors import TooManyRuns
 from datanectar.records import CANCELLED, DONE, FAILED, PENDING, RUNNING, Outcome, TaskReport
 from datanectar.runs import store as store_module
 from datanectar.runs.store import RunStore
-from datanectar.runs.tables import runs
+from datanectar.runs.tables import run_row, runs
 from tests.runs.conftest import Accept, key_of, new_run
 
 
@@ -255,7 +255,7 @@ def fill(store: RunStore, count: int) -> None:
     rows = []
     for number in range(count):
         run = dataclasses.replace(store_module._pending(new_run(str(number))), status=DONE)
-        rows.append({**dataclasses.asdict(run), "params": "{}", "public_params": "{}", "queued": 0})
+        rows.append({**run_row(run), "queued": 0})
     with store._db.write() as connection:
         connection.execute(insert(runs), rows)
         connection.exec_driver_sql("ANALYZE")

@@ -189,6 +189,7 @@ class Watch(abc.ABC):
             spool=str(self._spool),
             member=self._member,
             width=run.width,
+            given=run.given,
         )
 
     def _follow(self, child: Child) -> Outcome | None:

@@ -341,6 +341,10 @@ def _task_row(run_id: str, report: TaskReport) -> dict[str, Any]:
         "message": storable(report.message),
         "tracking_url": storable(report.tracking_url),
         "log_number": report.log_number,
+        "storage": storable(report.storage),
+        "output": storable(report.output),
+        "results": None if report.results is None else as_json(report.results),
+        "traceback": storable(report.traceback),
     }
 
 

@@ -32,8 +32,8 @@ from datanectar.runs.tables import (
     RUN_COLUMNS,
     TASK_COLUMNS,
     WorkerRow,
-    as_json,
     has_status,
+    run_row,
     runs,
     tasks,
     to_run,
@@ -143,9 +143,8 @@ class RunStore(Leases, History, Schedules):
             return {status: _count(connection, status) for status in (PENDING, RUNNING)}
 
     def _insert(self, connection: Connection, run: Run) -> bool:
-        row = dict(vars(run))
-        row |= {name: as_json(row[name]) for name in ("params", "public_params")}
-        return connection.execute(self._insertion, row, execution_options=COUNTED).rowcount == 1
+        insertion, row = self._insertion, run_row(run)
+        return connection.execute(insertion, row, execution_options=COUNTED).rowcount == 1
 
     @cached_property
     def _insertion(self) -> Insert:
@@ -180,6 +179,8 @@ def _pending(new: NewRun) -> Run:
         trigger=new.trigger,
         width=resolution.width,
         run_timeout=resolution.run_timeout,
+        given=resolution.given,
+        results=resolution.results,
     )
 
 

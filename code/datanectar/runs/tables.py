@@ -30,7 +30,7 @@ from sqlalchemy import (
 from datanectar.records import PENDING, Run, TaskRow
 
 #: The newest revision in ``migrations/versions``: what this version of the code works with.
-HEAD = "0003"
+HEAD = "0004"
 
 #: Ids are compared byte by byte, whatever language the database was made for.
 ID_TYPE = Text().with_variant(Text(collation="C"), "postgresql")
@@ -75,6 +75,10 @@ runs = Table(
     Column("lease_until", Double),
     # Attempts that the run did not lose: a worker that was told to stop gave them back.
     Column("handed_back", Integer, nullable=False, server_default="0"),
+    # JSON: names of the parameters that the request gave (NULL: not known, so all); addresses of
+    # the root's outputs where they do not lie under its key.
+    Column("given", Text),
+    Column("results", Text),
 )
 
 
@@ -110,6 +114,11 @@ tasks = Table(
     Column("tracking_url", Text),
     # Of the log that the task wrote in this run: the N of the log.N that it becomes.
     Column("log_number", Integer),
+    # Where the result lies: the store and the file under the key, or JSON of other addresses.
+    Column("storage", Text),
+    Column("output", Text),
+    Column("results", Text),
+    Column("traceback", Text),
 )
 Index("ix_tasks_key", tasks.c.key, tasks.c.run_id)
 
@@ -150,6 +159,9 @@ TASK_COLUMNS = tuple(tasks.c[field.name] for field in dataclasses.fields(TaskRow
 WORKER_COLUMNS = tuple(workers.c[field.name] for field in dataclasses.fields(WorkerRow))
 
 
+_JSON_OF_RUN = ("params", "public_params", "given", "results")
+
+
 def has_status(*statuses: str) -> ColumnElement[bool]:
     """Return the condition that a run is in one of ``statuses``, our own constants.
 
@@ -165,7 +177,15 @@ def to_run(row: RowMapping) -> Run:
     values: dict[str, Any] = dict(row)
     values["params"] = json.loads(values["params"])
     values["public_params"] = json.loads(values["public_params"])
+    values["given"] = None if values["given"] is None else json.loads(values["given"])
+    values["results"] = json.loads(values["results"] or "[]")
     return Run(**values)
+
+
+def run_row(run: Run) -> dict[str, Any]:
+    """Return the values of :data:`RUN_COLUMNS` that store the run."""
+    row = dict(vars(run))
+    return row | {name: as_json(row[name]) for name in _JSON_OF_RUN if row[name] is not None}
 
 
 def to_task(row: RowMapping) -> TaskRow:
@@ -174,6 +194,7 @@ def to_task(row: RowMapping) -> TaskRow:
     values["family"] = values["family"] or ""
     values["status"] = values["status"] or PENDING
     values["requires"] = json.loads(values["requires"] or "[]")
+    values["results"] = json.loads(values["results"] or "[]")
     return TaskRow(**values)
 
 
