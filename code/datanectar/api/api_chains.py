@@ -24,6 +24,7 @@ from datanectar.records import Chain, Parameter, Task
 from datanectar.settings import current
 from datanectar.util.identity import class_option
 from datanectar.util.sources import always_import_edits
+from datanectar.util.sqla import mend_sqla
 
 
 class APIChainCollector:
@@ -117,6 +118,7 @@ class APIChainCollector:
         if source not in sys.path:
             sys.path.insert(0, source)
         always_import_edits(source)
+        mend_sqla()
         if not any(isinstance(finder, _Namespaces) for finder in sys.meta_path):
             sys.meta_path.insert(0, _Namespaces())
 

@@ -11,7 +11,10 @@ from datanectar.keys import DEFAULT_OUTPUT, Key
 from datanectar.settings import current
 from datanectar.storage.select import default_name, storage_named
 from datanectar.util.identity import class_option, key_of
+from datanectar.util.sqla import mend_sqla
 from datanectar.util.target import NectarTarget
+
+mend_sqla()
 
 
 class NectarTask(luigi.Task):
