@@ -64,8 +64,6 @@ CASES = [
     Case("config", "SendTask", 1, {"colour": "red"}),
     Case("config", "SellTask", 1, family="shop.SellTask"),
     Case("config", "AllTask", 2),
-    Case("resources", "FilmTask", 3),
-    Case("resources", "GreedyTask", 0, verdict=FAILED),
     Case("retry", "PatientTask", 5, options=PATIENT),
     Case("retry", "BothTask", 5, verdict=FAILED, options=PATIENT),
     Case("always", "AlwaysTask", 2, times=2),
@@ -74,7 +72,7 @@ CASES = [
     Case("always", "AfterTask", 2, verdict=FAILED),
     Case("requires", "LastTask", 3, {"day": "2026-01-01", "level": "4"}, times=2),
     Case("batch", "LoadAllTask", 1),
-    Case("batch", "MailAllTask", 2),
+    Case("batch", "MailAllTask", 1),
     Case("task_parameter", "PaintTask", 2),
     Case("task_parameter", "PaintTask", 2, {"colour": "BlueTask"}),
     Case("failing", "JoinTask", 3, verdict=FAILED, times=2),
@@ -102,6 +100,8 @@ CASES = [
     Case("options", "BothTask", 2),
     Case("memory", "SayTask", 2),
     Case("table", "DumpTask", 2, times=2),
+    Case("resources", "FilmTask", 3),
+    Case("resources", "GreedyTask", 0, verdict=FAILED),
 ]
 
 

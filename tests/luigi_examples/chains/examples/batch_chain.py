@@ -20,8 +20,8 @@ class LoadTask(luigi.Task):
 
 
 class MailTask(luigi.Task):
-    who = luigi.Parameter(batch_method=",".join)
-    max_batch_size = 3
+    who = luigi.Parameter(batch_method=lambda names: ",".join(sorted(names)))
+    max_batch_size = 10
 
     def output(self):
         names = self.who.split(",")
