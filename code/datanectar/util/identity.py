@@ -52,11 +52,15 @@ def text_params(task: luigi.Task) -> dict[str, str]:
 
     Luigi's own ``to_str_params`` leaves private parameters out (task.py ``Task.to_str_params``).
     """
-    return {
-        name: values.text_of(item, value)
-        for name, item, value in _valued(task)
-        if values.is_readable(item, value)
+    return readable_texts(task, task.param_kwargs)
+
+
+def readable_texts(task: luigi.Task, names: Collection[str]) -> dict[str, str]:
+    """Return the texts of those of the named parameters that can be read from them."""
+    spelled = {
+        name: values.spelled(item, value) for name, item, value in _valued(task) if name in names
     }
+    return {name: text for name, (text, readable) in spelled.items() if readable}
 
 
 def remake(

@@ -11,11 +11,12 @@ import json
 import numbers
 import re
 import traceback
-from collections.abc import Mapping, Set
-from datetime import timedelta
+from collections.abc import Callable, Mapping, Set
+from datetime import date, timedelta
 from typing import Any
 
 import luigi
+from luigi import date_interval
 from luigi.parameter import StrParameter
 
 from datanectar.errors import ChainError, KeyUndefined
@@ -23,7 +24,20 @@ from datanectar.keys import Hashed, no_stable_text, not_text, shows_address
 
 #: What stands for a text that a parameter can't read.
 _NOTHING = object()
-_TEXTS = (luigi.Parameter, StrParameter)
+#: The text of what is common, by Luigi's class and the value's: a chain may have many tasks, and
+#: each is asked for its key several times.
+_PLAIN: dict[tuple[type[Any], type[Any]], Callable[[Any], str]] = {
+    (luigi.Parameter, str): str,
+    (StrParameter, str): str,
+    (luigi.IntParameter, int): str,
+    (luigi.FloatParameter, float): lambda value: str(_positive(value)),
+    (luigi.BoolParameter, bool): str,
+    (luigi.DateParameter, date): date.isoformat,
+    **{
+        (luigi.DateIntervalParameter, cls): str
+        for cls in (date_interval.Year, date_interval.Month, date_interval.Week, date_interval.Date)
+    },
+}
 _JSON_KINDS = (luigi.DictParameter, luigi.ListParameter)
 _HALF_A_PAIR = re.compile("[\ud800-\udfff]")
 
@@ -34,7 +48,7 @@ def text_of(item: luigi.Parameter[Any], value: Any) -> str:
     Raises:
         KeyUndefined: when the parameter's type has no text for it.
     """
-    return _spelled(item, value)[0]
+    return spelled(item, value)[0]
 
 
 def is_readable(item: luigi.Parameter[Any], value: Any) -> bool:
@@ -42,7 +56,7 @@ def is_readable(item: luigi.Parameter[Any], value: Any) -> bool:
 
     The default of ``luigi.Parameter(default=False)`` is not readable: "False" is a text.
     """
-    return _spelled(item, value)[1]
+    return spelled(item, value)[1]
 
 
 def canonical(item: luigi.Parameter[Any], value: Any) -> Hashed:
@@ -54,7 +68,7 @@ def canonical(item: luigi.Parameter[Any], value: Any) -> Hashed:
     Raises:
         KeyUndefined: when the value has no text.
     """
-    text, readable = _spelled(item, value)
+    text, readable = spelled(item, value)
     if readable:
         return _with_one_number(item, text)
     if value is None and _read(item, text) is _NOTHING:
@@ -90,9 +104,15 @@ def _check_fit(item: luigi.Parameter[Any], value: Any) -> None:
         raise KeyUndefined(no_stable_text(text))
 
 
-def _spelled(item: luigi.Parameter[Any], value: Any) -> tuple[str, bool]:
-    if type(value) is str and type(item) in _TEXTS:
-        return value, True
+def spelled(item: luigi.Parameter[Any], value: Any) -> tuple[str, bool]:
+    """Return what :func:`text_of` and :func:`is_readable` do.
+
+    Raises:
+        KeyUndefined: when the parameter's type has no text for the value.
+    """
+    plain = _PLAIN.get((type(item), type(value)))
+    if plain is not None:
+        return plain(value), True
     text = item.serialize(value)
     if not isinstance(text, str):
         raise KeyUndefined(not_text(text))
