@@ -376,7 +376,7 @@ def _shapes() -> Json:
         ),
         "Parameter": _object(
             name=text, type=text, required=flag, default=maybe, description=maybe,
-            significant=flag, private=flag, optional=flag, default_readable=flag,
+            significant=flag, private=flag, optional=flag,
             choices={"type": ["array", "null"], "items": text},
         ),
         "Task": _object(
