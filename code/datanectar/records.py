@@ -35,7 +35,11 @@ ENDED = (DONE, FAILED, CANCELLED)
 
 @dataclass(frozen=True)
 class Parameter:
-    """One parameter of a task, as ``GET /api/chains`` shows it."""
+    """One parameter of a task, as ``GET /api/chains`` shows it.
+
+    ``default`` is the default's text. Where ``default_readable`` is false, giving that text is not
+    giving the default: the False of a ``luigi.Parameter`` is not the text "False".
+    """
 
     name: str
     type: str
@@ -46,6 +50,7 @@ class Parameter:
     significant: bool = True
     private: bool = False
     optional: bool = False
+    default_readable: bool = True
 
 
 @dataclass(frozen=True)

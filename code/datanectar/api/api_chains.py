@@ -18,12 +18,13 @@ from luigi.parameter import OptionalParameterMixin, ParameterVisibility
 
 from datanectar import cron
 from datanectar.chainfiles import chain_path, file_stamp, find_chains, like_chain
-from datanectar.errors import ChainError, NotFound
+from datanectar.errors import ChainError, DatanectarError, NotFound
 from datanectar.keys import NAME
 from datanectar.records import Chain, Parameter, Task
 from datanectar.settings import current
 from datanectar.util.identity import class_option
 from datanectar.util.sources import always_import_edits
+from datanectar.util.values import default_of, is_readable, text_of
 
 
 class APIChainCollector:
@@ -168,7 +169,7 @@ def describe_task(cls: type[luigi.Task]) -> Task:
             cron.parse(schedule)
         parameters = [describe_parameter(cls, name, item) for name, item in cls.get_params()]
     except Exception as problem:
-        ours = isinstance(problem, ChainError)
+        ours = isinstance(problem, DatanectarError)
         error = str(problem) if ours else traceback.format_exception_only(problem)[-1].strip()
         schedule = schedule if isinstance(schedule, str) else None
         return Task(cls.__name__, inspect.cleandoc(doc), [], schedule, error)
@@ -179,27 +180,19 @@ def describe_parameter(cls: type[luigi.Task], name: str, item: luigi.Parameter) 
     """Return one parameter as the API shows it; a hidden or private default is not shown."""
     required = not item.has_task_value(cls.get_task_family(), name)
     shown = item.visibility == ParameterVisibility.PUBLIC
-    default = None if required or not shown else _default_text(cls, name, item)
+    default = None if required else default_of(cls, name, item)
     return Parameter(
         name=name,
         type=type(item).__name__,
         required=required,
-        default=default,
+        default=text_of(item, default) if shown and default is not None else None,
         description=_description(item),
         choices=choices_of(item),
         significant=bool(item.significant),
         private=not shown,
-        optional=isinstance(item, OptionalParameterMixin),
+        optional=isinstance(item, OptionalParameterMixin) or (not required and default is None),
+        default_readable=required or default is None or is_readable(item, default),
     )
-
-
-def _default_text(cls: type[luigi.Task], name: str, item: luigi.Parameter) -> str | None:
-    try:
-        value = item.task_value(cls.get_task_family(), name)
-        return None if value is None else str(item.serialize(value))
-    except Exception as problem:  # an author's default, or Luigi's configuration
-        reason = traceback.format_exception_only(problem)[-1].strip()
-        raise ChainError(f"parameter {name}: its default can't be used: {reason}") from problem
 
 
 def _description(item: luigi.Parameter) -> str | None:

@@ -18,7 +18,7 @@ from datanectar.api.present import failed_log_url
 from datanectar.errors import NotFound
 from datanectar.execution.service import Accepted, Service
 from datanectar.keys import parse_key
-from datanectar.records import DONE, FAILED, Chain, Run, Task
+from datanectar.records import DONE, FAILED, Chain, Parameter, Run, Task
 
 #: The longest that a POST may wait for its run, in seconds (RFC 7240 ``Prefer: wait``).
 LONGEST_WAIT = 60
@@ -87,8 +87,17 @@ def _chain(chain: Chain) -> dict[str, Any]:
 def _task(chain: Chain, task: Task) -> dict[str, Any]:
     return {
         **asdict(task),
+        "parameters": [_parameter(item) for item in task.parameters],
         "api_href": url(f"/api/chains/{chain.type}/{chain.name}/{task.name}"),
     }
+
+
+def _parameter(item: Parameter) -> dict[str, Any]:
+    shown = asdict(item)
+    del shown[
+        "default_readable"
+    ]  # for who fills in a form: here, a default is kept by not giving it
+    return shown
 
 
 def _run(

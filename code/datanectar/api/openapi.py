@@ -137,12 +137,13 @@ def _parameter(item: Parameter) -> Json:
 
 
 def _schema(item: Parameter) -> Json:
-    type = item.type.removeprefix("Optional") if item.optional else item.type
+    empties = item.optional and item.type.startswith("Optional")  # an empty text is None
+    type = item.type.removeprefix("Optional") if empties else item.type
     schema = dict(_SCHEMAS.get(type, {"type": "string"}))
-    default = _typed(schema["type"], item.default)
+    default = _typed(schema["type"], item.default) if item.default_readable else None
     if item.choices is not None and not type.endswith("ListParameter"):
-        schema["enum"] = [*item.choices, ""] if item.optional else list(item.choices)
-    elif item.optional:
+        schema["enum"] = [*item.choices, ""] if empties else list(item.choices)
+    elif empties:
         schema = {"anyOf": [schema, {"const": ""}]}
     return schema if default is None else {**schema, "default": default}
 

@@ -35,7 +35,7 @@ from datanectar.records import DONE, FAILED, RUNNING, Outcome, RunJob, TaskRepor
 from datanectar.settings import current
 from datanectar.storage.select import default_name, storage_named
 from datanectar.util.completeness import INDEX
-from datanectar.util.identity import class_option, key_of
+from datanectar.util.identity import class_option, key_of, remake
 
 Send = Callable[[Any], None]
 
@@ -68,7 +68,7 @@ def run(job: RunJob, send: Send) -> Outcome:
 
 def _make_root(job: RunJob) -> luigi.Task:
     cls = APIChainCollector().task_class(job.type, job.chain, job.task)
-    root = cls.from_str_params(job.params)
+    root = remake(cls, job.params, job.given)
     if str(key_of(root)) != job.key:
         raise DatanectarError(
             f"The chain has changed since this run was accepted: its key would now be "

@@ -12,7 +12,7 @@ import luigi
 from luigi.parameter import OptionalParameterMixin
 
 from datanectar.api.api_chains import APIChainCollector
-from datanectar.errors import BadRequest, ChainError, DatanectarError
+from datanectar.errors import BadRequest, ChainError, DatanectarError, PayloadTooLarge
 from datanectar.execution import log
 from datanectar.execution.fresh import instances_as_they_were
 from datanectar.execution.wanted import NotWanted, parse
@@ -23,13 +23,17 @@ from datanectar.storage.select import default_name
 from datanectar.util.identity import (
     class_option,
     digest_source,
-    in_one_order,
     key_of,
     public_params,
     text_params,
 )
 from datanectar.util.nectartask import NectarTask, output_name
 from datanectar.util.target import NectarTarget
+from datanectar.util.values import default_of, text_of
+
+#: Characters that one parameter may have, and all of a request together.
+_LONGEST_TEXT = 64 * 1024
+_LONGEST_TOGETHER = 256 * 1024
 
 
 def resolve(job: ResolveJob) -> Resolution:
@@ -50,13 +54,14 @@ def resolve(job: ResolveJob) -> Resolution:
 
 def _resolution(cls: type[luigi.Task], job: ResolveJob) -> Resolution:
     task = make_task(cls, job.raw)
+    given = given_names(cls, job.raw)
     storage, output, complete = _whereabouts(task)
     return Resolution(
         key=str(key_of(task)),
         task_id=task.task_id,
         params=text_params(task),
         public_params=public_params(task),
-        defaulted=sorted(set(task.get_param_names(include_significant=True)) - set(job.raw)),
+        defaulted=sorted(set(task.get_param_names(include_significant=True)) - set(given)),
         source=digest_source(task),
         run_time=job.run_time,
         storage=storage,
@@ -64,6 +69,7 @@ def _resolution(cls: type[luigi.Task], job: ResolveJob) -> Resolution:
         complete=complete,
         width=max(1, int(class_option(cls, "width", 1))),
         run_timeout=_run_timeout(cls),
+        given=given,
     )
 
 
@@ -81,20 +87,25 @@ def _run_timeout(cls: type[luigi.Task]) -> float | None:
 def make_task(cls: type[luigi.Task], raw: dict[str, Any]) -> luigi.Task:
     """Return the task with these raw parameters: text, or JSON values from a JSON body.
 
+    What is not given keeps the author's default, as the object it is.
+
     Raises:
         BadRequest: naming each parameter that is unknown, missing or can't be read.
+        PayloadTooLarge: naming those that are too long.
+        ChainError: naming a parameter that is not given and has a default that no run could have.
     """
     declared = dict(cls.get_params())
+    _refuse_long(raw)
     problems = {
         name: f"unknown; this task takes {', '.join(declared) or 'no parameters'}"
         for name in raw
         if name not in declared
     }
-    texts: dict[str, str] = {}
+    values: dict[str, Any] = {}
     for name, item in declared.items():
-        if name in raw and not _means_default(cls, name, item, raw[name]):
+        if name in given_names(cls, raw):
             try:
-                texts[name] = read_parameter(item, raw[name])
+                values[name] = read_parameter(item, raw[name])
             except NotWanted as problem:
                 problems[name] = f"{_shown(raw[name])} is not {problem}"
             except Exception as problem:  # also of parameter classes that an author wrote
@@ -108,7 +119,40 @@ def make_task(cls: type[luigi.Task], raw: dict[str, Any]) -> luigi.Task:
             + "; ".join(f"{name}: {why}" for name, why in problems.items()),
             fields=problems,
         )
-    return _construct(cls, texts)
+    for name, item in declared.items():
+        if name not in values:
+            default_of(cls, name, item)
+    return _construct(cls, values)
+
+
+def _refuse_long(raw: dict[str, Any]) -> None:
+    sizes = {name: _size(value) for name, value in raw.items()}
+    long = {name: f"{size} characters" for name, size in sizes.items() if size > _LONGEST_TEXT}
+    if long:
+        listed = ", ".join(f"{name[:100]} ({size})" for name, size in long.items())
+        raise PayloadTooLarge(
+            f"A parameter may have {_LONGEST_TEXT} characters; too long: {listed}. "
+            "Give the name of a file instead.",
+            fields=long,
+        )
+    if sum(sizes.values()) > _LONGEST_TOGETHER:
+        raise PayloadTooLarge(
+            f"The parameters have {sum(sizes.values())} characters together; "
+            f"{_LONGEST_TOGETHER} is the most."
+        )
+
+
+def _size(value: Any) -> int:
+    return len(value if isinstance(value, str) else json.dumps(value))
+
+
+def given_names(cls: type[luigi.Task], raw: dict[str, Any]) -> list[str]:
+    """Return which of the task's parameters are given, in the class's order."""
+    return [
+        name
+        for name, item in cls.get_params()
+        if name in raw and not _means_default(cls, name, item, raw[name])
+    ]
 
 
 def _means_default(cls: type[luigi.Task], name: str, item: luigi.Parameter, value: Any) -> bool:
@@ -119,9 +163,9 @@ def _means_default(cls: type[luigi.Task], name: str, item: luigi.Parameter, valu
     return item.has_task_value(family, name) and item.task_value(family, name) is None
 
 
-def _construct(cls: type[luigi.Task], texts: dict[str, str]) -> luigi.Task:
+def _construct(cls: type[luigi.Task], values: dict[str, Any]) -> luigi.Task:
     try:
-        return cls.from_str_params(texts)
+        return cls(**values)
     except DatanectarError:
         raise
     except Exception as problem:  # an author's __init__, or a parameter's normalize()
@@ -129,8 +173,8 @@ def _construct(cls: type[luigi.Task], texts: dict[str, str]) -> luigi.Task:
         raise BadRequest(f"{cls.__name__} refuses these parameters: {reason}") from problem
 
 
-def read_parameter(item: luigi.Parameter, value: Any) -> str:
-    """Return the text of one raw value, in one spelling for equal values.
+def read_parameter(item: luigi.Parameter, value: Any) -> Any:
+    """Return what a raw value stands for, as a run that has only its text will read it.
 
     Raises:
         ValueError: or whatever else the parameter's ``parse`` raises when it can't read it.
@@ -141,10 +185,11 @@ def read_parameter(item: luigi.Parameter, value: Any) -> str:
     text.encode()  # raises for half a surrogate pair, which JSON can spell and nothing can hash
     _check_kind(item, text)
     parsed = item.normalize(parse(item, text))
-    canonical = in_one_order(item, str(item.serialize(parsed)))
-    if _is_lost(parsed, item.normalize(item.parse(canonical))):
+    canonical = text_of(item, parsed)
+    kept = item.parse(canonical)
+    if _is_lost(parsed, item.normalize(kept)):
         raise ValueError(f"it can only be kept as {canonical!r}, which is something else")
-    return canonical
+    return kept
 
 
 def _check_kind(item: luigi.Parameter, text: str) -> None:

@@ -10,8 +10,9 @@ import luigi
 from datanectar.keys import DEFAULT_OUTPUT, Key
 from datanectar.settings import current
 from datanectar.storage.select import default_name, storage_named
-from datanectar.util.identity import class_option, key_of
+from datanectar.util.identity import class_option, key_of, readable_texts
 from datanectar.util.target import NectarTarget
+from datanectar.util.texts import Texts
 
 
 class NectarTask(luigi.Task):
@@ -63,6 +64,29 @@ class NectarTask(luigi.Task):
         if known is None or known[0] != shape:
             known = _PARAMS[cls] = (shape, super().get_params())
         return list(known[1])
+
+    def to_str_params(self, *args: Any, **options: Any) -> dict[str, str]:
+        """Return parameters as text, as ``luigi.Task.to_str_params`` does, equal values alike.
+
+        From these Luigi makes a task that another one yields a second time. So they have with them
+        the values that can't be made from a text.
+        """
+        texts = super().to_str_params(*args, **options)
+        return Texts({**texts, **readable_texts(self, texts)}, self)
+
+    @classmethod
+    def from_str_params(cls, params_str: dict[str, str]) -> NectarTask:
+        """Return the task of these texts, as ``luigi.Task.from_str_params`` does."""
+        values = params_str.values_beside() if isinstance(params_str, Texts) else {}
+        texts = {name: text for name, text in params_str.items() if name not in values}
+        if any(
+            isinstance(text, list) for text in texts.values()
+        ):  # a batch's, for its batch_method
+            made: NectarTask = super().from_str_params(texts)
+            return made
+        declared = dict(cls.get_params())
+        read = {name: item.parse(texts[name]) for name, item in declared.items() if name in texts}
+        return cls(**values, **read)
 
     @property
     def key(self) -> Key:
