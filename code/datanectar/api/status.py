@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import hashlib
 import json
 import threading
 import time
@@ -186,6 +187,9 @@ class _Follower:
         self._offset = offset
         self._tail = tail
         self._log: object = None
+        #: Where the text that was sent begins, and its digest: a log that was moved is no new one.
+        self._begun = offset
+        self._sent = hashlib.md5(usedforsecurity=False)
         self._decoder = _new_decoder()
 
     def events(self) -> Iterator[bytes]:
@@ -214,11 +218,12 @@ class _Follower:
         if self._name == LOG_FILE and _is_of_earlier_run(status, look[2]):
             return
         log, size, _ = look
-        if (self._log is not None and log != self._log) or size < self._offset:
-            self._offset, self._decoder = 0, _new_decoder()
+        is_another = self._log is not None and log != self._log
+        if size < self._offset or (is_another and not self._goes_on(source)):
+            self._begin_at(0)
             yield b"event: restart\ndata:\n\n"
         if self._log is None and self._tail is not None and size - self._offset > self._tail:
-            self._offset = size - self._tail
+            self._begin_at(size - self._tail)
             yield f"event: cut\ndata: {self._offset}\n\n".encode()
         self._log = log
         if size > self._offset:
@@ -226,8 +231,28 @@ class _Follower:
                 for piece in source.read(self._offset):
                     yield self._event(piece)
 
+    def _begin_at(self, offset: int) -> None:
+        self._offset = self._begun = offset
+        self._sent = hashlib.md5(usedforsecurity=False)
+        self._decoder = _new_decoder()
+
+    def _goes_on(self, source: _LogSource) -> bool:
+        """Tell whether a log begins with all that was sent: the same one, in another place by now."""
+        left = self._offset - self._begun
+        if not left:
+            return self._offset == 0
+        found = hashlib.md5(usedforsecurity=False)
+        with contextlib.suppress(DatanectarError, OSError):
+            for piece in source.read(self._begun):
+                found.update(piece[:left])
+                left -= len(piece[:left])
+                if not left:
+                    break
+        return found.digest() == self._sent.digest()
+
     def _event(self, piece: bytes) -> bytes:
         self._offset += len(piece)
+        self._sent.update(piece)
         text = self._decoder.decode(piece)
         # A character that is cut off at the end comes with the next piece.
         whole = self._offset - len(self._decoder.getstate()[0])

@@ -72,12 +72,12 @@ def drop_held_output() -> None:
 
 def begin_run_log(spool: Path) -> None:
     """Make ``spool`` this run's and send all further output to its run log."""
-    spool.parent.mkdir(parents=True, exist_ok=True)
+    spool.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     os.environ[SPOOL_VARIABLE] = str(spool)
     if not _held:
         _renew_streams()
     _flush()
-    log = _append_to(run_log(spool))
+    log = _append_to(run_log(spool), 0o600)
     while _held:
         with open(_held.pop(), "rb") as held:  # noqa: PTH123
             held.seek(0)
@@ -126,7 +126,7 @@ class TaskLog:
             self._scheduler.tell_log_number(self.task.task_id, number)
         if not isinstance(storage, LocalStorage):
             self._stack.callback(_ship_file, storage, key, file)
-        self._stack.enter_context(_output_to(file))
+        self._stack.enter_context(_output_to(file, _log_mode(storage)))
         write_params(storage, key, self.task)
 
 
@@ -178,7 +178,7 @@ def ship(job: ShipJob) -> Shipped:
         marker = begun_marker(spool, key)
         if not marker.exists():  # the log of a root that never came to run
             keep_earlier(storage, key, LOG_FILE)
-            marker.touch()
+            marker.touch(0o600)
         _ship_file(storage, key, file)
     return Shipped(len(grown))
 
@@ -217,13 +217,18 @@ def _first_time(key: Key) -> bool:
         os.link(run_log(_spool()), marker)
         return True
     with contextlib.suppress(FileExistsError):
-        marker.touch(exist_ok=False)
+        marker.touch(0o600, exist_ok=False)
         return True
     return False
 
 
-def _append_to(file: Path) -> int:
-    return os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+def _log_mode(storage: Storage) -> int:
+    """Return who may read a new log: with results whom the umask allows, in the spool its owner."""
+    return 0o644 if isinstance(storage, LocalStorage) else 0o600
+
+
+def _append_to(file: Path, mode: int) -> int:
+    return os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, mode)
 
 
 def _open_stream(descriptor: int) -> TextIO:
@@ -252,9 +257,9 @@ def _point_output_at(descriptor: int) -> None:
 
 
 @contextlib.contextmanager
-def _output_to(file: Path) -> Iterator[None]:
+def _output_to(file: Path, mode: int) -> Iterator[None]:
     before, streams = os.dup(1), (sys.stdout, sys.stderr)
-    _point_output_at(_append_to(file))
+    _point_output_at(_append_to(file, mode))
     try:
         yield
     finally:

@@ -12,13 +12,14 @@ import os
 import select
 import sqlite3
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 from huey import Huey, PostgresHuey, RedisHuey
 from huey.storage import SqliteStorage
 
 from datanectar.errors import StartupError, Unavailable
+from datanectar.private import private_database
+from datanectar.settings import sqlite_file
 
 #: Seconds after which an idle worker thread looks for work though nothing woke it.
 _LONGEST_SLEEP = 1.0
@@ -126,8 +127,9 @@ def _make_huey(url: str) -> Huey:
     options: dict[str, Any] = {"results": False, "store_none": False, "utc": True}
     try:
         if scheme == "sqlite":
-            path = Path(url.split("///", 1)[1])
+            path = sqlite_file(url)
             path.parent.mkdir(parents=True, exist_ok=True)
+            private_database(path)
             return Huey(
                 "datanectar",
                 storage_class=_WokenSqliteStorage,

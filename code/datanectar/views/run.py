@@ -10,7 +10,7 @@ from flask import Blueprint, Response, redirect, request, url_for
 
 from datanectar.api import links
 from datanectar.api.present import failed_log_url
-from datanectar.errors import DatanectarError, NotFound
+from datanectar.errors import BadRequest, DatanectarError, NotFound
 from datanectar.execution.service import Service
 from datanectar.keys import DEFAULT_OUTPUT, LOG_FILE, Key, parse_key
 from datanectar.records import ACTIVE, CANCELLED, DONE, FAILED, RUNNING, Run, TaskRow
@@ -18,7 +18,7 @@ from datanectar.storage.select import storage_named
 from datanectar.views import graph, timeline
 from datanectar.views.pages import page
 from datanectar.views.preview import LARGEST_PICTURE, picture_type, preview
-from datanectar.views.tasks import start
+from datanectar.views.tasks import show, start
 
 _KEPT_LOG = re.compile(re.escape(LOG_FILE) + r"\.(\d{1,5})\Z")
 
@@ -46,7 +46,15 @@ def blueprint(service: Service) -> Blueprint:
     @routes.post("/again")
     def again(run_id: str) -> Response:
         run = service.run(run_id)
-        return start(service, run.type, run.chain, run.task, dict(run.params))
+        task = (service, run.type, run.chain, run.task)
+        lost = [name for name in run.given or () if name not in run.params]
+        if lost:  # a run without them would be another one
+            fields = dict.fromkeys(lost, "is private, so it was not kept; give it again")
+            problem = BadRequest(
+                "Some of this run's parameters are no longer there.", fields=fields
+            )
+            return show(*task, typed=run.params, problem=problem)
+        return start(*task, dict(run.params))
 
     @routes.post("/drop")
     def drop(run_id: str) -> Response:
