@@ -23,7 +23,7 @@ setup(
         "click>=8.1",
         "cronsim>=2.6",
         "flask>=3.0",
-        "gunicorn>=23",
+        "gunicorn>=27,<28",
         "huey>=3.5",
         "luigi>=3.8,<4",
         "prometheus-client>=0.20",
