@@ -270,6 +270,7 @@ def _refusal(status: int, words: str) -> bytes:
         "Connection: close",
         "Content-Type: application/json",
         f"Content-Length: {len(body)}",
+        "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'",
         "Cross-Origin-Resource-Policy: same-origin",
         "X-Content-Type-Options: nosniff",
     )

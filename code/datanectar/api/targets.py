@@ -15,7 +15,8 @@ from datanectar.storage.local import LocalStorage
 
 #: A result is an author's: shown under this app's address, it must not act in this app's name.
 _HARMLESS = {
-    "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:",
+    "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
+    "frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
 }
 
