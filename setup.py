@@ -23,7 +23,7 @@ setup(
         "click>=8.1,<9",
         "cronsim>=2.6,<3",
         "flask>=3.0,<4",
-        "gunicorn>=23,<28",
+        "gunicorn>=27,<28",
         "huey>=3.5,<4",
         "luigi>=3.8,<4",
         "prometheus-client>=0.20,<1",

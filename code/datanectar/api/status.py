@@ -21,6 +21,7 @@ from datanectar.keys import DEFAULT_OUTPUT, LOG_FILE, Key, parse_target
 from datanectar.records import ACTIVE
 from datanectar.storage.base import Storage
 from datanectar.storage.local import LocalStorage
+from datanectar.storage.plain import open_plain, plain_stat
 
 #: Seconds between two looks at a log that is followed, and between signs of life to a proxy.
 _FOLLOW_STEP = 0.2
@@ -90,18 +91,15 @@ class _LogSource:
         if self._path is None:
             info = self._storage.info(self._key, self._name)
             return ("stored", info.size, info.modified) if info else None
-        try:
-            stat = self._path.stat()
-        except FileNotFoundError:
-            return None
-        return ((stat.st_dev, stat.st_ino), stat.st_size, stat.st_mtime)
+        stat = plain_stat(self._path)
+        return stat and ((stat.st_dev, stat.st_ino), stat.st_size, stat.st_mtime)
 
     def read(self, start: int) -> Iterator[bytes]:
         """Yield the log from byte ``start`` on."""
         if self._path is None:
             yield from self._storage.read_chunks(self._key, self._name, start)
             return
-        with self._path.open("rb") as stream:
+        with open_plain(self._path) as stream:
             stream.seek(start)
             while piece := stream.read(_PIECE):
                 yield piece

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import mimetypes
 
-from flask import Blueprint, Response, redirect, send_file
+from flask import Blueprint, Response, redirect
 
-from datanectar.api import links
+from datanectar.api import files, links
 from datanectar.api.answer import answer
-from datanectar.errors import BadRequest, NotFound
+from datanectar.errors import BadRequest
 from datanectar.execution.service import Service
 from datanectar.keys import LOG_FILE, parse_key, parse_target
 from datanectar.storage.local import LocalStorage
 
 #: A result is an author's: shown under this app's address, it must not act in this app's name.
 _HARMLESS = {
-    "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:",
+    "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
+    "frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
 }
 
@@ -33,10 +34,8 @@ def blueprint(service: Service) -> Blueprint:
         if not isinstance(storage, LocalStorage):
             link = links.result_link("s3", key, file, links.STATUS_LINK_LIFE)
             return redirect(link.url, 302)  # type: ignore[return-value]
-        path = storage.path(key, file)
-        if not path.is_file():
-            raise NotFound(f"{key} has no file {file}.")
-        response = send_file(path, mimetype=_kind(file), conditional=True, etag=True)
+        missing = f"{key} has no file {file}."
+        response = files.send_plain(storage.path(key, file), _kind(file), missing)
         response.headers.update(_HARMLESS)
         return response
 

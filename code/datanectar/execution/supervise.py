@@ -31,6 +31,7 @@ from datanectar.records import (
     TaskReport,
 )
 from datanectar.storage.base import keep_earlier
+from datanectar.storage.plain import plain_stat
 from datanectar.storage.select import storage_named
 
 log = logging.getLogger(__name__)
@@ -355,14 +356,14 @@ class Supervision(Watch):
                 key = parse_key(task.key)
                 spooled = spooled_log(self._spool, key)
                 local = self._settings.local_targets / key.file(LOG_FILE)
-                files += [file for file in (spooled, local) if file.exists()][:1]
+                files += [file for file in (spooled, local) if plain_stat(file)][:1]
         return files
 
     def _run_log_for_root(self) -> list[Path]:
         """Make the run log the log of a root that never came to run, and return where it is."""
         key, said = parse_key(self.run.key), run_log(self._spool)
         spooled = spooled_log(self._spool, key)
-        if begun_marker(self._spool, key).exists() or not said.exists():
+        if begun_marker(self._spool, key).exists() or not plain_stat(said):
             return []
         try:
             if self.run.storage == "local":

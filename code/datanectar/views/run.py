@@ -140,7 +140,8 @@ def run_values(service: Service, run: Run) -> dict[str, Any]:
 def _form_url(run: Run) -> str:
     """Return the address of the task's form, filled in as it was for this run."""
     path = f"/chains/{run.type}/{run.chain}/{run.task}"
-    return f"{path}?{urlencode(run.public_params)}" if run.public_params else path
+    values = urlencode(run.public_params, errors="replace")  # a default need not be UTF-8 text
+    return f"{path}?{values}" if values else path
 
 
 def _counts(tasks: list[TaskRow]) -> dict[str, int]:
