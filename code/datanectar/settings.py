@@ -17,17 +17,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from datanectar.cores import available_cores
 from datanectar.errors import StartupError
 
 #: Who holds these can start runs or rewrite the history; children need none of them.
 _PARENTS_ONLY = ("DATANECTAR_TOKENS", "DATANECTAR_DATABASE_URL", "DATANECTAR_QUEUE_URL")
-
-
-def available_cores() -> int:
-    """Return how many cores this process may use, which in a container is not the host's count."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def find_project(start: Path) -> Path:
