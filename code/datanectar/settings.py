@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes, urlsplit
 
+from datanectar.cores import available_cores
 from datanectar.errors import StartupError
 from datanectar.projectfile import find_project, read_project_file
 
@@ -44,11 +45,6 @@ OTHER_VARIABLES = frozenset(
 _DAY = 86_400.0
 
 
-def available_cores() -> int:
-    """Return how many cores this process may use, which in a container is not the host's count."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _setting(variable: str, default: Any, help: str, parse: Callable[[str], Any] = str) -> Any:

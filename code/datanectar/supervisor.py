@@ -37,6 +37,8 @@ _SHORT_LIFE = 5.0
 #: Seconds before a part that died is started again: at first, and at most, after many short lives
 #: (the database may be away; it will be back).
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 15.0
+#: So many short lives count at most: by then the pause is the longest.
+_COUNTED_LIVES = 10
 #: Seconds that a part gets to stop, beyond the workers' grace.
 _STOP_LIMIT = 15.0
 
@@ -218,13 +220,25 @@ class Supervisor:
         now = time.monotonic()
         if part.restart_at is not None:
             if now >= part.restart_at:
-                part.start()
+                self._restart(part)
             return
-        part.short_lives = part.short_lives + 1 if now - part.begun < _SHORT_LIFE else 0
+        code = part.process.returncode if part.process else None
+        self._put_off(part, f"ended (exit code {code})")
+
+    def _restart(self, part: Part) -> None:
+        try:
+            part.start()
+        except OSError as problem:  # no processes, descriptors or memory left for now
+            self._put_off(part, f"could not be started ({problem})")
+
+    def _put_off(self, part: Part, why: str) -> None:
+        """Have a part started again after a pause, the longer the more lives have been short."""
+        now = time.monotonic()
+        is_short = now - part.begun < _SHORT_LIFE
+        part.short_lives = min(part.short_lives + 1, _COUNTED_LIVES) if is_short else 0
         pause = min(_FIRST_PAUSE * 2**part.short_lives, _LONGEST_PAUSE)
         part.restart_at = now + pause
-        code = part.process.returncode if part.process else None
-        self._say(f"{part.name} ended (exit code {code}); starting it again in {pause:g} s.")
+        self._say(f"{part.name} {why}; starting it again in {pause:g} s.")
 
     def _end(self) -> None:
         """Stop the web and the worker, then what the worker needs until its runs have ended."""

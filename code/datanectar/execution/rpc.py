@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Callable
@@ -186,7 +187,8 @@ class RunScheduler(RemoteScheduler):
 
     def set_task_progress_percentage(self, task_id: str, progress_percentage: int) -> Any:
         """Pass on the progress that a task sets on itself."""
-        self._send(TaskReport(task_id, progress=int(progress_percentage)))
+        with contextlib.suppress(TypeError, ValueError, OverflowError):  # no number at all
+            self._send(TaskReport(task_id, progress=min(100, max(0, int(progress_percentage)))))
         return super().set_task_progress_percentage(
             task_id=task_id, progress_percentage=progress_percentage
         )

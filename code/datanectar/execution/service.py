@@ -24,6 +24,7 @@ from datanectar.luigid import Luigid
 from datanectar.records import (
     ACTIVE,
     DONE,
+    FAILED,
     RUNNING,
     UNKNOWN,
     NewRun,
@@ -211,7 +212,10 @@ class Service:
         """
         run = self.store.latest(str(key))
         task = self.store.task_by_key(str(key))
-        if task is not None and (run is None or task.run_id > run.id):
+        # Of a key with a run of its own on its way that run alone tells, whatever others report.
+        if task is not None and (
+            run is None or (run.status not in ACTIVE and task.run_id > run.id)
+        ):
             run = self.store.get(task.run_id) or run
         if run is not None and str(key) == run.key:
             return self._with_scheduler(self._run_status(key, run, task))
@@ -235,6 +239,10 @@ class Service:
         status, note = task.status, None
         if status == DONE and not self._exists(run.storage, key, file):
             status, note = UNKNOWN, _DROPPED
+        elif status == FAILED and self._exists(run.storage, key, file):
+            status = (
+                DONE  # made since, or never missing: what one run reports harms no other's result
+            )
         elif status in ACTIVE and run.status not in ACTIVE:
             # Its run ended without it; a result may have come from elsewhere since.
             status = DONE if self._exists(run.storage, key, file) else UNKNOWN
