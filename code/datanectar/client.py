@@ -49,7 +49,8 @@ class Client:
     def post(self, path: str, /, **parameters: Any) -> dict[str, Any]:
         """Ask for a task, ``<type>/<chain>/<Task>``, and return the answer at once.
 
-        A value that JSON has no form for, such as a date, goes as its text.
+        A value that JSON has no form for, such as a date, goes as its text. A run that was waited
+        for and did not succeed is an answer too: its ``job_status`` and ``error`` tell.
         """
         return dict(self._call("POST", f"/api/chains/{path}", **_json_body(parameters)))
 
@@ -140,7 +141,7 @@ class Client:
             ) from problem
         except requests.RequestException as problem:
             raise Unavailable(f"{method} {url}: {problem}") from problem
-        if not response.ok:
+        if not response.ok and not _tells_of_a_run(response):
             _raise_problem(response)
         return response
 
@@ -148,6 +149,14 @@ class Client:
 def _json_body(parameters: dict[str, Any]) -> dict[str, Any]:
     body = json.dumps(parameters, default=str)
     return {"data": body, "headers": {"Content-Type": "application/json"}}
+
+
+def _tells_of_a_run(response: requests.Response) -> bool:
+    """Tell whether a status of 400 or more is how a run has ended, and not a refusal."""
+    try:
+        return "job_status" in response.json()["data"]
+    except (ValueError, KeyError, TypeError):
+        return False
 
 
 def _raise_problem(response: requests.Response) -> None:

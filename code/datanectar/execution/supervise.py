@@ -31,7 +31,7 @@ from datanectar.records import (
     TaskReport,
 )
 from datanectar.storage.base import keep_earlier
-from datanectar.storage.select import storage_named
+from datanectar.storage.select import kind_of, storage_named
 
 log = logging.getLogger(__name__)
 
@@ -49,12 +49,13 @@ class Graph:
         self._changed: set[str] = set()
 
     def add(self, report: TaskReport) -> None:
-        """Lay a report over what is known; required tasks add up, other news replaces."""
+        """Lay a report over what is known; what comes in several pieces adds up, other news replaces."""
         known = self._tasks.get(report.task_id)
         if known is not None:
             news = {k: v for k, v in dataclasses.asdict(report).items() if v is not None}
-            if report.requires:
-                news["requires"] = list(dict.fromkeys([*(known.requires or ()), *report.requires]))
+            for name in ("requires", "results"):
+                if more := getattr(report, name):
+                    news[name] = list(dict.fromkeys([*(getattr(known, name) or ()), *more]))
             report = dataclasses.replace(known, **news)
         self._tasks[report.task_id] = report
         self._changed.add(report.task_id)
@@ -132,8 +133,9 @@ class Watch(abc.ABC):
         self._leaving = False
         self._spool = spool_folder(service.settings.state, run.id, run.attempt, member)
         self._worker_id = worker_id(run.id, member)
+        bucket = run.storage if kind_of(run.storage) == "s3" else "s3"
         self._shipper = LogShipper(
-            service.children, self._spool, service.settings.log_ship_interval
+            service.children, self._spool, service.settings.log_ship_interval, bucket
         )
         limit = run.run_timeout if run.run_timeout is not None else self._settings.run_timeout
         self._limit = limit or None
@@ -288,7 +290,8 @@ class Supervision(Watch):
         if self._order is None and child.was_killed:
             return self._lose(reason)
         status = CANCELLED if self._order == "cancel" else FAILED
-        self._finish(Outcome(status, reason, failed_key=self._failed_key()))
+        failed_key = None if status == CANCELLED else self._failed_key()  # which is no failure
+        self._finish(Outcome(status, reason, failed_key=failed_key))
         return False
 
     def _reason(self, child: Child, end: str) -> str:
