@@ -191,15 +191,15 @@ class Service:
             )
         if having:
             return having[0]
+        for chain in chains:
+            if any(left.name == task for left in chain.left_out):
+                raise NotFound(no_task(chain, task))
         broken = [chain for chain in chains if chain.error]
         if broken:
             names = "; ".join(f"{chain.name}: {chain.error}" for chain in broken)
             raise ChainError(
                 f"No chain of {type[:100]} that can be imported has a task {task[:100]}. {names}"
             )
-        for chain in chains:
-            if any(left.name == task for left in chain.left_out):
-                raise NotFound(no_task(chain, task))
         raise NotFound(f"No chain of type {type[:100]!r} has a task {task[:100]!r}.")
 
     # --- looking ---------------------------------------------------------------------------
