@@ -53,7 +53,8 @@ class Client:
     def post(self, path: str, /, **parameters: Any) -> dict[str, Any]:
         """Ask for a task, ``<type>/<chain>/<Task>``, and return the answer at once.
 
-        A value that JSON has no form for, such as a date, goes as its text.
+        A value that JSON has no form for, such as a date, goes as its text. A run that was waited
+        for and did not succeed is an answer too: its ``job_status`` and ``error`` tell.
         """
         return dict(self._call("POST", f"/api/chains/{path}", **_json_body(parameters)))
 
@@ -168,7 +169,7 @@ class Client:
             ) from problem
         except requests.RequestException as problem:
             raise Unavailable(f"{method} {url}: {problem}") from problem
-        if not response.ok:
+        if not response.ok and not _tells_of_a_run(response):
             _raise_problem(response)
         return response
 
@@ -215,6 +216,14 @@ def _reason(problem: Exception) -> str:
 def _json_body(parameters: dict[str, Any]) -> dict[str, Any]:
     body = json.dumps(parameters, default=str)
     return {"data": body, "headers": {"Content-Type": "application/json"}}
+
+
+def _tells_of_a_run(response: requests.Response) -> bool:
+    """Tell whether a status of 400 or more is how a run has ended, and not a refusal."""
+    try:
+        return "job_status" in response.json()["data"]
+    except (ValueError, KeyError, TypeError):
+        return False
 
 
 def _raise_problem(response: requests.Response) -> None:

@@ -141,8 +141,16 @@ class Task:
 
 
 @dataclass(frozen=True)
+class LeftOut:
+    """A Luigi task of a chain file that has no route, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class Chain:
-    """One chain file: its tasks, or why it has none.
+    """One chain file: its tasks, or why it has none; ``left_out`` are those without a route.
 
     ``sources`` are the project's files that its import read, each with its time (ns) and size
     (bytes): when none has changed, neither has this record.
@@ -155,6 +163,7 @@ class Chain:
     tasks: list[Task] = field(default_factory=list)
     error: str | None = None
     sources: list[tuple[str, int, int]] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
 
 
 # --- jobs for a child, and its answers -----------------------------------------------------
@@ -239,9 +248,13 @@ class RunJob:
 
 @dataclass(frozen=True)
 class ShipJob:
-    """Copy the spooled logs of an attempt that have grown since they were last copied to S3."""
+    """Copy the spooled logs of an attempt that have grown since they were last copied to S3.
+
+    ``storage`` is the store that they go to: ``s3``, or ``s3://<bucket>``.
+    """
 
     spool: str
+    storage: str = "s3"
 
 
 @dataclass(frozen=True)

@@ -255,6 +255,12 @@ class Settings:
         "names under which browsers and clients may reach the app, besides loopback and `DATANECTAR_HOST`",
         _words,
     )
+    result_folders: tuple[str, ...] = _setting(
+        "DATANECTAR_RESULT_FOLDERS",
+        (),
+        "folders, besides the project's and `DATANECTAR_LOCAL_TARGETS`, from which files that plain Luigi tasks declare as their output are given out, e.g. `/data/exports`",
+        _words,
+    )
     s3_public_endpoint: str = _setting(
         "DATANECTAR_S3_PUBLIC_ENDPOINT",
         "",

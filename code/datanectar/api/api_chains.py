@@ -17,11 +17,11 @@ import luigi
 from luigi.parameter import OptionalParameterMixin, ParameterVisibility
 
 from datanectar import cron
-from datanectar.chainfiles import chain_path, file_stamp, find_chains, like_chain
+from datanectar.chainfiles import chain_path, file_stamp, find_chains, like_chain, no_task
 from datanectar.errors import ChainError, DatanectarError, NotFound
-from datanectar.keys import NAME
 from datanectar.records import Chain, Parameter, Task
 from datanectar.settings import current
+from datanectar.util import routes
 from datanectar.util.identity import class_option
 from datanectar.util.sources import always_import_edits
 from datanectar.util.values import default_of, is_readable, text_of
@@ -63,8 +63,10 @@ class APIChainCollector:
         except ChainError as problem:
             return Chain(type, name, path, error=problem.message, sources=self._sources(known))
         tasks = [describe_task(cls) for cls in self.task_classes(module)]
+        tasks += [_misnamed_task(cls, reason) for cls, reason in routes.misnamed(module)]
         doc = inspect.getdoc(module) or ""
-        return Chain(type, name, path, doc, tasks, sources=self._sources(known))
+        left_out = routes.left_out(module)
+        return Chain(type, name, path, doc, tasks, None, self._sources(known), left_out)
 
     def task_class(self, type: str, name: str, task: str) -> type[luigi.Task]:
         """Import a chain and return one of its task classes.
@@ -73,11 +75,16 @@ class APIChainCollector:
             NotFound: when the chain or the task is not there.
             ChainError: when the chain can't be imported.
         """
-        classes = {cls.__name__: cls for cls in self.task_classes(self.import_chain(type, name))}
-        if task not in classes:
-            has = ", ".join(classes) or "none"
-            raise NotFound(f"{type}/{name} has no task {task[:100]!r}; its tasks: {has}.")
-        return classes[task]
+        module = self.import_chain(type, name)
+        for cls in self.task_classes(module):
+            if cls.__name__ == task:
+                return cls
+        for cls, reason in routes.misnamed(module):
+            if cls.__name__ == task:
+                raise NotFound(f"{type}/{name} has no route for {task[:100]!r}: {reason}")
+        tasks = [Task(cls.__name__, "") for cls in self.task_classes(module)]
+        chain = Chain(type, name, "", "", tasks, left_out=routes.left_out(module))
+        raise NotFound(no_task(chain, task))
 
     def import_chain(self, type: str, name: str) -> ModuleType:
         """Import a chain's module.
@@ -94,17 +101,8 @@ class APIChainCollector:
 
     @staticmethod
     def task_classes(module: ModuleType) -> list[type[luigi.Task]]:
-        """Return the task classes that the module itself defines, in the order it does."""
-        return [
-            value
-            for name, value in vars(module).items()
-            if name.endswith("Task")
-            and NAME.match(name)
-            and isinstance(value, type)
-            and issubclass(value, luigi.Task)
-            and value.__module__ == module.__name__
-            and value.__name__ == name
-        ]
+        """Return the task classes of a chain's module that have a route, in the order it has them."""
+        return routes.routed(module)
 
     def _path(self, type: str, name: str) -> Path:
         path = chain_path(self.chains, type, name)
@@ -174,6 +172,11 @@ def describe_task(cls: type[luigi.Task]) -> Task:
         schedule = schedule if isinstance(schedule, str) else None
         return Task(cls.__name__, inspect.cleandoc(doc), [], schedule, error)
     return Task(cls.__name__, inspect.cleandoc(doc), parameters, schedule)
+
+
+def _misnamed_task(cls: type[luigi.Task], reason: str) -> Task:
+    doc = cls.__dict__.get("__doc__") or ""
+    return Task(cls.__name__, inspect.cleandoc(doc), error=reason)
 
 
 def describe_parameter(cls: type[luigi.Task], name: str, item: luigi.Parameter) -> Parameter:

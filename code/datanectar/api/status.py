@@ -16,9 +16,10 @@ from flask import Blueprint, Response, request
 from datanectar.api.answer import answer
 from datanectar.api.present import graph_data, status_data
 from datanectar.errors import BadRequest, DatanectarError, NotFound, Unavailable
-from datanectar.execution.service import Service, Status
-from datanectar.keys import DEFAULT_OUTPUT, LOG_FILE, Key, parse_target
-from datanectar.records import ACTIVE
+from datanectar.execution.lookup import Status
+from datanectar.execution.service import Service
+from datanectar.keys import LOG_FILE, Key, parse_target
+from datanectar.records import ACTIVE, DONE
 from datanectar.storage.base import Storage
 from datanectar.storage.local import LocalStorage
 from datanectar.storage.plain import open_plain, plain_stat
@@ -28,6 +29,8 @@ _FOLLOW_STEP = 0.2
 _HEARTBEAT = 15.0
 #: The most that one event carries, in bytes.
 _PIECE = 64 * 1024
+#: In place of the log of what was done before any run.
+_NO_LOG = "The result was there before any run of this service: there is no log of its making.\n"
 
 
 def blueprint(service: Service) -> Blueprint:
@@ -58,8 +61,8 @@ def blueprint(service: Service) -> Blueprint:
     return routes
 
 
-def asked_key() -> tuple[Key, str]:
-    """Return the key and file that the ``chain`` argument spells.
+def asked_key() -> tuple[Key, str | None]:
+    """Return the key and, if it is named, the file that the ``chain`` argument spells.
 
     Raises:
         BadRequest: when it is missing or malformed.
@@ -70,8 +73,7 @@ def asked_key() -> tuple[Key, str]:
             "Say which: ?chain=chains/<type>/<chain>/<Task>/<md5>/out.txt",
             fields={"chain": "required"},
         )
-    key, file = parse_target(text)
-    return key, file or DEFAULT_OUTPUT
+    return parse_target(text)
 
 
 # --- logs ----------------------------------------------------------------------------------
@@ -120,6 +122,12 @@ def _whole_log(service: Service, status: Status) -> Response:
     if source.look() is None:
         if status.job_status in ACTIVE and name == LOG_FILE:
             return Response("", mimetype="text/plain")  # asked for, and nothing written yet
+        if (
+            status.job_status == DONE
+            and name == LOG_FILE
+            and not (status.run and status.run.attempt)
+        ):
+            return Response(_NO_LOG, mimetype="text/plain")
         raise NotFound(f"{status.key} has no {name}.")
     return Response(source.read(0), mimetype="text/plain", headers={"X-Accel-Buffering": "no"})
 
@@ -180,7 +188,7 @@ class _Follower:
         self, service: Service, status: Status, name: str, offset: int, tail: int | None
     ) -> None:
         self._service = service
-        self._key, self._file = status.key, status.file
+        self._key, self._file = status.key, status.file or None
         self._name = name
         self._offset = offset
         self._tail = tail

@@ -177,6 +177,20 @@ class _RunWorker(Worker):
             self._scheduler.tasks[call["task_id"]] = task
         super()._add_task(*args, **call)
 
+    def _create_task_process(self, task: luigi.Task) -> TaskProcess:
+        """Have a task's process tell of what it asked for on its way and found there."""
+        process = super()._create_task_process(task)
+        check_complete = process.check_complete
+
+        def check(other: luigi.Task) -> bool:
+            is_complete = bool(check_complete(other))
+            if is_complete and other.task_id != task.task_id:
+                self._scheduler.tell_found(task.task_id, other)
+            return is_complete
+
+        process.check_complete = check
+        return process
+
     def _purge_children(self) -> None:
         """Report what can't report itself; called by Luigi before each look at the results."""
         for task_id, process in self._running_tasks.items():

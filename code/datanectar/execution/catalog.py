@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from datanectar.chainfiles import ChainFile, chain_path, file_stamp, find_chains
+from datanectar.chainfiles import ChainFile, chain_path, file_stamp, find_chains, like_chain
 from datanectar.errors import ChainError, NotFound
 from datanectar.execution.children import Children
 from datanectar.records import Chain, DescribeJob, SurveyJob
@@ -79,8 +79,9 @@ class Catalog:
         """
         path = chain_path(self._settings.chains, type, name)
         if path is None:
+            like = like_chain(self._settings.chains, type, name)
             raise NotFound(
-                f"There is no chain {type[:100]}/{name[:100]}; GET /api/chains lists them."
+                f"There is no chain {type[:100]}/{name[:100]}; GET /api/chains lists them.{like}"
             )
         file = ChainFile(type, name, path)
         known = self._fresh(file)

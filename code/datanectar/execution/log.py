@@ -174,7 +174,7 @@ def ship(job: ShipJob) -> Shipped:
     spool = Path(job.spool)
     grown = unshipped(spool)
     for file in grown:
-        storage, key = storage_named("s3"), key_of_spooled(spool, file)
+        storage, key = storage_named(job.storage), key_of_spooled(spool, file)
         marker = begun_marker(spool, key)
         if not marker.exists():  # the log of a root that never came to run
             keep_earlier(storage, key, LOG_FILE)

@@ -16,10 +16,9 @@ from datanectar.errors import BadRequest, ChainError, DatanectarError, PayloadTo
 from datanectar.execution import log
 from datanectar.execution.fresh import instances_as_they_were
 from datanectar.execution.wanted import NotWanted, parse
+from datanectar.execution.whereabouts import has_nectar_output, whereabouts
 from datanectar.keys import RUN_TIME_VARIABLE
 from datanectar.records import Resolution, ResolveJob
-from datanectar.settings import current
-from datanectar.storage.select import default_name
 from datanectar.util.identity import (
     class_option,
     digest_source,
@@ -27,8 +26,6 @@ from datanectar.util.identity import (
     public_params,
     text_params,
 )
-from datanectar.util.nectartask import NectarTask, output_name
-from datanectar.util.target import NectarTarget
 from datanectar.util.values import default_of, text_of
 
 #: Characters that one parameter may have, and all of a request together.
@@ -55,7 +52,7 @@ def resolve(job: ResolveJob) -> Resolution:
 def _resolution(cls: type[luigi.Task], job: ResolveJob) -> Resolution:
     task = make_task(cls, job.raw)
     given = given_names(cls, job.raw)
-    storage, output, complete = _whereabouts(task)
+    place = whereabouts(task)
     return Resolution(
         key=str(key_of(task)),
         task_id=task.task_id,
@@ -64,12 +61,13 @@ def _resolution(cls: type[luigi.Task], job: ResolveJob) -> Resolution:
         defaulted=sorted(set(task.get_param_names(include_significant=True)) - set(given)),
         source=digest_source(task),
         run_time=job.run_time,
-        storage=storage,
-        output=output,
-        complete=complete,
+        storage=place.storage,
+        output=place.output,
+        complete=_completeness(task),
         width=max(1, int(class_option(cls, "width", 1))),
         run_timeout=_run_timeout(cls),
         given=given,
+        results=place.results,
     )
 
 
@@ -238,26 +236,12 @@ def _shown(value: Any) -> str:
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
-def _whereabouts(task: luigi.Task) -> tuple[str, str | None, bool | None]:
-    """Return the store's name, the output file if it is ours, and completeness if it is not."""
+def _completeness(task: luigi.Task) -> bool | None:
+    """Return whether the result is there, or None when a look for its file tells."""
     cls = type(task)
-    storage = class_option(cls, "storage_name", None) or default_name(current())
-    if isinstance(task, NectarTask) and cls.output is NectarTask.output:
-        if cls.complete is luigi.Task.complete:
-            return storage, output_name(cls), None
-        return storage, output_name(cls), _complete(task)
-    target = _single_output(task)
-    output = (
-        target.file if isinstance(target, NectarTarget) and target.key == key_of(task) else None
-    )
-    return storage, output, _complete(task)
-
-
-def _single_output(task: luigi.Task) -> Any:
-    try:
-        return task.output()
-    except Exception:  # an author's output(); the run will say what is wrong with it
+    if has_nectar_output(cls) and cls.complete is luigi.Task.complete:
         return None
+    return _complete(task)
 
 
 def _complete(task: luigi.Task) -> bool:

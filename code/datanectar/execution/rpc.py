@@ -13,6 +13,7 @@ from luigi.rpc import RemoteScheduler
 
 from datanectar.errors import KeyUndefined
 from datanectar.execution.fetcher import Fetcher
+from datanectar.execution.whereabouts import whereabouts
 from datanectar.luigid import INTERRUPTED
 from datanectar.records import (
     DISABLED,
@@ -88,6 +89,7 @@ class RunScheduler(RemoteScheduler):
         #: The tasks that the worker has scheduled; it fills this in before it calls.
         self.tasks: dict[str, luigi.Task] = {}
         self._keyed: set[str] = set()
+        self._found: set[str] = set()
         self._introduction: dict[str, Any] | None = {}
         self._batches: dict[str, list[str]] = {}
         self._announced: dict[str, str] = {}
@@ -220,10 +222,14 @@ class RunScheduler(RemoteScheduler):
         self.statuses[task_id] = status
         requires = [*(call.get("deps") or ()), *(call.get("new_deps") or ())]
         first, *others = _pieces(requires, _REQUIRES_BYTES)
+        key = self._new_key(task_id)
+        place = whereabouts(self.tasks[task_id]) if key else None
         self._send(
             TaskReport(
                 task_id,
-                key=self._new_key(task_id),
+                key=key,
+                storage=place.storage if place else None,
+                output=place.output if place else None,
                 family=call.get("family"),
                 status=FAILED if status in (_UNKNOWN, DISABLED) else status,
                 requires=first or None,
@@ -233,6 +239,22 @@ class RunScheduler(RemoteScheduler):
         )
         for more in others:
             self._send(TaskReport(task_id, requires=more))
+        for results in _pieces(place.results, _REQUIRES_BYTES) if place and place.results else []:
+            self._send(TaskReport(task_id, results=results))
+
+    def tell_found(self, task_id: str, found: luigi.Task) -> None:
+        """Tell the parent of a result that a task asked for on its way, and that was there already.
+
+        Luigi's worker schedules only what is missing; luigid hears nothing of this one.
+        """
+        known = self._additions.get(task_id, {}).get("deps") or ()
+        if found.task_id in known or found.task_id in self._found:
+            return
+        self._found.add(found.task_id)
+        self._send(TaskReport(task_id, requires=[found.task_id]))
+        if found.task_id not in self.statuses:
+            self.tasks[found.task_id] = found
+            self._report(found.task_id, DONE, {"family": found.task_family})
 
     def _new_key(self, task_id: str) -> str | None:
         """Return the task's key if it has not been reported."""

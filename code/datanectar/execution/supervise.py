@@ -32,7 +32,7 @@ from datanectar.records import (
 )
 from datanectar.storage.base import keep_earlier
 from datanectar.storage.plain import plain_stat
-from datanectar.storage.select import storage_named
+from datanectar.storage.select import kind_of, storage_named
 
 log = logging.getLogger(__name__)
 
@@ -99,8 +99,9 @@ class Graph:
 
 def _laid_over(known: TaskReport, report: TaskReport) -> TaskReport:
     news = {name: value for name, value in vars(report).items() if value is not None}
-    if report.requires:
-        news["requires"] = list(dict.fromkeys([*(known.requires or ()), *report.requires]))
+    for name in ("requires", "results"):  # which may come in several pieces
+        if more := getattr(report, name):
+            news[name] = list(dict.fromkeys([*(getattr(known, name) or ()), *more]))
     return dataclasses.replace(known, **news)
 
 
@@ -172,8 +173,9 @@ class Watch(abc.ABC):
         self._has_overflowed = False
         self._spool = spool_folder(service.settings.state, run.id, run.attempt, member)
         self._worker_id = worker_id(run.id, member)
+        bucket = run.storage if kind_of(run.storage) == "s3" else "s3"
         self._shipper = LogShipper(
-            service.children, self._spool, service.settings.log_ship_interval
+            service.children, self._spool, service.settings.log_ship_interval, bucket
         )
         limit = run.run_timeout if run.run_timeout is not None else self._settings.run_timeout
         self._limit = limit or None
@@ -358,7 +360,8 @@ class Supervision(Watch):
         if self._order == "trouble" or (self._order is None and child.was_killed):
             return self._lose(reason)
         status = CANCELLED if self._order == "cancel" else FAILED
-        self._finish(Outcome(status, reason, failed_key=self._failed_key()))
+        failed_key = None if status == CANCELLED else self._failed_key()  # which is no failure
+        self._finish(Outcome(status, reason, failed_key=failed_key))
         return False
 
     def _reason(self, child: Child, end: str) -> str:
