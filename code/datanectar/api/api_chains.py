@@ -16,13 +16,13 @@ from typing import Any
 import luigi
 from luigi.parameter import OptionalParameterMixin, ParameterVisibility
 
-from datanectar import cron
 from datanectar.chainfiles import chain_path, file_stamp, find_chains, like_chain
-from datanectar.errors import ChainError, NotFound
+from datanectar.errors import ChainError, KeyUndefined, NotFound
 from datanectar.keys import NAME
 from datanectar.records import Chain, Parameter, Task
 from datanectar.settings import current
 from datanectar.util.identity import class_option
+from datanectar.util.options import check_options
 from datanectar.util.sources import always_import_edits
 
 
@@ -162,15 +162,14 @@ def import_problem(problem: BaseException, path: Path) -> str:
 def describe_task(cls: type[luigi.Task]) -> Task:
     """Return a task class's doc and parameters; one whose default can't be made has its error."""
     doc = cls.__dict__.get("__doc__") or ""
-    schedule = class_option(cls, "schedule", None)
+    schedule = None
     try:
-        if schedule is not None:
-            cron.parse(schedule)
+        check_options(cls)
+        schedule = class_option(cls, "schedule", None)
         parameters = [describe_parameter(cls, name, item) for name, item in cls.get_params()]
     except Exception as problem:
-        ours = isinstance(problem, ChainError)
+        ours = isinstance(problem, (ChainError, KeyUndefined))
         error = str(problem) if ours else traceback.format_exception_only(problem)[-1].strip()
-        schedule = schedule if isinstance(schedule, str) else None
         return Task(cls.__name__, inspect.cleandoc(doc), [], schedule, error)
     return Task(cls.__name__, inspect.cleandoc(doc), parameters, schedule)
 

@@ -121,7 +121,7 @@ def _build(root: luigi.Task, job: RunJob, scheduler: RunScheduler) -> Worker:
     worker = _RunWorker(
         scheduler=scheduler,
         worker_id=worker_id(job.run_id, job.member),
-        worker_processes=max(1, int(class_option(type(root), "workers", 1))),
+        worker_processes=class_option(type(root), "workers", 1),
         **_worker_options(*_section("core"), *_section("worker")),
     )
     try:

@@ -12,7 +12,7 @@ import luigi
 from luigi.parameter import OptionalParameterMixin
 
 from datanectar.api.api_chains import APIChainCollector
-from datanectar.errors import BadRequest, ChainError, DatanectarError
+from datanectar.errors import BadRequest, DatanectarError
 from datanectar.execution import log
 from datanectar.execution.fresh import instances_as_they_were
 from datanectar.execution.wanted import NotWanted, parse
@@ -29,6 +29,7 @@ from datanectar.util.identity import (
     text_params,
 )
 from datanectar.util.nectartask import NectarTask, output_name
+from datanectar.util.options import check_options
 from datanectar.util.target import NectarTarget
 
 
@@ -37,13 +38,14 @@ def resolve(job: ResolveJob) -> Resolution:
 
     Raises:
         NotFound: when the chain or the task is not there.
-        ChainError: when the chain can't be imported.
+        ChainError: when the chain can't be imported, or the task has an option that can't be used.
         BadRequest: naming each parameter that is unknown, missing or can't be read.
         KeyUndefined: when the key can't be computed in full.
     """
     log.hold_output() if job.stays else log.discard_output()
     os.environ[RUN_TIME_VARIABLE] = job.run_time
     cls = APIChainCollector().task_class(job.type, job.chain, job.task)
+    check_options(cls)
     with instances_as_they_were():  # what the run makes is to be its own
         return _resolution(cls, job)
 
@@ -62,20 +64,14 @@ def _resolution(cls: type[luigi.Task], job: ResolveJob) -> Resolution:
         storage=storage,
         output=output,
         complete=complete,
-        width=max(1, int(class_option(cls, "width", 1))),
+        width=class_option(cls, "width", 1),
         run_timeout=_run_timeout(cls),
     )
 
 
 def _run_timeout(cls: type[luigi.Task]) -> float | None:
-    value = class_option(cls, "run_timeout", None)
-    try:
-        seconds = math.inf if value is None else float(value)
-    except (TypeError, ValueError):
-        raise ChainError(
-            f"{cls.__name__}.run_timeout is {value!r}; it can be a number of seconds."
-        ) from None
-    return seconds if math.isfinite(seconds) else None
+    seconds = class_option(cls, "run_timeout", None)
+    return None if seconds is None or math.isinf(seconds) else float(seconds)
 
 
 def make_task(cls: type[luigi.Task], raw: dict[str, Any]) -> luigi.Task:

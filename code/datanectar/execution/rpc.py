@@ -10,7 +10,7 @@ from typing import Any
 import luigi
 from luigi.rpc import RemoteScheduler
 
-from datanectar.errors import KeyUndefined
+from datanectar.errors import DatanectarError
 from datanectar.execution.fetcher import Fetcher
 from datanectar.luigid import INTERRUPTED
 from datanectar.records import (
@@ -239,7 +239,7 @@ class RunScheduler(RemoteScheduler):
         self._keyed.add(task_id)
         try:
             return str(key_of(self.tasks[task_id]))
-        except KeyUndefined:
+        except DatanectarError:
             return None
 
     def _note_failure(self, task_id: str, call: dict[str, Any]) -> None:

@@ -11,10 +11,11 @@ from datanectar.keys import DEFAULT_OUTPUT, Key
 from datanectar.settings import current
 from datanectar.storage.select import default_name, storage_named
 from datanectar.util.identity import class_option, key_of
+from datanectar.util.options import Nectar
 from datanectar.util.target import NectarTarget
 
 
-class NectarTask(luigi.Task):
+class NectarTask(Nectar, luigi.Task):
     """A Luigi task whose result lies under its key, in the store that ``ENV`` picks.
 
     On a laptop (``ENV`` unset or ``local``) that is ``local_targets/``, elsewhere the bucket
