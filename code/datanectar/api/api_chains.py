@@ -17,7 +17,8 @@ import luigi
 from luigi.parameter import OptionalParameterMixin, ParameterVisibility
 
 from datanectar.chainfiles import chain_path, file_stamp, find_chains, like_chain
-from datanectar.errors import ChainError, KeyUndefined, NotFound
+from datanectar.errors import ChainError, NotFound
+from datanectar.execution import reasons
 from datanectar.keys import NAME
 from datanectar.records import Chain, Parameter, Task
 from datanectar.settings import current
@@ -151,9 +152,9 @@ def import_problem(problem: BaseException, path: Path) -> str:
     if isinstance(problem, SystemExit):
         text = f"it calls sys.exit({problem.code!r}) when it is imported"
     else:
-        text = traceback.format_exception_only(problem)[-1].strip()
+        text = reasons.of_exception(problem)
     if isinstance(problem, SyntaxError):
-        return f"{text} ({Path(problem.filename or path).name}, line {problem.lineno})"
+        return f"{type(problem).__name__}: {problem.msg} ({Path(problem.filename or path).name}, line {problem.lineno})"
     frames = traceback.extract_tb(problem.__traceback__)
     lines = [frame.lineno for frame in frames if frame.filename == str(path)]
     return f"{text} ({path.name}, line {lines[-1]})" if lines else f"{text} ({path.name})"
@@ -168,10 +169,16 @@ def describe_task(cls: type[luigi.Task]) -> Task:
         schedule = class_option(cls, "schedule", None)
         parameters = [describe_parameter(cls, name, item) for name, item in cls.get_params()]
     except Exception as problem:
-        ours = isinstance(problem, (ChainError, KeyUndefined))
-        error = str(problem) if ours else traceback.format_exception_only(problem)[-1].strip()
+        error = reasons.of_exception(problem)
         return Task(cls.__name__, inspect.cleandoc(doc), [], schedule, error)
-    return Task(cls.__name__, inspect.cleandoc(doc), parameters, schedule)
+    note = "no result to keep: runs every time" if _keeps_nothing(cls) else None
+    return Task(cls.__name__, inspect.cleandoc(doc), parameters, schedule, note=note)
+
+
+def _keeps_nothing(cls: type[luigi.Task]) -> bool:
+    """Tell whether the class can be seen to be done nowhere but in its ``run``."""
+    plain = cls.output is luigi.Task.output and cls.complete is luigi.Task.complete
+    return plain and cls.run is not None and not issubclass(cls, luigi.Config)
 
 
 def describe_parameter(cls: type[luigi.Task], name: str, item: luigi.Parameter) -> Parameter:
@@ -197,7 +204,7 @@ def _default_text(cls: type[luigi.Task], name: str, item: luigi.Parameter) -> st
         value = item.task_value(cls.get_task_family(), name)
         return None if value is None else str(item.serialize(value))
     except Exception as problem:  # an author's default, or Luigi's configuration
-        reason = traceback.format_exception_only(problem)[-1].strip()
+        reason = reasons.of_exception(problem)
         raise ChainError(f"parameter {name}: its default can't be used: {reason}") from problem
 
 

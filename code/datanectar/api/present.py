@@ -57,8 +57,8 @@ def status_data(status: Status) -> dict[str, Any]:
         "job_status": status.job_status,
         "resource_url": link.url if link else None,
         "expires_in": link.expires_in if link else None,
-        "error": _last_line(error) or status.note,
-        "traceback": run.traceback if run and of_root else error,
+        "error": error or status.note,
+        "traceback": run.traceback if run and of_root else task.traceback if task else None,
         "failed_key": failed_key,
         "failed_log_url": failed_log_url(run) if run else None,
         "log_url": links.log_url(str(status.key), status.file),
@@ -83,10 +83,6 @@ def _has_begun(status: Status) -> bool:
     return status.job_status == DONE or was_done or began
 
 
-def _last_line(text: str | None) -> str | None:
-    return text.strip().splitlines()[-1] if text and text.strip() else None
-
-
 def graph_data(tasks: list[TaskRow]) -> dict[str, Any]:
     """Return a run's tasks as nodes and their requirements as edges."""
     known = {task.task_id for task in tasks}
@@ -99,7 +95,7 @@ def graph_data(tasks: list[TaskRow]) -> dict[str, Any]:
                 "status": task.status,
                 "started": moment(task.started),
                 "finished": moment(task.finished),
-                "error": _last_line(task.error),
+                "error": task.error,
                 "progress": task.progress,
                 "status_message": task.message,
                 "tracking_url": task.tracking_url,

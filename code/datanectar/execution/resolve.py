@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import traceback
 from typing import Any
 
 import luigi
@@ -13,7 +12,7 @@ from luigi.parameter import OptionalParameterMixin
 
 from datanectar.api.api_chains import APIChainCollector
 from datanectar.errors import BadRequest, DatanectarError
-from datanectar.execution import log
+from datanectar.execution import log, reasons
 from datanectar.execution.fresh import instances_as_they_were
 from datanectar.execution.wanted import NotWanted, parse
 from datanectar.keys import RUN_TIME_VARIABLE
@@ -121,7 +120,7 @@ def _construct(cls: type[luigi.Task], texts: dict[str, str]) -> luigi.Task:
     except DatanectarError:
         raise
     except Exception as problem:  # an author's __init__, or a parameter's normalize()
-        reason = traceback.format_exception_only(problem)[-1].strip()
+        reason = reasons.of_exception(problem)
         raise BadRequest(f"{cls.__name__} refuses these parameters: {reason}") from problem
 
 
