@@ -82,6 +82,15 @@ def test_a_plain_task_has_no_options(name: str) -> None:
         assert describe_task(cls).schedule is None
 
 
+def test_a_wrapper_may_say_how_its_run_goes() -> None:
+    """Fault 1.8: it stands for nothing but a run; what it can't mean is left alone."""
+    cls = made(luigi.WrapperTask, workers=3, width=640, schedule="0 6 * * *", version="2")
+
+    check_options(cls)
+    values = [option(cls, n, None) for n in ("workers", "width", "schedule", "version")]
+    assert values == [3, None, "0 6 * * *", None]
+
+
 @pytest.mark.parametrize(
     "value", [property(lambda self: 440), lambda self: 440, luigi.IntParameter(default=440)]
 )

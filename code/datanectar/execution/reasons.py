@@ -18,8 +18,6 @@ from datanectar.errors import DatanectarError
 LONGEST = 500
 #: Characters of a traceback.
 LONGEST_TRACEBACK = 20_000
-#: How much of a reason's end is kept when its middle is left out: programs say there what was wrong.
-_TAIL = 200
 
 _MARK = "Reason: "
 _HEADER = re.compile(r"\s*(\+ Exception Group )?Traceback \(most recent call last\):\s*\Z")
@@ -97,6 +95,12 @@ def forget_environment(problem: BaseException) -> None:
             each.env = None  # type: ignore[attr-defined]
 
 
+def shortened(line: str, most: int) -> str:
+    """Return a line of at most so many characters: its middle goes, for programs end with the cause."""
+    tail = most * 2 // 5
+    return line if len(line) <= most else f"{line[: most - tail - 5]} ... {line[-tail:]}"
+
+
 def listed(names: list[str], most: int) -> str:
     """Return the names, sorted, in words: ``a, b and 3 more``."""
     shown = ", ".join(sorted(names)[:most])
@@ -148,7 +152,4 @@ def _below_frames(lines: list[str]) -> list[str]:
 def _one_line(text: str) -> str:
     """Return the text without line ends and control characters, and not too long."""
     shown = "".join(char if char.isprintable() else " " for char in _COLOURS.sub("", text))
-    line = " ".join(shown.split())
-    if len(line) <= LONGEST:
-        return line
-    return f"{line[: LONGEST - _TAIL - 5]} ... {line[-_TAIL:]}"
+    return shortened(" ".join(shown.split()), LONGEST)

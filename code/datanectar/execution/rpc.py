@@ -230,7 +230,7 @@ class RunScheduler(RemoteScheduler):
                 status=FAILED if status in (_UNKNOWN, DISABLED) else status,
                 requires=first or None,
                 finished=time.time() if status in (DONE, FAILED) else None,
-                error=_clip(reasons.reason_in(text), _ERROR_BYTES) or None,
+                error=_short_reason(text) or None,
             )
         )
         if status != PENDING and text:
@@ -292,6 +292,14 @@ def _clip(text: str, limit: int = _MESSAGE_BYTES, *, tail: bool = False) -> str:
         spare = max(1, (_json_bytes(text) - limit) // _LONGEST_ESCAPE)
         text = text[spare:] if tail else text[:-spare]
     return text
+
+
+def _short_reason(text: str) -> str:
+    """Return the reason in a failure's text, in at most ``_ERROR_BYTES`` as JSON."""
+    reason = reasons.reason_in(text)
+    while _json_bytes(reason) > _ERROR_BYTES:
+        reason = reasons.shortened(reason, len(reason) * 3 // 4)
+    return reason
 
 
 def _pieces(ids: list[str], limit: int) -> list[list[str]]:

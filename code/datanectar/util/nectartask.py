@@ -13,6 +13,7 @@ from datanectar.storage.select import default_name, storage_named
 from datanectar.util.identity import class_option, key_of
 from datanectar.util.options import Nectar
 from datanectar.util.target import NectarTarget
+from datanectar.util.tasklog import record_run
 
 
 class NectarTask(Nectar, luigi.Task):
@@ -50,6 +51,11 @@ class NectarTask(Nectar, luigi.Task):
     run_timeout: ClassVar[float | None] = None
     #: The store by name; None: the one that ``ENV`` picks.
     storage_name: ClassVar[str | None] = None
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Have the class's ``run`` write ``log`` and ``params.txt``, whoever calls it."""
+        super().__init_subclass__(**options)
+        record_run(cls)
 
     @classmethod
     def get_params(cls) -> list[tuple[str, luigi.Parameter[Any]]]:

@@ -1,7 +1,8 @@
 """The options that a Nectar task's class may set: what each can be, and where it is looked for.
 
-They are read on Nectar classes alone. On any other ``luigi.Task`` a ``width`` or a ``version`` is
-the author's own, and so it is where it is a parameter, a property or a method.
+They are read on Nectar classes. On any other ``luigi.Task`` a ``width`` or a ``version`` is the
+author's own, and so it is where it is a parameter, a property or a method. A ``luigi.WrapperTask``,
+which does nothing but stand for a run of others, may set how that run goes.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from datanectar.keys import FILE_NAME, is_own_file
 MOST_WIDTH, MOST_WORKERS = 100, 64
 
 _OF_THE_KEY = ("frequency", "version")
+_OF_A_RUN = ("schedule", "workers", "width", "run_timeout")
 
 
 class Nectar:
@@ -34,12 +36,13 @@ def option(cls: type, name: str, default: Any) -> Any:
         ChainError: naming class and option when the value can't be used.
         KeyUndefined: the same, of an option that is part of the key.
     """
-    if not issubclass(cls, Nectar):
-        return default
     value = getattr(cls, name, default)
     if _is_authors(value):
         return default
     problem = OPTIONS[name](value)
+    if not issubclass(cls, Nectar):
+        is_ours = issubclass(cls, luigi.WrapperTask) and name in _OF_A_RUN and not problem
+        return value if is_ours else default
     if problem:
         error = KeyUndefined if name in _OF_THE_KEY else ChainError
         raise error(f"{cls.__name__}.{name} is {_shown(value)}; {problem}.")

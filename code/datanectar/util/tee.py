@@ -8,32 +8,34 @@ is copied as it is written, after all that has come through the pipes: so it sta
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import io
 import os
 import select
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any, TextIO
 
+_LIBC = ctypes.CDLL(None)
 _CHUNK = 1 << 16
 
 
 @contextlib.contextmanager
-def tee(file: Path) -> Iterator[int]:
-    """Append to ``file`` what is written in the block; give its descriptor, for what only it gets."""
+def tee(file: Path) -> Iterator[Callable[[bytes], None]]:
+    """Append to ``file`` what is written in the block; give a way to write what nobody else sees."""
     log = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
     try:
-        with _streams_flushed(), _piped(log) as pump:
+        with _piped(log) as pump:
             before = sys.stdout, sys.stderr
             sys.stdout, sys.stderr = (
                 _copying(stream, number, pump) for number, stream in enumerate(before, 1)
             )
             try:
-                yield log
+                yield pump.note
             finally:
-                _flush()
+                flush()
                 sys.stdout, sys.stderr = before
     finally:
         os.close(log)
@@ -44,14 +46,13 @@ class _Pump:
 
     Args:
         log: the log's descriptor.
-        ends: by the pipe's end to read from, the descriptor that it stands for.
+        shown: where descriptors 1 and 2 led before.
+        ends: by the pipe's end to read from, where its data goes; the pump closes both.
     """
 
-    def __init__(self, log: int, ends: dict[int, int]) -> None:
+    def __init__(self, log: int, shown: list[int], ends: dict[int, int]) -> None:
         self.log: int | None = log
-        self.shown = dict(enumerate(ends.values(), 1)) if len(ends) > 1 else {}
-        if not self.shown:  # one pipe for both
-            self.shown = dict.fromkeys((1, 2), next(iter(ends.values())))
+        self.shown = shown
         self._ends = ends
         self._pid = os.getpid()
         self._lock = threading.Lock()
@@ -64,6 +65,13 @@ class _Pump:
         with self._lock:
             while self._copy_ready(0):
                 pass
+
+    def note(self, data: bytes) -> None:
+        """Write to the log alone, below all that was said so far."""
+        flush()
+        self.catch_up()
+        if self.log is not None:
+            _write_all(self.log, data)
 
     def _copy_all(self) -> None:
         """Copy until nobody has the pipes open any more: who was left behind may still write."""
@@ -88,9 +96,9 @@ class _Pump:
             data = os.read(end, _CHUNK)
             if data:
                 copied = True
-                write_all(self._ends[end], data)
+                _write_all(self._ends[end], data)
                 if self.log is not None:
-                    write_all(self.log, data)
+                    _write_all(self.log, data)
             else:
                 os.close(end)
                 os.close(self._ends.pop(end))
@@ -122,13 +130,15 @@ class _Copying(io.RawIOBase):
         content = bytes(data)
         self._pump.catch_up()
         if self._pump.log is None:  # somebody has kept the stream beyond its time
-            write_all(self._number, content)
+            _write_all(self._number, content)
             return len(content)
-        write_all(self._pump.log, content)
+        _write_all(self._pump.log, content)
         if self._is_descriptor:
-            write_all(self._pump.shown[self._number], content)
+            _write_all(self._pump.shown[self._number - 1], content)
         elif self._stream is not None:
-            with contextlib.suppress(OSError, ValueError):  # a notebook's, or a test's; closed maybe
+            with contextlib.suppress(
+                OSError, ValueError
+            ):  # a notebook's, or a test's; closed maybe
                 self._stream.write(content.decode("utf-8", "replace"))
         return len(content)
 
@@ -138,7 +148,7 @@ def _copying(stream: TextIO | None, number: int, pump: _Pump) -> TextIO:
     return io.TextIOWrapper(raw, "utf-8", "backslashreplace", "\n", write_through=True)
 
 
-def write_all(descriptor: int, data: bytes) -> None:
+def _write_all(descriptor: int, data: bytes) -> None:
     """Write the data, whole; a reader that has gone, or a full disk, misses it."""
     rest = memoryview(data)
     with contextlib.suppress(OSError):
@@ -149,9 +159,10 @@ def write_all(descriptor: int, data: bytes) -> None:
 @contextlib.contextmanager
 def _piped(log: int) -> Iterator[_Pump]:
     """Put pipes in the place of descriptors 1 and 2: one for both where both lead to one place."""
+    flush()
     kept = [os.dup(1), os.dup(2)]
     pipes = [os.pipe()] if _same_place(1, 2) else [os.pipe(), os.pipe()]
-    pump = _Pump(log, {pipe[0]: os.dup(kept[n]) for n, pipe in enumerate(pipes)})
+    pump = _Pump(log, kept, {pipe[0]: os.dup(kept[n]) for n, pipe in enumerate(pipes)})
     for number in (1, 2):
         os.dup2(pipes[min(number, len(pipes)) - 1][1], number)
     for _, end in pipes:
@@ -159,7 +170,7 @@ def _piped(log: int) -> Iterator[_Pump]:
     try:
         yield pump
     finally:
-        _flush()
+        flush()
         for number, descriptor in enumerate(kept, 1):
             os.dup2(descriptor, number)
             os.close(descriptor)
@@ -178,16 +189,9 @@ def _descriptor(stream: IO[str] | None) -> int | None:
         return None
 
 
-@contextlib.contextmanager
-def _streams_flushed() -> Iterator[None]:
-    _flush()
-    try:
-        yield
-    finally:
-        _flush()
-
-
-def _flush() -> None:
+def flush() -> None:
+    """Write out what Python and the C library hold back; a task may have closed either's streams."""
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError, OSError, ValueError):
             stream.flush()
+    _LIBC.fflush(None)
