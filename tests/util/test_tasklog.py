@@ -127,9 +127,7 @@ def command(chain: ModuleType, tmp_path: Path) -> Callable[..., subprocess.Compl
         environ |= {"DATANECTAR_PROJECT": str(tmp_path), RUN_TIME_VARIABLE: "2016-06-03T12:00:00"}
         return subprocess.run(
             [
-                sys.executable,
-                "-m",
-                "luigi",
+                str(Path(sys.executable).with_name("luigi")),
                 "--module",
                 "chains.etl.said_chain",
                 *words,
