@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import Any
 
 import luigi
-from luigi.parameter import OptionalParameterMixin, ParameterVisibility
+from luigi.parameter import OptionalParameterMixin
 
 from datanectar.chainfiles import chain_path, file_stamp, find_chains, like_chain
 from datanectar.errors import ChainError, NotFound
@@ -24,6 +24,7 @@ from datanectar.records import Chain, Parameter, Task
 from datanectar.settings import current
 from datanectar.util.identity import class_option
 from datanectar.util.options import check_options
+from datanectar.util.shown import is_public
 from datanectar.util.sources import always_import_edits
 
 
@@ -184,7 +185,7 @@ def _keeps_nothing(cls: type[luigi.Task]) -> bool:
 def describe_parameter(cls: type[luigi.Task], name: str, item: luigi.Parameter) -> Parameter:
     """Return one parameter as the API shows it; a hidden or private default is not shown."""
     required = not item.has_task_value(cls.get_task_family(), name)
-    shown = item.visibility == ParameterVisibility.PUBLIC
+    shown = is_public(item)
     default = None if required or not shown else _default_text(cls, name, item)
     return Parameter(
         name=name,
@@ -192,7 +193,7 @@ def describe_parameter(cls: type[luigi.Task], name: str, item: luigi.Parameter) 
         required=required,
         default=default,
         description=_description(item),
-        choices=choices_of(item),
+        choices=choices_of(item) if shown else None,
         significant=bool(item.significant),
         private=not shown,
         optional=isinstance(item, OptionalParameterMixin),

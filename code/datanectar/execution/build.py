@@ -36,6 +36,7 @@ from datanectar.settings import current
 from datanectar.storage.select import default_name, storage_named
 from datanectar.util.completeness import INDEX
 from datanectar.util.identity import class_option, key_of
+from datanectar.util.shown import task_in_words
 
 Send = Callable[[Any], None]
 
@@ -324,9 +325,31 @@ def _configure_luigi() -> None:
     config = luigi.configuration.get_config()
     config.set("core", "no_configure_logging", "true")
     config.set("core", "autoload_range", "false")
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     logger = logging.getLogger("luigi-interface")
-    logger.handlers = [handler]
+    logger.handlers = [_handler("%(asctime)s %(levelname)s %(message)s")]
     logger.propagate = False
     logger.setLevel(logging.INFO)
+    _log_what_tasks_log()
+    luigi.Task.__repr__ = task_in_words  # which Luigi logs: not what may not be seen
+
+
+def _log_what_tasks_log() -> None:
+    """Have what tasks and libraries log in the log, until a chain has a handler of its own."""
+    handler = _handler("%(asctime)s %(levelname)s %(name)s: %(message)s")
+    configure, root = logging.basicConfig, logging.getLogger()
+
+    def basic_config(**options: Any) -> None:  # which logging.info() and its like call as well
+        if options or root.handlers:
+            configure(**options)
+        else:
+            root.addHandler(handler)
+
+    logging.lastResort = handler
+    logging.basicConfig = basic_config
+    root.setLevel(logging.INFO)
+
+
+def _handler(form: str) -> logging.StreamHandler[Any]:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter(form))
+    return handler

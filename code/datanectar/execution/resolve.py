@@ -29,6 +29,7 @@ from datanectar.util.identity import (
 )
 from datanectar.util.nectartask import NectarTask, output_name
 from datanectar.util.options import check_options
+from datanectar.util.shown import is_public
 from datanectar.util.target import NectarTarget
 
 
@@ -91,10 +92,11 @@ def make_task(cls: type[luigi.Task], raw: dict[str, Any]) -> luigi.Task:
             try:
                 texts[name] = read_parameter(item, raw[name])
             except NotWanted as problem:
-                problems[name] = f"{_shown(raw[name])} is not {problem}"
+                problems[name] = _refusal(item, f"{_shown(raw[name])} is not {problem}")
             except Exception as problem:  # also of parameter classes that an author wrote
                 words = str(problem) or type(problem).__name__
-                problems[name] = f"{_shown(raw[name])} is no {type(item).__name__}: {words}"
+                words = f"{_shown(raw[name])} is no {type(item).__name__}: {words}"
+                problems[name] = _refusal(item, words)
         elif not item.has_task_value(cls.get_task_family(), name):
             problems[name] = f"required ({type(item).__name__})"
     if problems:
@@ -104,6 +106,19 @@ def make_task(cls: type[luigi.Task], raw: dict[str, Any]) -> luigi.Task:
             fields=problems,
         )
     return _construct(cls, texts)
+
+
+def _refusal(item: luigi.Parameter, words: str) -> str:
+    """Return words for a value that can't be read; those of a private one may repeat it."""
+    return words if is_public(item) else f"the value that was given is no {type(item).__name__}"
+
+
+def _without_secrets(cls: type[luigi.Task], texts: dict[str, str], words: str) -> str:
+    """Return an error's words with the values of private parameters left out."""
+    for name, item in cls.get_params():
+        if texts.get(name) and not is_public(item):
+            words = words.replace(texts[name], "...")
+    return words
 
 
 def _means_default(cls: type[luigi.Task], name: str, item: luigi.Parameter, value: Any) -> bool:
@@ -120,7 +135,7 @@ def _construct(cls: type[luigi.Task], texts: dict[str, str]) -> luigi.Task:
     except DatanectarError:
         raise
     except Exception as problem:  # an author's __init__, or a parameter's normalize()
-        reason = reasons.of_exception(problem)
+        reason = _without_secrets(cls, texts, reasons.of_exception(problem))
         raise BadRequest(f"{cls.__name__} refuses these parameters: {reason}") from problem
 
 

@@ -12,6 +12,7 @@ from datanectar.settings import current
 from datanectar.storage.select import default_name, storage_named
 from datanectar.util.identity import class_option, key_of
 from datanectar.util.options import Nectar
+from datanectar.util.shown import task_in_words
 from datanectar.util.target import NectarTarget
 from datanectar.util.tasklog import record_run
 
@@ -70,6 +71,9 @@ class NectarTask(Nectar, luigi.Task):
         if known is None or known[0] != shape:
             known = _PARAMS[cls] = (shape, super().get_params())
         return list(known[1])
+
+    def __repr__(self) -> str:
+        return task_in_words(self)
 
     @property
     def key(self) -> Key:
