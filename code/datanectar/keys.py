@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -38,6 +39,8 @@ PARAMS_FILE = "params.txt"
 LOG_FILE = "log"
 DEFAULT_OUTPUT = "out.txt"
 
+_OWN_FILE = re.compile(rf"{re.escape(PARAMS_FILE)}|{LOG_FILE}(\.\d+)?")
+
 
 @dataclass(frozen=True, order=True)
 class Key:
@@ -61,6 +64,15 @@ class Key:
         if not FILE_NAME.match(name):
             raise BadRequest(f"{name!r} is not a file name that a key can hold.")
         return f"{self}/{name}"
+
+
+def is_own_file(name: str) -> bool:
+    """Tell whether the name means a file that is written beside every result: no result's name.
+
+    On some file systems names that differ in case, or in how a letter is composed, mean one file.
+    """
+    plain = unicodedata.normalize("NFKC", name).casefold().rstrip(". ")
+    return _OWN_FILE.fullmatch(plain) is not None
 
 
 def parse_key(text: str) -> Key:

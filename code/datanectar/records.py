@@ -131,13 +131,14 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Task:
-    """One task class of a chain."""
+    """One task class of a chain. ``note`` says what is unusual about it."""
 
     name: str
     doc: str
     parameters: list[Parameter] = field(default_factory=list)
     schedule: str | None = None
     error: str | None = None
+    note: str | None = None
 
 
 @dataclass(frozen=True)

@@ -14,15 +14,17 @@ from types import ModuleType
 from typing import Any
 
 import luigi
-from luigi.parameter import OptionalParameterMixin, ParameterVisibility
+from luigi.parameter import OptionalParameterMixin
 
-from datanectar import cron
 from datanectar.chainfiles import chain_path, file_stamp, find_chains, like_chain, no_task
-from datanectar.errors import ChainError, DatanectarError, NotFound
+from datanectar.errors import ChainError, NotFound
+from datanectar.execution import reasons
 from datanectar.records import Chain, Parameter, Task
 from datanectar.settings import current
 from datanectar.util import routes
 from datanectar.util.identity import class_option
+from datanectar.util.options import check_options
+from datanectar.util.shown import is_public
 from datanectar.util.sources import always_import_edits
 from datanectar.util.values import default_of, is_readable, text_of
 
@@ -150,9 +152,9 @@ def import_problem(problem: BaseException, path: Path) -> str:
     if isinstance(problem, SystemExit):
         text = f"it calls sys.exit({problem.code!r}) when it is imported"
     else:
-        text = traceback.format_exception_only(problem)[-1].strip()
+        text = reasons.of_exception(problem)
     if isinstance(problem, SyntaxError):
-        return f"{text} ({Path(problem.filename or path).name}, line {problem.lineno})"
+        return f"{type(problem).__name__}: {problem.msg} ({Path(problem.filename or path).name}, line {problem.lineno})"
     frames = traceback.extract_tb(problem.__traceback__)
     lines = [frame.lineno for frame in frames if frame.filename == str(path)]
     return f"{text} ({path.name}, line {lines[-1]})" if lines else f"{text} ({path.name})"
@@ -161,17 +163,22 @@ def import_problem(problem: BaseException, path: Path) -> str:
 def describe_task(cls: type[luigi.Task]) -> Task:
     """Return a task class's doc and parameters; one whose default can't be made has its error."""
     doc = cls.__dict__.get("__doc__") or ""
-    schedule = class_option(cls, "schedule", None)
+    schedule = None
     try:
-        if schedule is not None:
-            cron.parse(schedule)
+        check_options(cls)
+        schedule = class_option(cls, "schedule", None)
         parameters = [describe_parameter(cls, name, item) for name, item in cls.get_params()]
     except Exception as problem:
-        ours = isinstance(problem, DatanectarError)
-        error = str(problem) if ours else traceback.format_exception_only(problem)[-1].strip()
-        schedule = schedule if isinstance(schedule, str) else None
+        error = reasons.of_exception(problem)
         return Task(cls.__name__, inspect.cleandoc(doc), [], schedule, error)
-    return Task(cls.__name__, inspect.cleandoc(doc), parameters, schedule)
+    note = "no result to keep: runs every time" if _keeps_nothing(cls) else None
+    return Task(cls.__name__, inspect.cleandoc(doc), parameters, schedule, note=note)
+
+
+def _keeps_nothing(cls: type[luigi.Task]) -> bool:
+    """Tell whether the class can be seen to be done nowhere but in its ``run``."""
+    plain = cls.output is luigi.Task.output and cls.complete is luigi.Task.complete
+    return plain and cls.run is not None and not issubclass(cls, luigi.Config)
 
 
 def _misnamed_task(cls: type[luigi.Task], reason: str) -> Task:
@@ -182,7 +189,7 @@ def _misnamed_task(cls: type[luigi.Task], reason: str) -> Task:
 def describe_parameter(cls: type[luigi.Task], name: str, item: luigi.Parameter) -> Parameter:
     """Return one parameter as the API shows it; a hidden or private default is not shown."""
     required = not item.has_task_value(cls.get_task_family(), name)
-    shown = item.visibility == ParameterVisibility.PUBLIC
+    shown = is_public(item)
     default = None if required else default_of(cls, name, item)
     return Parameter(
         name=name,
@@ -190,7 +197,7 @@ def describe_parameter(cls: type[luigi.Task], name: str, item: luigi.Parameter) 
         required=required,
         default=text_of(item, default) if shown and default is not None else None,
         description=_description(item),
-        choices=choices_of(item),
+        choices=choices_of(item) if shown else None,
         significant=bool(item.significant),
         private=not shown,
         optional=isinstance(item, OptionalParameterMixin) or (not required and default is None),

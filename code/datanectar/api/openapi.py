@@ -392,7 +392,7 @@ def _shapes() -> Json:
             choices={"type": ["array", "null"], "items": text},
         ),
         "Task": _object(
-            name=text, doc=text, parameters=many("Parameter"), schedule=maybe, error=maybe,
+            name=text, doc=text, parameters=many("Parameter"), schedule=maybe, error=maybe, note=maybe,
             api_href=text,
         ),
         "Chain": _object(

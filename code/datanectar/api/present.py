@@ -63,8 +63,8 @@ def status_data(status: Status) -> dict[str, Any]:
         "resource_url": single["url"],
         "expires_in": single["expires_in"],
         "results": results,
-        "error": _last_line(error) or status.note,
-        "traceback": run.traceback if run and of_root else error,
+        "error": error or status.note,
+        "traceback": run.traceback if run and of_root else task.traceback if task else None,
         "failed_key": failed_key(run) if run else None,
         "failed_log_url": failed_log_url(run) if run else None,
         "log_url": links.log_url(str(status.key), status.file),
@@ -102,10 +102,6 @@ def _has_begun(status: Status) -> bool:
     return status.job_status == DONE or was_done or began
 
 
-def _last_line(text: str | None) -> str | None:
-    return text.strip().splitlines()[-1] if text and text.strip() else None
-
-
 def graph_data(tasks: list[TaskRow]) -> dict[str, Any]:
     """Return a run's tasks as nodes and their requirements as edges."""
     known = {task.task_id for task in tasks}
@@ -118,7 +114,7 @@ def graph_data(tasks: list[TaskRow]) -> dict[str, Any]:
                 "status": task.status,
                 "started": moment(task.started),
                 "finished": moment(task.finished),
-                "error": _last_line(task.error),
+                "error": task.error,
                 "progress": task.progress,
                 "status_message": task.message,
                 "tracking_url": task.tracking_url,

@@ -9,8 +9,6 @@ process, meanwhile and after a violent end by :class:`~datanectar.records.ShipJo
 from __future__ import annotations
 
 import contextlib
-import ctypes
-import json
 import os
 import signal
 import sys
@@ -31,16 +29,15 @@ from datanectar.execution.spool import (
     spooled_log,
     unshipped,
 )
-from datanectar.keys import LOG_FILE, PARAMS_FILE, Key
+from datanectar.keys import LOG_FILE, Key
 from datanectar.lifeline import die_with_parent
 from datanectar.records import ShipJob, Shipped
-from datanectar.settings import current
 from datanectar.storage.base import Storage, keep_earlier
 from datanectar.storage.local import LocalStorage
-from datanectar.storage.select import default_name, storage_named
-from datanectar.util.identity import class_option, key_of, public_params
-
-_LIBC = ctypes.CDLL(None)
+from datanectar.storage.select import storage_named
+from datanectar.util.identity import key_of
+from datanectar.util.tasklog import being_recorded, storage_of, write_params
+from datanectar.util.tee import flush
 
 #: The descriptor of what an import has printed while nobody knew whether a run would follow.
 _held: list[int] = []
@@ -76,7 +73,7 @@ def begin_run_log(spool: Path) -> None:
     os.environ[SPOOL_VARIABLE] = str(spool)
     if not _held:
         _renew_streams()
-    _flush()
+    flush()
     log = _append_to(run_log(spool), 0o600)
     while _held:
         with open(_held.pop(), "rb") as held:  # noqa: PTH123
@@ -101,6 +98,7 @@ class TaskLog:
     def __enter__(self) -> TaskLog:
         if self._apart:
             die_with_parent(signal.SIGKILL)
+        self._stack.enter_context(being_recorded(self.task))
         try:
             self._enter()
         except Exception:
@@ -130,21 +128,6 @@ class TaskLog:
         write_params(storage, key, self.task)
 
 
-def storage_of(task: luigi.Task) -> Storage:
-    """Return the store that keeps this task's log and parameters."""
-    name = class_option(type(task), "storage_name", None)
-    return storage_named(name or default_name(current()))
-
-
-def write_params(storage: Storage, key: Key, task: luigi.Task) -> None:
-    """Write ``params.txt``, the parameters that may be shown as JSON; say so when it can't be."""
-    text = json.dumps(public_params(task), sort_keys=True, indent=2)
-    try:
-        storage.put_bytes(key, PARAMS_FILE, f"{text}\n".encode())
-    except (StorageError, OSError) as problem:
-        print(f"{PARAMS_FILE} could not be written: {problem}")
-
-
 def append_reason(task: luigi.Task, reason: str) -> None:
     """Add to a task's log why its process ended, which that could not write itself."""
     with contextlib.suppress(DatanectarError, OSError):
@@ -161,7 +144,7 @@ def keep_run_log(storage: Storage, key: Key, spool: Path) -> int | None:
     """
     if begun_marker(spool, key).exists():
         return None
-    _flush()
+    flush()
     with contextlib.suppress(DatanectarError, OSError):
         number = keep_earlier(storage, key, LOG_FILE)
         storage.put_file(key, LOG_FILE, run_log(spool))
@@ -241,16 +224,8 @@ def _renew_streams() -> None:
     sys.stdout, sys.stderr = _open_stream(1), _open_stream(2)
 
 
-def _flush() -> None:
-    """Write out what Python and the C library hold back; a task may have closed either's streams."""
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(AttributeError, OSError, ValueError):
-            stream.flush()
-    _LIBC.fflush(None)
-
-
 def _point_output_at(descriptor: int) -> None:
-    _flush()
+    flush()
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
     os.close(descriptor)

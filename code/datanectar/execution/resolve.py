@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import math
 import os
-import traceback
 from typing import Any
 
 import luigi
 from luigi.parameter import OptionalParameterMixin
 
 from datanectar.api.api_chains import APIChainCollector
-from datanectar.errors import BadRequest, ChainError, DatanectarError, PayloadTooLarge
-from datanectar.execution import log
+from datanectar.errors import BadRequest, DatanectarError, PayloadTooLarge
+from datanectar.execution import log, reasons
 from datanectar.execution.fresh import instances_as_they_were
 from datanectar.execution.wanted import NotWanted, parse
 from datanectar.execution.whereabouts import has_nectar_output, whereabouts
@@ -26,6 +25,8 @@ from datanectar.util.identity import (
     public_params,
     text_params,
 )
+from datanectar.util.options import check_options
+from datanectar.util.shown import is_public
 from datanectar.util.values import default_of, text_of
 
 #: Characters that one parameter may have, and all of a request together.
@@ -38,13 +39,14 @@ def resolve(job: ResolveJob) -> Resolution:
 
     Raises:
         NotFound: when the chain or the task is not there.
-        ChainError: when the chain can't be imported.
+        ChainError: when the chain can't be imported, or the task has an option that can't be used.
         BadRequest: naming each parameter that is unknown, missing or can't be read.
         KeyUndefined: when the key can't be computed in full.
     """
     log.hold_output() if job.stays else log.discard_output()
     os.environ[RUN_TIME_VARIABLE] = job.run_time
     cls = APIChainCollector().task_class(job.type, job.chain, job.task)
+    check_options(cls)
     with instances_as_they_were():  # what the run makes is to be its own
         return _resolution(cls, job)
 
@@ -64,7 +66,7 @@ def _resolution(cls: type[luigi.Task], job: ResolveJob) -> Resolution:
         storage=place.storage,
         output=place.output,
         complete=_completeness(task),
-        width=max(1, int(class_option(cls, "width", 1))),
+        width=class_option(cls, "width", 1),
         run_timeout=_run_timeout(cls),
         given=given,
         results=place.results,
@@ -72,14 +74,8 @@ def _resolution(cls: type[luigi.Task], job: ResolveJob) -> Resolution:
 
 
 def _run_timeout(cls: type[luigi.Task]) -> float | None:
-    value = class_option(cls, "run_timeout", None)
-    try:
-        seconds = math.inf if value is None else float(value)
-    except (TypeError, ValueError):
-        raise ChainError(
-            f"{cls.__name__}.run_timeout is {value!r}; it can be a number of seconds."
-        ) from None
-    return seconds if math.isfinite(seconds) else None
+    seconds = class_option(cls, "run_timeout", None)
+    return None if seconds is None or math.isinf(seconds) else float(seconds)
 
 
 def make_task(cls: type[luigi.Task], raw: dict[str, Any]) -> luigi.Task:
@@ -105,10 +101,11 @@ def make_task(cls: type[luigi.Task], raw: dict[str, Any]) -> luigi.Task:
             try:
                 values[name] = read_parameter(item, raw[name])
             except NotWanted as problem:
-                problems[name] = f"{_shown(raw[name])} is not {problem}"
+                problems[name] = _refusal(item, f"{_shown(raw[name])} is not {problem}")
             except Exception as problem:  # also of parameter classes that an author wrote
                 words = str(problem) or type(problem).__name__
-                problems[name] = f"{_shown(raw[name])} is no {type(item).__name__}: {words}"
+                words = f"{_shown(raw[name])} is no {type(item).__name__}: {words}"
+                problems[name] = _refusal(item, words)
         elif not item.has_task_value(cls.get_task_family(), name):
             problems[name] = f"required ({type(item).__name__})"
     if problems:
@@ -153,6 +150,20 @@ def given_names(cls: type[luigi.Task], raw: dict[str, Any]) -> list[str]:
     ]
 
 
+def _refusal(item: luigi.Parameter, words: str) -> str:
+    """Return words for a value that can't be read; those of a private one may repeat it."""
+    return words if is_public(item) else f"the value that was given is no {type(item).__name__}"
+
+
+def _without_secrets(cls: type[luigi.Task], values: dict[str, Any], words: str) -> str:
+    """Return an error's words with the values of private parameters left out."""
+    for name, item in cls.get_params():
+        text = str(values.get(name, ""))
+        if text and not is_public(item):
+            words = words.replace(text, "...")
+    return words
+
+
 def _means_default(cls: type[luigi.Task], name: str, item: luigi.Parameter, value: Any) -> bool:
     """Tell whether ``value`` is JSON's null, for a parameter that is None unless given."""
     family = cls.get_task_family()
@@ -167,7 +178,7 @@ def _construct(cls: type[luigi.Task], values: dict[str, Any]) -> luigi.Task:
     except DatanectarError:
         raise
     except Exception as problem:  # an author's __init__, or a parameter's normalize()
-        reason = traceback.format_exception_only(problem)[-1].strip()
+        reason = _without_secrets(cls, values, reasons.of_exception(problem))
         raise BadRequest(f"{cls.__name__} refuses these parameters: {reason}") from problem
 
 

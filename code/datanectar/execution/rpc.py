@@ -11,7 +11,8 @@ from typing import Any
 import luigi
 from luigi.rpc import RemoteScheduler
 
-from datanectar.errors import KeyUndefined
+from datanectar.errors import DatanectarError
+from datanectar.execution import reasons
 from datanectar.execution.fetcher import Fetcher
 from datanectar.execution.whereabouts import whereabouts
 from datanectar.luigid import INTERRUPTED
@@ -199,8 +200,8 @@ class RunScheduler(RemoteScheduler):
         """Tell the parent which of its key's logs the task now begins; luigid need not know."""
         self._send(TaskReport(task_id, log_number=number))
 
-    def learn_failures_of_others(self, root: str) -> None:
-        """Take over from luigid which tasks of the root's graph failed in other workers, and why.
+    def learn_from_others(self, root: str) -> None:
+        """Take over from luigid whether the root is done, and which tasks failed elsewhere, and why.
 
         A task whose worker was pruned has no explanation (scheduler.py ``fail_dead_worker_task``),
         one whose process was stopped says so: it did not fail, and is run again.
@@ -210,6 +211,8 @@ class RunScheduler(RemoteScheduler):
                 error = self.fetch_error(task_id=task_id).get("error")
                 if error and not _explanation(error).startswith(INTERRUPTED):
                     self.errors[task_id] = _explanation(error)
+            elif task_id == root and known.get("status") == DONE:
+                self.statuses[root] = DONE
 
     def _request(self, url: str, data: Any, attempts: int = 3, allow_null: bool = True) -> Any:
         """Make a call (luigi/rpc.py ``RemoteScheduler._request``), or leave it on its way."""
@@ -221,6 +224,7 @@ class RunScheduler(RemoteScheduler):
     def _report(self, task_id: str, status: str, call: dict[str, Any]) -> None:
         self.statuses[task_id] = status
         requires = [*(call.get("deps") or ()), *(call.get("new_deps") or ())]
+        text = self.errors.get(task_id, "")
         first, *others = _pieces(requires, _REQUIRES_BYTES)
         key = self._new_key(task_id)
         place = whereabouts(self.tasks[task_id]) if key else None
@@ -234,9 +238,12 @@ class RunScheduler(RemoteScheduler):
                 status=FAILED if status in (_UNKNOWN, DISABLED) else status,
                 requires=first or None,
                 finished=time.time() if status in (DONE, FAILED) else None,
-                error=_clip(self.errors.get(task_id, ""), _ERROR_BYTES, tail=True) or None,
+                error=_short_reason(text) or None,
             )
         )
+        if status != PENDING and text:
+            words = _clip(reasons.traceback_in(text), _MESSAGE_BYTES, tail=True)
+            self._send(TaskReport(task_id, traceback=words))
         for more in others:
             self._send(TaskReport(task_id, requires=more))
         for results in _pieces(place.results, _REQUIRES_BYTES) if place and place.results else []:
@@ -263,7 +270,7 @@ class RunScheduler(RemoteScheduler):
         self._keyed.add(task_id)
         try:
             return str(key_of(self.tasks[task_id]))
-        except KeyUndefined:
+        except DatanectarError:
             return None
 
     def _note_failure(self, task_id: str, call: dict[str, Any]) -> None:
@@ -311,6 +318,14 @@ def _clip(text: str, limit: int = _MESSAGE_BYTES, *, tail: bool = False) -> str:
     return text
 
 
+def _short_reason(text: str) -> str:
+    """Return the reason in a failure's text, in at most ``_ERROR_BYTES`` as JSON."""
+    reason = reasons.reason_in(text)
+    while _json_bytes(reason) > _ERROR_BYTES:
+        reason = reasons.shortened(reason, len(reason) * 3 // 4)
+    return reason
+
+
 def _pieces(ids: list[str], limit: int) -> list[list[str]]:
     """Return the ids in lists that take about ``limit`` bytes as JSON; at least one list."""
     pieces: list[list[str]] = [[]]
@@ -331,4 +346,4 @@ def _explanation(expl: Any) -> str:
         text = json.loads(expl)
     except (TypeError, ValueError):
         text = expl
-    return str(text or "it failed and gave no reason")
+    return reasons.without_environment(str(text or "it failed and gave no reason"))

@@ -14,15 +14,16 @@ from datanectar import keys
 from datanectar.errors import DatanectarError, KeyUndefined
 from datanectar.keys import NAME, Key
 from datanectar.util import values
+from datanectar.util.options import option
 
 
 def class_option(cls: type[luigi.Task], name: str, default: Any) -> Any:
-    """Return the class attribute ``name``, or ``default`` when it is missing or a parameter.
+    """Return an option of a task class (:mod:`datanectar.util.options`), or ``default``.
 
-    An author's ``version = luigi.Parameter()`` is a parameter of theirs, not our ``version``.
+    Raises:
+        ChainError: when the class sets it to what can't be used.
     """
-    value = getattr(cls, name, default)
-    return default if isinstance(value, luigi.Parameter) else value
+    return option(cls, name, default)
 
 
 def chain_of(cls: type[luigi.Task]) -> tuple[str, str]:

@@ -11,11 +11,14 @@ from datanectar.keys import DEFAULT_OUTPUT, Key
 from datanectar.settings import current
 from datanectar.storage.select import default_name, storage_named
 from datanectar.util.identity import class_option, key_of, readable_texts
+from datanectar.util.options import Nectar
+from datanectar.util.shown import task_in_words
 from datanectar.util.target import NectarTarget
+from datanectar.util.tasklog import record_run
 from datanectar.util.texts import Texts
 
 
-class NectarTask(luigi.Task):
+class NectarTask(Nectar, luigi.Task):
     """A Luigi task whose result lies under its key, in the store that ``ENV`` picks.
 
     On a laptop (``ENV`` unset or ``local``) that is ``local_targets/``, elsewhere the bucket
@@ -50,6 +53,11 @@ class NectarTask(luigi.Task):
     run_timeout: ClassVar[float | None] = None
     #: The store by name; None: the one that ``ENV`` picks.
     storage_name: ClassVar[str | None] = None
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Have the class's ``run`` write ``log`` and ``params.txt``, whoever calls it."""
+        super().__init_subclass__(**options)
+        record_run(cls)
 
     @classmethod
     def get_params(cls) -> list[tuple[str, luigi.Parameter[Any]]]:
@@ -87,6 +95,9 @@ class NectarTask(luigi.Task):
         declared = dict(cls.get_params())
         read = {name: item.parse(texts[name]) for name, item in declared.items() if name in texts}
         return cls(**values, **read)
+
+    def __repr__(self) -> str:
+        return task_in_words(self)
 
     @property
     def key(self) -> Key:
