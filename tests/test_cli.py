@@ -39,9 +39,11 @@ def test_run_follows_the_log_and_ends_well(stack: Stack) -> None:
     done = command(stack, "run", "basic/plain_chain/GreetTask", "name=a=b c")
 
     assert done.returncode == 0, done.stderr
-    assert "greeting a=b c" in done.stdout
-    state, url = done.stderr.split()
-    assert (state, requests.get(url, timeout=10).text) == ("DONE", "hello a=b c\n")
+    assert "greeting a=b c" in done.stderr
+    assert requests.get(done.stdout.strip(), timeout=10).text == "hello a=b c\n"
+    state, page = done.stderr.splitlines()[-2:]
+    assert state == "DONE"
+    assert requests.get(page.removeprefix("  run: "), timeout=10).ok
 
 
 def test_run_of_what_is_done_says_so_at_once(stack: Stack) -> None:
@@ -49,15 +51,186 @@ def test_run_of_what_is_done_says_so_at_once(stack: Stack) -> None:
 
     done = command(stack, "run", "basic/plain_chain/GreetTask", "name=twice")
 
-    assert (done.returncode, done.stderr.split()[0]) == (0, "DONE")
+    assert (done.returncode, done.stderr.splitlines()[-2]) == (0, "DONE")
+    assert requests.get(done.stdout.strip(), timeout=10).text == "hello twice\n"
 
 
 def test_run_of_a_failure_ends_with_1_and_its_last_line(stack: Stack) -> None:
     done = command(stack, "run", f"{JOBS}/FlakyTask", "name=cli", "cure=/no/cure")
 
     assert done.returncode == 1
-    assert done.stderr == "FAILED ValueError: cli is sick\n"
-    assert "Traceback" in done.stdout  # the task's log
+    lines = done.stderr.splitlines()
+    at = lines.index("FAILED ValueError: cli is sick")
+    assert lines[at + 1] == f"  task: {JOBS}/FlakyTask"
+    assert done.stderr.count("Traceback") == 1  # in the task's log
+    assert done.stdout == ""
+
+
+STEPS = """
+import luigi
+from datanectar import NectarTask
+
+class ReadTask(NectarTask):
+    name = luigi.Parameter()
+    def run(self):
+        print("reading", self.name)
+        with self.output().open("w") as out:
+            out.write("x")
+
+class SumTask(NectarTask):
+    name = luigi.Parameter()
+    def requires(self):
+        return ReadTask(name=self.name)
+    def run(self):
+        {"amount": 1}["amout"]
+
+class ReportTask(NectarTask):
+    name = luigi.Parameter()
+    output_name = "report.csv"
+    def requires(self):
+        return SumTask(name=self.name) if self.name.startswith("bad") else ReadTask(name=self.name)
+    def run(self):
+        with self.output().open("w") as out:
+            out.write("the report")
+"""
+
+
+def test_run_says_which_task_failed_why_and_where_to_read_on(stack: Stack) -> None:
+    """Fault 2.6: of a chain whose second step fails, all that the API has is said."""
+    stack.chain("fresh/steps_chain", STEPS)
+
+    for number in range(4):  # each log line once, however the run's end and the follower meet
+        done = command(stack, "run", "fresh/steps_chain/ReportTask", f"name=bad{number}")
+
+        assert (done.returncode, done.stdout) == (1, "")
+        lines = done.stderr.splitlines()
+        end = lines[lines.index("FAILED KeyError: 'amout'") :]
+        assert end[1] == "  task: fresh/steps_chain/SumTask"
+        assert any("""{"amount": 1}["amout"]""" in line for line in end)
+        (log,) = [line.removeprefix("  log: ") for line in end if line.startswith("  log: ")]
+        assert "/SumTask/" in log
+        assert "KeyError: 'amout'" in requests.get(log, timeout=10).text
+        assert requests.get(end[-1].removeprefix("  run: "), timeout=10).ok
+        told = [line for line in lines if "Informed scheduler that task" in line]
+        assert len(set(told)) == len(told)
+        read = next(line for line in lines if line.startswith("[") and "DONE ReadTask" in line)
+        log = requests.get(read.split()[-1], timeout=10).text
+        assert f"reading bad{number}" in log
+
+
+def test_run_prints_the_address_of_a_result_of_another_name(stack: Stack) -> None:
+    """Fault 2.6: ``URL=$(datanectar run ...)`` is the result's address, however it is called."""
+    stack.chain("fresh/steps_chain", STEPS)
+
+    done = command(stack, "run", "fresh/steps_chain/ReportTask", "name=good")
+
+    assert done.returncode == 0, done.stderr
+    (url,) = done.stdout.splitlines()
+    assert url.endswith("/report.csv")
+    assert requests.get(url, timeout=10).text == "the report"
+
+
+def test_a_terminal_gets_no_control_characters_of_others(stack: Stack) -> None:
+    """Fault 4.12: what a chain prints can't steer the terminal; colours are let through."""
+    stack.chain(
+        "fresh/loud_chain",
+        'raise ValueError("a\\x1b]0;title\\x07b\\u202ec\\x9b2Jd\\x1b[31mred\\x1b[0m")',
+    )
+    parent, child = os.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "datanectar", "chains", "fresh"],
+        env={**stack.defaults, **stack.environ, "DATANECTAR_URL": stack.url},
+        stdout=child,
+        stderr=child,
+    )
+    os.close(child)
+    shown = b""
+    with contextlib.suppress(OSError):  # EIO: the other end is closed
+        while piece := os.read(parent, 4096):
+            shown += piece
+    os.close(parent)
+
+    assert process.wait(30) == 0
+    assert rb"a\x1b]0;title\x07b\u202ec\x9b2Jd" in shown
+    assert b"\x1b[31mred\x1b[0m" in shown
+
+
+# --- the project's own file --------------------------------------------------------------------
+
+
+def in_project(folder: Path, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "datanectar", *arguments],
+        env={"PATH": os.environ["PATH"], "HOME": str(folder), **environ},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize("deep", ["", "code/chains/basic"])
+def test_a_command_talks_to_the_app_of_the_project_that_it_stands_in(
+    stack: Stack, tmp_path: Path, deep: str
+) -> None:
+    """Fault 3.21: ``datanectar run`` looks at its project's port; ``DATANECTAR_URL`` still wins."""
+    (tmp_path / "code" / "chains" / "basic").mkdir(parents=True)
+    (tmp_path / "datanectar.toml").write_text(f"port = {stack.port}\n")
+
+    done = in_project(tmp_path / deep, "run", "basic/plain_chain/GreetTask", "name=here")
+
+    assert done.returncode == 0, done.stderr
+    assert f":{stack.port}/" in done.stdout
+    elsewhere = {"DATANECTAR_URL": "http://127.0.0.1:1"}
+    done = in_project(tmp_path / deep, "run", "basic/plain_chain/GreetTask", "name=x", **elsewhere)
+    assert "No datanectar app answers at http://127.0.0.1:1" in done.stderr
+
+
+def test_settings_says_where_each_value_comes_from(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text("[tool.datanectar]\nport = 5777\nworkers = 3\n")
+
+    done = in_project(tmp_path, "settings", DATANECTAR_WORKERS="5")
+
+    assert done.returncode == 0, done.stderr
+    file = f"{tmp_path / 'pyproject.toml'} [tool.datanectar]"
+    assert f"in force: 5777\n    from: {file}\n" in done.stdout
+    assert "in force: 5\n    from: environment\n" in done.stdout
+    assert "in force: 127.0.0.1\n    from: default\n" in done.stdout
+
+
+@pytest.mark.parametrize("arguments", [["up"], ["web"], ["run", "a/b_chain/CTask"], ["settings"]])
+def test_a_file_that_can_not_be_used_is_one_line_and_2(
+    tmp_path: Path, arguments: list[str]
+) -> None:
+    (tmp_path / "datanectar.toml").write_text("prot = 1\n")
+
+    done = in_project(tmp_path, *arguments)
+
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert f"prot in {tmp_path / 'datanectar.toml'} is no setting; did you mean port?" in line
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("DATANECTAR_PROJECT", "~nosuchuser/x", "there is no user 'nosuchuser'"),
+        ("DATANECTAR_PORT", "70000", "a whole number from 0 to 65535"),
+        ("DATANECTAR_LUIGID_URL", "http://127.0.0.1:70000", "with a port up to 65535"),
+        ("DATANECTAR_TOKENS", ",", "names no token"),
+        ("DATANECTAR_HEARTBEAT_TIMEOUT", "0", "a number from 1 to"),
+    ],
+)
+def test_settings_that_were_tracebacks_or_taken_are_words(
+    stack: Stack, name: str, text: str, words: str
+) -> None:
+    """Faults 3.22 and 4.11."""
+    done = command(stack, "up", **{name: text})
+
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert name in line
+    assert words in line
 
 
 @pytest.mark.parametrize(
@@ -125,8 +298,8 @@ def test_ctrl_c_of_run_says_that_the_run_goes_on_and_how_to_stop_it(
         stderr=subprocess.PIPE,
         text=True,
     )
-    assert process.stdout is not None
-    process.stdout.readline()  # its log: it runs
+    assert process.stderr is not None
+    process.stderr.readline()  # its log: it runs
     process.send_signal(signal.SIGINT)
     _, words = process.communicate(timeout=20)
 

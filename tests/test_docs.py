@@ -13,8 +13,31 @@ PAGE = Path(__file__).parent.parent / "docs" / "settings.md"
 
 HEAD = """# Settings
 
-Every setting is an environment variable; what is unset has its default. `datanectar settings` prints the same list. AWS
-credentials, region and endpoint come from the `AWS_*` variables as boto3 reads them, `AWS_ENDPOINT_URL_S3` included.
+A setting comes from its environment variable, else from the project's settings file, else it has its default. `datanectar settings`
+prints the same list, with the value in force and where it comes from. AWS credentials, region and endpoint come from the `AWS_*`
+variables as boto3 reads them, `AWS_ENDPOINT_URL_S3` included.
+
+## The settings file
+
+What is a project's own, such as its port, stands in `datanectar.toml` in its folder, or under `[tool.datanectar]` in its `pyproject.toml`;
+not in both. Every command reads it, in the project's folder or anywhere below: `datanectar run` there talks to that project's app.
+
+```toml
+port = 5777
+workers = 2
+preload = ["pandas"]
+allowed_hosts = ["chains.example"]
+```
+
+- A name is the variable's without `DATANECTAR_`, in small letters: `DATANECTAR_RUN_TIMEOUT` is `run_timeout`, `ENV` is `env`. `project` is
+  none: it is the folder of the file.
+- Texts and paths stand in quotes, numbers do not, and what may be several is a list of texts. A name that is no setting, or a value of
+  another type, is refused at start.
+- Relative paths, those of `sqlite:///` URLs too, begin at the file's folder.
+- An app reads the file when it starts; its parts and runs keep what it said then.
+- Chains can read the file, and it is kept with the code: tokens and passwords belong in the environment.
+
+## Every setting
 
 | variable | default | what it is for |
 | --- | --- | --- |

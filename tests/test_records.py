@@ -31,6 +31,7 @@ from datanectar.records import (
     encode,
 )
 
+KEY = f"chains/etl/a_chain/ATask/{'0' * 32}"
 CHAIN = Chain(
     "etl",
     "a_chain",
@@ -39,18 +40,21 @@ CHAIN = Chain(
     tasks=[Task("ATask", "does", [Parameter("p", "IntParameter", False, "1", choices=["1"])])],
     sources=[("/somewhere", 1_700_000_000_000_000_000, 5)],
 )
+RESOLUTION = Resolution(
+    KEY, "id", {"a": "1"}, {}, ["a"], "{}", "2016-06-03", "local", None, run_timeout=1
+)
 RECORDS: list[Any] = [
     CHAIN,
     DescribeJob("etl", "a_chain"),
     SurveyJob([("etl", "a_chain"), ("etl", "b_chain")]),
     ResolveJob("etl", "a_chain", "ATask", {"x": [1, {"y": None}]}, "2016-06-03T12:00:00"),
-    Resolution("k", "id", {"a": "1"}, {}, ["a"], "{}", "2016-06-03", "local", None, run_timeout=1),
+    RESOLUTION,
     RunJob("r", 1, "etl", "a_chain", "ATask", {"a": "\x00😀"}, "2016-06-03", "k", "/spool"),
     ShipJob("/spool"),
     Shipped(3),
     TaskReport("id", requires=["a", "b"], started=1.5, progress=40, error="line\nline"),
     SchedulerReport(False),
-    Outcome(FAILED, "why", "Traceback", "k"),
+    Outcome(FAILED, "why", "Traceback", KEY),
     Outcome(DONE),
     Refusal("BadRequest", "no", {"x": "unknown"}),
 ]
@@ -99,6 +103,33 @@ NO_RECORDS = [
     b'["Refusal", {"error": "X", "message": "m", "fields": {"a": {}}}]',
     b'["Chain", {"type": "t", "name": "n", "path": "p", "tasks": [5]}]',
     b'["Chain", {"type": "t", "name": "n", "path": "p", "sources": [["a", 1]]}]',
+    # fault 3.14: numbers, keys and statuses that a store, a clock or a page can't hold
+    b'["TaskReport", {"task_id": "x", "progress": 101}]',
+    b'["TaskReport", {"task_id": "x", "progress": -1}]',
+    b'["TaskReport", {"task_id": "x", "progress": 100000000000000000000}]',
+    b'["TaskReport", {"task_id": "x", "progress": true}]',
+    b'["TaskReport", {"task_id": "x", "started": true}]',
+    b'["TaskReport", {"task_id": "x", "started": -1}]',
+    b'["TaskReport", {"task_id": "x", "finished": 1e12}]',
+    b'["TaskReport", {"task_id": "x", "finished": NaN}]',
+    b'["TaskReport", {"task_id": "x", "finished": 1' + b"0" * 400 + b"}]",
+    b'["TaskReport", {"task_id": "x", "log_number": 0}]',
+    b'["TaskReport", {"task_id": "x", "log_number": 2147483648}]',
+    b'["TaskReport", {"task_id": "x", "status": "SPLENDID"}]',
+    b'["TaskReport", {"task_id": "x", "key": "chains/etl/a_chain/ATask/0"}]',
+    b'["TaskReport", {"task_id": "x", "key": "/%s/"}]' % KEY.encode(),
+    b'["TaskReport", {"task_id": "x", "storage": "elsewhere"}]',
+    b'["TaskReport", {"task_id": "x", "output": "../out.txt"}]',
+    b'["TaskReport", {"task_id": "' + b"x" * 2001 + b'"}]',
+    b'["TaskReport", {"task_id": "x", "requires": [' + b'"y",' * 100_000 + b'"y"]}]',
+    b'["Outcome", {"status": "CANCELLED"}]',
+    b'["Outcome", {"status": "DONE", "failed_key": "../../etc"}]',
+    b'["Shipped", {"count": 9223372036854775808}]',
+    b'["Shipped", {"count": true}]',
+    *(
+        b'["Resolution", %s]' % json.dumps(vars(RESOLUTION) | {"width": width}).encode()
+        for width in (0, -1, 1001, 10**20)
+    ),
     b"[" * 100_000,
     b'["TaskReport", {"task_id": ' + b"9" * 10_000 + b"}]",
 ]
@@ -109,6 +140,17 @@ def test_what_is_no_record_is_a_value_error_and_nothing_worse(line: bytes) -> No
     with pytest.raises(ValueError, match="not a record") as problem:
         decode(line)
     assert len(str(problem.value)) < 1000
+
+
+def test_a_text_that_is_too_long_loses_its_middle_and_nothing_else() -> None:
+    """Fault 3.14: an end that is told at length is told."""
+    end = Outcome(FAILED, "why", "first" + "x" * 1_000_000 + "last", KEY)
+
+    read = decode(encode(end))
+
+    assert (read.status, read.error, read.failed_key) == (FAILED, "why", KEY)
+    assert read.traceback.startswith("first") and read.traceback.endswith("last")
+    assert len(read.traceback) <= 32_000
 
 
 json_values = st.recursive(

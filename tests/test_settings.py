@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from datanectar.errors import StartupError
-from datanectar.settings import Settings, available_cores, find_project, load, rows
+from datanectar.projectfile import find_project
+from datanectar.settings import Settings, available_cores, load, rows
 
 
 def test_an_empty_environment_gives_a_laptops_defaults(tmp_path: Path) -> None:

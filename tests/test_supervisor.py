@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,8 @@ import psutil
 import pytest
 
 from datanectar.execution.zygote_process import SHARED
+from datanectar.settings import load
+from datanectar.supervisor import Part, Supervisor
 from tests.execution.conftest import lines_of
 from tests.servers.processes import Stack, answers, is_running, wait_for
 
@@ -61,6 +64,48 @@ def test_a_worker_that_dies_again_and_again_is_started_again_and_again(
     assert stack.output("up").count("worker ended") == 4
     assert stack.stop("up", signal.SIGINT) == 0
     assert not answers(stack.url)
+
+
+def supervisor_of(part: Part, tmp_path: Path, said: list[str]) -> Supervisor:
+    settings = load({"DATANECTAR_PROJECT": str(tmp_path)})
+    supervisor = Supervisor(settings, said.append, with_luigid=False)
+    supervisor._parts.append(part)
+    return supervisor
+
+
+def test_a_part_may_fail_for_hours(tmp_path: Path) -> None:
+    """Fault 3.3: after 1,024 short lives the pause was too large a number."""
+    said: list[str] = []
+    part = Part("worker", ["false"], {})
+    supervisor = supervisor_of(part, tmp_path, said)
+
+    for _ in range(1100):
+        part.begun = time.monotonic()
+        supervisor._revive(part)
+        assert part.restart_at is not None
+        assert part.restart_at - time.monotonic() <= 15
+        part.restart_at = None
+
+    assert said[0].endswith("starting it again in 0.4 s.")
+    assert said[-1].endswith("starting it again in 15 s.")
+
+
+def test_a_part_that_the_system_can_not_start_now_is_tried_again(tmp_path: Path) -> None:
+    """Fault 3.3: an OSError of the start ended ``datanectar up``."""
+    said: list[str] = []
+    program = tmp_path / "late"
+    part = Part("worker", [str(program)], {"PATH": os.environ["PATH"]}, restart_at=0.0)
+    supervisor = supervisor_of(part, tmp_path, said)
+
+    supervisor._revive(part)
+    assert part.restart_at is not None
+    assert "worker could not be started" in said[0]
+    program.write_text("#!/bin/sh\nexit 0\n")
+    program.chmod(0o700)
+    part.restart_at = 0.0
+    supervisor._revive(part)
+
+    assert part.process is not None and part.process.wait(60) == 0
 
 
 # --- the zygote of web and worker -------------------------------------------------------------

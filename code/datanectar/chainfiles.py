@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from datanectar.keys import NAME
+from datanectar.records import Chain
 
 #: What the name of a chain file ends in.
 CHAIN_SUFFIX = "_chain.py"
@@ -43,8 +44,15 @@ def chain_path(chains: Path, type: str, name: str) -> Path | None:
 
 
 def like_chain(chains: Path, type: str, name: str) -> str:
-    """Return words for the chain whose name is most like this one, if any is."""
-    places = [f"{file.type}/{file.name}" for file in find_chains(chains)]
+    """Return words for the chain whose name is most like this one, if any is.
+
+    For one that is there and can't be served they say why.
+    """
+    files = find_chains(chains)
+    for file in files:
+        if (file.type, file.name) == (type, name) and file.problem:
+            return f" There is such a file, but {file.problem}"
+    places = [f"{file.type}/{file.name}" for file in files if not file.problem]
     near = difflib.get_close_matches(f"{type[:100]}/{name[:100]}", places, 1)
     return f" Did you mean {near[0]}?" if near else ""
 
@@ -69,8 +77,24 @@ def _folders(chains: Path) -> list[os.DirEntry[str]]:
 def _chain_file(type: str, file: str, path: Path) -> ChainFile:
     name = file[: -len(".py")]
     bad = next((part for part in (type, name) if not NAME.match(part)), None)
-    problem = bad and (
-        f"{bad!r} can't be part of a route: use ASCII letters, digits and underscores, "
+    return ChainFile(type, name, path, bad and name_problem(bad))
+
+
+def name_problem(name: str) -> str:
+    """Return why a folder, a file or a class of this name can't be served."""
+    return (
+        f"{name[:100]!r} can't be part of a route: use ASCII letters, digits and underscores, "
         "and begin with a letter."
     )
-    return ChainFile(type, name, path, problem)
+
+
+def no_task(chain: Chain, task: str) -> str:
+    """Return words for a task that a chain does not have, or that has no route: then they say why."""
+    place = f"{chain.type}/{chain.name}"
+    for left in chain.left_out:
+        if left.name == task:
+            return f"{place} has no route for {task[:100]!r}: {left.reason}"
+    names = ", ".join(item.name for item in chain.tasks) or "none"
+    others = ", ".join(left.name for left in chain.left_out)
+    more = f" Without a route: {others}; GET /api/chains/{place} says why." if others else ""
+    return f"{place} has no task {task[:100]!r}; its tasks: {names}.{more}"

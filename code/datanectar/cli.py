@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import difflib
 import logging
 import os
 import re
 import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from datanectar import settings as settings_module
-from datanectar.errors import DatanectarError, StartupError, Unavailable
+from datanectar.errors import DatanectarError, StartupError
 from datanectar.imports import left_out, other_drivers
+from datanectar.private import private_folder
 from datanectar.settings import Settings
-
-if TYPE_CHECKING:
-    from datanectar.client import Client
+from datanectar.terminal import echo
 
 #: Exit codes: what was asked for failed; the command could not be carried out at all.
 EXIT_FAILED, EXIT_CANNOT = 1, 2
@@ -30,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         cli.main(args=list(arguments) if arguments is not None else None, standalone_mode=False)
     except DatanectarError as problem:
-        click.echo(f"datanectar: {problem.message}", err=True)
+        echo(f"datanectar: {problem.message}", err=True)
         sys.exit(EXIT_CANNOT)
     except click.ClickException as problem:
         problem.show()
@@ -96,13 +94,18 @@ def worker() -> None:
 
 _url = click.option(
     "--url",
-    default="http://localhost:5000",
+    default=lambda: settings_module.load().app_url,
     envvar="DATANECTAR_URL",
     help="Where the app is.",
-    show_default=True,
+    show_default="the address of this folder's project",
     show_envvar=True,
 )
-_token = click.option("--token", envvar="DATANECTAR_TOKEN", help="An API token.", show_envvar=True)
+_token = click.option(
+    "--token",
+    envvar="DATANECTAR_TOKEN",
+    help="An API token; better given by the variable: every user of the machine can read a command's words.",
+    show_envvar=True,
+)
 
 
 @cli.command()
@@ -132,10 +135,10 @@ def chains(type: str | None, url: str, token: str | None) -> None:
 
 def _list(name: str, parameters: str, words: str) -> None:
     if sys.stdout.isatty():
-        click.echo(f"{name}  {parameters}".rstrip())
-        click.echo(f"    {words}")
+        echo(f"{name}  {parameters}".rstrip())
+        echo(f"    {words}")
     else:
-        click.echo(f"{name}\t{parameters}\t{words}")
+        echo(f"{name}\t{parameters}\t{words}")
 
 
 @cli.command()
@@ -144,33 +147,42 @@ def _list(name: str, parameters: str, words: str) -> None:
 @_url
 @_token
 def run(path: str, parameters: tuple[str, ...], url: str, token: str | None) -> None:
-    """Run a task on a running app, follow its log, and end as it ends (exit code 0 or 1)."""
-    from datanectar.client import Client
+    """Run a task on a running app, follow its log, and end as it ends (exit code 0 or 1).
+
+    The result's address goes to standard output, everything else to standard error.
+    """
+    from datanectar.client import Client, key_to_ask
+    from datanectar.progress import addresses, ending, follow
 
     if not (len(path.split("/")) in (2, 3) and all(path.split("/"))):
         raise click.UsageError(f"{path!r}: a task is named TYPE/CHAIN/TASK or TYPE/TASK.")
     client = Client(url, token)
     accepted = client.post(path, **_given(parameters))
+    key = key_to_ask(accepted)
     try:
-        status = _follow(client, accepted["key"])
+        status = follow(client, key, lambda text: echo(text, err=True, nl=False))
     except KeyboardInterrupt:
         if accepted["run_id"]:
             stop = f"DELETE {client.url}/api/runs/{accepted['run_id']}"
             click.echo(f"\nThe run goes on. To stop it: curl -X {stop}", err=True)
         raise
-    click.echo(
-        f"{status['job_status']} {status['resource_url'] or status['error'] or ''}", err=True
-    )
+    for line in ending(client, status):
+        echo(line, err=True)
+    for address in addresses(status):
+        echo(address)
     sys.exit(0 if status["job_status"] == "DONE" else EXIT_FAILED)
 
 
 @cli.command()
 def settings() -> None:
-    """List every setting with its default, what it is for, and its value in force."""
-    in_force = settings_module.load().environ()
+    """List every setting: its names, default, what it is for, and its value in force with its source."""
+    in_force, sources = settings_module.load_with_sources()
+    spelt = in_force.environ()
     for variable, default, help in settings_module.rows():
+        name = settings_module.field_of(variable)
+        value = _masked(variable, spelt[variable]) or "none"
         click.echo(f"{variable}\n    {help}\n    default: {default or 'none'}")
-        click.echo(f"    in force: {_masked(variable, in_force[variable]) or 'none'}")
+        echo(f"    in force: {value}\n    from: {sources[name]}")
 
 
 def _masked(variable: str, value: str) -> str:
@@ -184,20 +196,12 @@ def _masked(variable: str, value: str) -> str:
 def _warn_of_strangers() -> None:
     """Name the variables that look like settings and are none: a typo sets nothing."""
     known = {variable for variable, _, _ in settings_module.rows()}
-    known |= {"DATANECTAR_URL", "DATANECTAR_TOKEN", "DATANECTAR_SUPERVISED", "DATANECTAR_ZYGOTE"}
+    known |= settings_module.OTHER_VARIABLES
     for name in sorted(os.environ):
         if name.startswith("DATANECTAR_") and name not in known:
             near = difflib.get_close_matches(name, known, 1)
             hint = f"; did you mean {near[0]}?" if near else "."
             click.echo(f"datanectar: {name} is no setting{hint}", err=True)
-
-
-def _follow(client: Client, key: str) -> dict[str, Any]:
-    """Print the log of a key as it is written; return the status at the end."""
-    with contextlib.suppress(Unavailable):  # too many follow logs; the run goes on all the same
-        for piece in client.follow(key):
-            click.echo(piece, nl=False)
-    return client.wait(key)
 
 
 def _given(parameters: tuple[str, ...]) -> dict[str, str]:
@@ -222,6 +226,9 @@ def _parameter(item: dict[str, Any]) -> str:
 
 def _prepared() -> Settings:
     """Return the settings, once the folders, the run store and the result store are ready."""
+    from datanectar.lifeline import close_to_equals
+
+    close_to_equals()
     settings = settings_module.load()
     if "DATANECTAR_SUPERVISED" not in os.environ:  # `up` has said it
         _warn_of_strangers()
@@ -230,12 +237,9 @@ def _prepared() -> Settings:
             f"There is no folder {settings.chains}: start in a project that has code/chains, or "
             "name it with DATANECTAR_PROJECT or DATANECTAR_CHAINS."
         )
-    try:
-        settings.state.mkdir(parents=True, exist_ok=True)
-    except OSError as problem:
-        raise StartupError(
-            f"{settings.state} can't be made ({problem.strerror}): DATANECTAR_STATE names another place."
-        ) from problem
+    told = private_folder(settings.state)
+    if told:
+        click.echo(f"datanectar: {told}", err=True)
     _in_a_child(lambda: _prepare_stores(settings))
     return settings
 

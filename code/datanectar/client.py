@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
+import re
 import time
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import requests
+from requests.utils import get_environ_proxies, select_proxy
 
 from datanectar.errors import DatanectarError, Unavailable, by_status
 from datanectar.records import ACTIVE
@@ -49,7 +53,8 @@ class Client:
     def post(self, path: str, /, **parameters: Any) -> dict[str, Any]:
         """Ask for a task, ``<type>/<chain>/<Task>``, and return the answer at once.
 
-        A value that JSON has no form for, such as a date, goes as its text.
+        A value that JSON has no form for, such as a date, goes as its text. A run that was waited
+        for and did not succeed is an answer too: its ``job_status`` and ``error`` tell.
         """
         return dict(self._call("POST", f"/api/chains/{path}", **_json_body(parameters)))
 
@@ -57,9 +62,13 @@ class Client:
         """Return the status of a key, as an answer of :meth:`post` names it."""
         return dict(self._call("GET", "/api/chainstatus", params={"chain": key}))
 
+    def graph(self, key: str) -> dict[str, Any]:
+        """Return the tasks of a key's run: ``nodes``, and ``edges`` from what is required."""
+        return dict(self._call("GET", "/api/chaingraph", params={"chain": key}))
+
     def run(self, path: str, /, **parameters: Any) -> dict[str, Any]:
         """Ask for a task and return its status once it has ended."""
-        return self.wait(self.post(path, **parameters)["key"])
+        return self.wait(key_to_ask(self.post(path, **parameters)))
 
     def wait(self, key: str) -> dict[str, Any]:
         """Return the status of a key once nothing is on its way for it any more."""
@@ -126,23 +135,82 @@ class Client:
                     name = ""
 
     def _call(self, method: str, path: str, **options: Any) -> Any:
-        return self._send(method, f"{self.url}{path}", **options).json()["data"]
+        response = self._send(method, f"{self.url}{path}", **options)
+        try:
+            return response.json()["data"]
+        except (ValueError, KeyError, TypeError) as problem:
+            proxy = _proxy_for(self.url)
+            by_way = f", or not the proxy {proxy} on the way to it" if proxy else ""
+            raise Unavailable(
+                f"What answers at {self.url} is no datanectar app{by_way}: see whether the address "
+                "is right."
+            ) from problem
 
     def _send(self, method: str, url: str, **options: Any) -> requests.Response:
         # A presigned URL carries its own leave: our token is none of that server's business.
         ours = url.startswith(f"{self.url}/")
         request = self._session.request if ours else requests.request
+        proxies = _NO_PROXY if _is_on_loopback(url) else None
         try:
-            response = request(method, url, timeout=self._timeout, **options)
+            response = request(method, url, timeout=self._timeout, proxies=proxies, **options)
         except requests.ConnectionError as problem:
+            if proxy := _proxy_for(url):
+                raise Unavailable(
+                    f"{_origin(url)} can't be reached by way of the proxy {proxy}, which this "
+                    f"environment names ({_reason(problem)}): name the host in NO_PROXY if it is to "
+                    "be asked directly."
+                ) from problem
+            if not ours:
+                raise Unavailable(
+                    f"{_origin(url)} does not answer ({_reason(problem)})."
+                ) from problem
             raise Unavailable(
                 f"No datanectar app answers at {self.url}: is `datanectar up` running?"
             ) from problem
         except requests.RequestException as problem:
             raise Unavailable(f"{method} {url}: {problem}") from problem
-        if not response.ok:
+        if not response.ok and not _tells_of_a_run(response):
             _raise_problem(response)
         return response
+
+
+#: As a request's ``proxies``: none at all, whatever the environment says.
+_NO_PROXY = {"no_proxy": "*"}
+
+
+def key_to_ask(accepted: dict[str, Any]) -> str:
+    """Return the key of an accepted request, with the name of the result's file where it has one."""
+    asked = parse_qs(urlsplit(accepted["status_url"]).query).get("chain")
+    return asked[0] if asked else str(accepted["key"])
+
+
+def _is_on_loopback(url: str) -> bool:
+    host = (urlsplit(url).hostname or "").rstrip(".")
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def _proxy_for(url: str) -> str | None:
+    """Return the proxy that is asked for ``url``, without its password; None when none is."""
+    if _is_on_loopback(url):
+        return None
+    proxy = select_proxy(url, get_environ_proxies(url))
+    return re.sub(r"//[^/@]*@", "//", proxy) if proxy else None
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+
+
+def _reason(problem: Exception) -> str:
+    """Return what the system said, which requests wraps several times."""
+    inner: BaseException = problem
+    while (below := inner.__cause__ or inner.__context__) is not None:
+        inner = below
+    return str(getattr(inner, "strerror", None) or inner).strip()[:200]
 
 
 def _json_body(parameters: dict[str, Any]) -> dict[str, Any]:
@@ -150,10 +218,21 @@ def _json_body(parameters: dict[str, Any]) -> dict[str, Any]:
     return {"data": body, "headers": {"Content-Type": "application/json"}}
 
 
+def _tells_of_a_run(response: requests.Response) -> bool:
+    """Tell whether a status of 400 or more is how a run has ended, and not a refusal."""
+    try:
+        return "job_status" in response.json()["data"]
+    except (ValueError, KeyError, TypeError):
+        return False
+
+
 def _raise_problem(response: requests.Response) -> None:
     try:
         body = response.json()
         message, fields = body["message"], (body["data"] or {}).get("fields")
     except (ValueError, KeyError, TypeError):
-        message, fields = f"HTTP {response.status_code}: {response.text[:200]}", None
+        proxy = _proxy_for(response.url)
+        by_way = f" by way of the proxy {proxy}" if proxy else ""
+        message = f"{_origin(response.url)} answers{by_way}: HTTP {response.status_code}: {response.text[:200]}"
+        fields = None
     raise by_status(response.status_code)(str(message), fields=fields)

@@ -119,5 +119,6 @@ def by_name(name: str) -> type[DatanectarError]:
 
 def by_status(status: int) -> type[DatanectarError]:
     """Return an error class that means the HTTP status, or the root when there is none."""
-    classes = {cls.status: cls for cls in reversed(DatanectarError.__subclasses__())}
+    named = [cls for cls in DatanectarError.__subclasses__() if "status" in vars(cls)]
+    classes = {cls.status: cls for cls in reversed(named)}
     return classes.get(status, DatanectarError)

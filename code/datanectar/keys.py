@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,9 +32,14 @@ _FREQUENCY_FORMATS = {"day": "%Y-%m-%d", "hour": "%Y-%m-%d %H"}
 #: in every process.
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+>")
 
+#: What stands for a parameter's value in a key: its text, or kind and text of what is no text.
+Hashed = str | tuple[str, str]
+
 PARAMS_FILE = "params.txt"
 LOG_FILE = "log"
 DEFAULT_OUTPUT = "out.txt"
+
+_OWN_FILE = re.compile(rf"{re.escape(PARAMS_FILE)}|{LOG_FILE}(\.\d+)?")
 
 
 @dataclass(frozen=True, order=True)
@@ -58,6 +64,15 @@ class Key:
         if not FILE_NAME.match(name):
             raise BadRequest(f"{name!r} is not a file name that a key can hold.")
         return f"{self}/{name}"
+
+
+def is_own_file(name: str) -> bool:
+    """Tell whether the name means a file that is written beside every result: no result's name.
+
+    On some file systems names that differ in case, or in how a letter is composed, mean one file.
+    """
+    plain = unicodedata.normalize("NFKC", name).casefold().rstrip(". ")
+    return _OWN_FILE.fullmatch(plain) is not None
 
 
 def parse_key(text: str) -> Key:
@@ -91,12 +106,13 @@ def parse_target(text: str) -> tuple[Key, str | None]:
 
 
 def digest_source(
-    params: Mapping[str, str], *, frequency: str, version: str | None, run_time: datetime
+    params: Mapping[str, Hashed], *, frequency: str, version: str | None, run_time: datetime
 ) -> str:
     """Return the text whose md5 is the key's last part.
 
     Args:
-        params: the significant parameters as ``luigi.Task.to_str_params`` gives them.
+        params: the significant parameters by name: their texts as ``luigi.Task.to_str_params``
+            gives them, in one spelling for equal values, and pairs where a value is no text.
         frequency: ``day``, ``hour`` or ``once``; counts only for a task without parameters.
         version: the class's ``version``, or None when it has none.
         run_time: the moment that the run was accepted.
@@ -105,16 +121,11 @@ def digest_source(
         KeyUndefined: when a value has no stable text, or the frequency is unknown.
     """
     for name, value in params.items():
-        if not isinstance(value, str):
-            raise KeyUndefined(
-                f"Parameter {name!r} serialises to {type(value).__name__}, not to text: "
-                "let its serialize() return a string."
-            )
-        if _shows_address(value):
-            raise KeyUndefined(
-                f"Parameter {name!r} has no stable text ({value[:80]}): "
-                "use a Luigi parameter type that can serialise it."
-            )
+        text = value[1] if isinstance(value, tuple) else value
+        if not isinstance(text, str):
+            raise KeyUndefined(f"Parameter {name!r} {not_text(text)}")
+        if shows_address(text):
+            raise KeyUndefined(f"Parameter {name!r} {no_stable_text(text)}")
     hashed: dict[str, Any] = dict(params)
     if version is not None:
         hashed["version"] = str(version)
@@ -126,7 +137,20 @@ def digest_source(
     return moment if version is None else json.dumps({"date": moment, **hashed}, sort_keys=True)
 
 
-def _shows_address(text: str) -> bool:
+def not_text(value: Any) -> str:
+    """Return what is wrong with a parameter whose value serialises to something else than text."""
+    return (
+        f"serialises to {type(value).__name__}, not to text: let its serialize() return a string."
+    )
+
+
+def no_stable_text(text: str) -> str:
+    """Return what is wrong with a parameter whose text differs in every process."""
+    return f"has no stable text ({text[:80]}): use a Luigi parameter type that can serialise it."
+
+
+def shows_address(text: str) -> bool:
+    """Tell whether a text holds a memory address, as a default ``repr`` does."""
     start = text.find("<")
     return start >= 0 and _ADDRESS.search(text, start) is not None
 

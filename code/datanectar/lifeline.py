@@ -10,6 +10,7 @@ import threading
 import time
 
 _PR_SET_PDEATHSIG = 1
+_PR_SET_DUMPABLE = 4
 _PR_SET_CHILD_SUBREAPER = 36
 #: Seconds between looks at the parent where the kernel gives no sign of its death.
 _LOOK = 1.0
@@ -29,6 +30,14 @@ def die_with_parent(number: signal.Signals = signal.SIGTERM) -> None:
 def adopt_orphans() -> None:
     """Make this process the parent of what its descendants leave orphaned (Linux prctl(2))."""
     prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def close_to_equals() -> None:
+    """Keep processes of the same user out of this one's memory and environment (Linux prctl(2)).
+
+    What authors' code runs in is such a process. A program that is started from here is open again.
+    """
+    prctl(_PR_SET_DUMPABLE, 0)
 
 
 def prctl(option: int, value: int) -> None:

@@ -1,7 +1,8 @@
 """What crosses a process or lies in the run store: frozen dataclasses with nothing live in them.
 
 They travel as JSON (:func:`encode`, :func:`decode`), never as pickles: a child that runs an
-author's code must not be able to make its parent run anything.
+author's code must not be able to make its parent run anything. What a field may hold stands in its
+type: :func:`decode` lets nothing else in, since a database, a clock or a page may not bear it.
 """
 
 from __future__ import annotations
@@ -14,7 +15,10 @@ import typing
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import Annotated, Any
+
+from datanectar.errors import BadRequest
+from datanectar.keys import FILE_NAME, parse_key
 
 PENDING = "PENDING"
 RUNNING = "RUNNING"
@@ -30,12 +34,88 @@ ACTIVE = (PENDING, RUNNING)
 ENDED = (DONE, FAILED, CANCELLED)
 
 
+# --- what a child may say ------------------------------------------------------------------
+
+#: Bounds of what is read. Numbers: the largest that every store and clock holds. Characters: more
+#: than any honest name or address has; text for people is cut instead.
+_LARGEST_INTEGER = 2**63 - 1
+_LATEST = 1e11
+_WIDEST = 1000
+_LONGEST_NAME, _LONGEST_TEXT = 2000, 32_000
+#: So many items a list may have: a task that requires many others is told in several reports.
+_LONGEST_LIST = 100_000
+_CUT = "\n[...]\n"
+
+
+def _between(low: float, high: float) -> Callable[[Any], Any]:
+    def check(value: Any) -> Any:
+        if not low <= value <= high:
+            raise ValueError(f"{value!r:.40} is not from {low} to {high}")
+        return value
+
+    return check
+
+
+def _one_of(*words: str) -> Callable[[str], str]:
+    def check(value: str) -> str:
+        if value not in words:
+            raise ValueError(f"{value!r:.40} is none of {words}")
+        return value
+
+    return check
+
+
+def _short(value: str) -> str:
+    if len(value) > _LONGEST_NAME:
+        raise ValueError(f"{len(value)} characters are more than {_LONGEST_NAME}")
+    return value
+
+
+def _cut(value: str) -> str:
+    """Return the beginning and the end of a long text: what was tried, and why it failed."""
+    if len(value) <= _LONGEST_TEXT:
+        return value
+    half = (_LONGEST_TEXT - len(_CUT)) // 2
+    return f"{value[:half]}{_CUT}{value[-half:]}"
+
+
+def _key(value: str) -> str:
+    try:
+        spelt = str(parse_key(value))
+    except BadRequest as problem:
+        raise ValueError(problem.message) from problem
+    return _one_of(spelt)(value)
+
+
+def _file_name(value: str) -> str:
+    if not FILE_NAME.match(value):
+        raise ValueError(f"{value!r:.40} is no file name")
+    return value
+
+
+Key = Annotated[str, _key]
+FileName = Annotated[str, _file_name]
+Name = Annotated[str, _short]
+Words = Annotated[str, _cut]
+Stamp = Annotated[float, _between(0, _LATEST)]
+Percent = Annotated[int, _between(0, 100)]
+LogNumber = Annotated[int, _between(1, 1_000_000)]
+Width = Annotated[int, _between(1, _WIDEST)]
+StorageName = Annotated[str, _one_of("local", "s3")]
+TaskStatus = Annotated[str, _one_of(PENDING, RUNNING, DONE, FAILED)]
+RunEnd = Annotated[str, _one_of(DONE, FAILED)]
+
+
 # --- what a chain offers -------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """One parameter of a task, as ``GET /api/chains`` shows it."""
+    """One parameter of a task, as ``GET /api/chains`` shows it.
+
+    ``default`` is the default's text. Where ``default_readable`` is false, giving that text is not
+    giving the default: the False of a ``luigi.Parameter`` is not the text "False".
+    """
 
     name: str
     type: str
@@ -46,22 +126,32 @@ class Parameter:
     significant: bool = True
     private: bool = False
     optional: bool = False
+    default_readable: bool = True
 
 
 @dataclass(frozen=True)
 class Task:
-    """One task class of a chain."""
+    """One task class of a chain. ``note`` says what is unusual about it."""
 
     name: str
     doc: str
     parameters: list[Parameter] = field(default_factory=list)
     schedule: str | None = None
     error: str | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A Luigi task of a chain file that has no route, and why."""
+
+    name: str
+    reason: str
 
 
 @dataclass(frozen=True)
 class Chain:
-    """One chain file: its tasks, or why it has none.
+    """One chain file: its tasks, or why it has none; ``left_out`` are those without a route.
 
     ``sources`` are the project's files that its import read, each with its time (ns) and size
     (bytes): when none has changed, neither has this record.
@@ -74,6 +164,7 @@ class Chain:
     tasks: list[Task] = field(default_factory=list)
     error: str | None = None
     sources: list[tuple[str, int, int]] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
 
 
 # --- jobs for a child, and its answers -----------------------------------------------------
@@ -119,20 +210,20 @@ class Resolution:
     that do not lie under the key.
     """
 
-    key: str
-    task_id: str
+    key: Key
+    task_id: Name
     params: dict[str, str]
     public_params: dict[str, str]
     defaulted: list[str]
     source: str
     run_time: str
-    storage: str
-    output: str | None
+    storage: StorageName
+    output: FileName | None
     complete: bool | None = None
-    width: int = 1
-    run_timeout: float | None = None
+    width: Width = 1
+    run_timeout: Stamp | None = None
     given: list[str] = field(default_factory=list)
-    results: list[str] = field(default_factory=list)
+    results: list[Name] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -158,9 +249,13 @@ class RunJob:
 
 @dataclass(frozen=True)
 class ShipJob:
-    """Copy the spooled logs of an attempt that have grown since they were last copied to S3."""
+    """Copy the spooled logs of an attempt that have grown since they were last copied to S3.
+
+    ``storage`` is the store that they go to: ``s3``, or ``s3://<bucket>``.
+    """
 
     spool: str
+    storage: str = "s3"
 
 
 @dataclass(frozen=True)
@@ -179,22 +274,22 @@ class TaskReport:
     result lies under the task's key; ``results`` are the addresses of outputs that lie elsewhere.
     """
 
-    task_id: str
-    key: str | None = None
-    family: str | None = None
-    status: str | None = None
-    requires: list[str] | None = None
-    started: float | None = None
-    finished: float | None = None
-    error: str | None = None
-    progress: int | None = None
-    message: str | None = None
-    tracking_url: str | None = None
-    log_number: int | None = None
-    storage: str | None = None
-    output: str | None = None
-    results: list[str] | None = None
-    traceback: str | None = None
+    task_id: Name
+    key: Key | None = None
+    family: Name | None = None
+    status: TaskStatus | None = None
+    requires: list[Name] | None = None
+    started: Stamp | None = None
+    finished: Stamp | None = None
+    error: Words | None = None
+    progress: Percent | None = None
+    message: Words | None = None
+    tracking_url: Name | None = None
+    log_number: LogNumber | None = None
+    storage: StorageName | None = None
+    output: FileName | None = None
+    results: list[Name] | None = None
+    traceback: Words | None = None
 
 
 @dataclass(frozen=True)
@@ -208,18 +303,18 @@ class SchedulerReport:
 class Outcome:
     """How a run child's work ended: ``status`` is DONE or FAILED."""
 
-    status: str
-    error: str | None = None
-    traceback: str | None = None
-    failed_key: str | None = None
+    status: RunEnd
+    error: Words | None = None
+    traceback: Words | None = None
+    failed_key: Key | None = None
 
 
 @dataclass(frozen=True)
 class Refusal:
     """A child's answer when it could not do its job: an error class by name, and its words."""
 
-    error: str
-    message: str
+    error: Name
+    message: Words
     fields: dict[str, str] = field(default_factory=dict)
 
 
@@ -329,52 +424,78 @@ def decode(line: bytes) -> Any:
     try:
         kind, content = json.loads(line)
         return _reader(_KINDS[kind])(content)
-    except (TypeError, KeyError, AttributeError, ValueError, RecursionError) as problem:
-        raise ValueError(f"not a record: {line[:200]!r}") from problem
+    except (
+        TypeError,
+        KeyError,
+        AttributeError,
+        ValueError,
+        ArithmeticError,
+        RecursionError,
+    ) as wrong:
+        raise ValueError(f"not a record ({wrong!s:.200}): {line[:200]!r}") from wrong
 
 
 @cache
 def _reader(hint: Any) -> Callable[[Any], Any]:
-    """Return what makes of JSON's value one as the field's type has it, or raises TypeError.
+    """Return what makes of JSON's value one as the field's type has it, or raises an error.
 
     Parents rely on the types that records name.
     """
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
     if hint is Any:
         return lambda value: value
-    if origin is types.UnionType:  # X | None
+    if origin is Annotated:
+        read, check = _reader(inner[0]), inner[1]
+        return lambda value: check(read(value))
+    if origin in (types.UnionType, typing.Union):  # X | None
         read = _reader(inner[0])
         return lambda value: None if value is None else read(value)
-    if origin is list:
-        read = _reader(inner[0])
-        return lambda value: [read(item) for item in _checked(list, value)]
-    if origin is tuple:
-        reads = [_reader(part) for part in inner]
-        return lambda value: tuple(
-            read(item) for read, item in zip(reads, _checked(list, value), strict=True)
-        )
-    if origin is dict:
-        read = _reader(inner[1])
-        return lambda value: {name: read(item) for name, item in _checked(dict, value).items()}
+    if origin in (list, tuple, dict):
+        return _collection_reader(origin, inner)
     if dataclasses.is_dataclass(hint):
         return _record_reader(hint)
-    if hint is float:
-        return _finite
-    return lambda value: _checked(hint, value)
+    return _PLAIN.get(hint) or (lambda value: _checked(hint, value))
+
+
+def _collection_reader(origin: Any, inner: tuple[Any, ...]) -> Callable[[Any], Any]:
+    reads = [_reader(part) for part in inner]
+    if origin is list:
+        return lambda value: [reads[0](item) for item in _items(value)]
+    if origin is tuple:
+        return lambda value: tuple(
+            read(item) for read, item in zip(reads, _items(value), strict=True)
+        )
+    return lambda value: {name: reads[1](item) for name, item in _checked(dict, value).items()}
 
 
 def _record_reader(cls: Any) -> Callable[[Any], Any]:
-    reads = {name: _reader(hint) for name, hint in typing.get_type_hints(cls).items()}
+    hints = typing.get_type_hints(cls, include_extras=True)
+    reads = {name: _reader(hint) for name, hint in hints.items()}
     return lambda content: cls(**{name: reads[name](value) for name, value in content.items()})
 
 
+def _items(value: Any) -> list[Any]:
+    if len(_checked(list, value)) > _LONGEST_LIST:
+        raise ValueError(f"{len(value)} items are more than {_LONGEST_LIST}")
+    return list(value)
+
+
+def _integer(value: Any) -> Any:
+    if isinstance(value, bool) or not -_LARGEST_INTEGER <= _checked(int, value) <= _LARGEST_INTEGER:
+        raise ValueError(f"{value!r:.40} is no whole number that a store holds")
+    return value
+
+
 def _finite(value: Any) -> Any:
-    if not math.isfinite(_checked((int, float), value)):
-        raise ValueError(value)
+    if isinstance(value, bool) or not math.isfinite(_checked((int, float), value)):
+        raise ValueError(f"{value!r:.40} is no finite number")
     return value
 
 
 def _checked(kind: Any, value: Any) -> Any:
     if not isinstance(value, kind):
-        raise TypeError(value)
+        raise TypeError(f"{value!r:.40} is no {getattr(kind, '__name__', 'number')}")
     return value
+
+
+_PLAIN: dict[Any, Callable[[Any], Any]] = {int: _integer, float: _finite}

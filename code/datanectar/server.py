@@ -6,25 +6,19 @@ worker would soon be copied, as Python counts references.
 
 from __future__ import annotations
 
-import contextlib
-import json
+import resource
 import signal
-from http import HTTPStatus
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
-from gunicorn.http.errors import (
-    ExpectationFailed,
-    LimitRequestHeaders,
-    LimitRequestLine,
-    ParseException,
-    UnsupportedTransferCoding,
-)
-from gunicorn.workers.gthread import ThreadWorker
 
 from datanectar.imports import left_out, other_drivers
 from datanectar.lifeline import die_with_parent
 from datanectar.settings import Settings
+from datanectar.web_worker import WebWorker
+
+#: The most connections that are open at a time.
+_CONNECTIONS = 1000
 
 
 def serve(settings: Settings) -> None:
@@ -45,8 +39,9 @@ class _Gunicorn(BaseApplication):
         options: dict[str, Any] = {
             "bind": f"{_bracketed(self._settings.host)}:{self._settings.port}",
             "workers": 1,
-            "worker_class": f"{_Worker.__module__}.{_Worker.__qualname__}",
+            "worker_class": f"{WebWorker.__module__}.{WebWorker.__qualname__}",
             "threads": self._settings.web_threads,
+            "worker_connections": _most_connections(),
             "timeout": 60,
             "graceful_timeout": 5,
             "keepalive": 15,
@@ -67,29 +62,10 @@ class _Gunicorn(BaseApplication):
         return create_app(self._settings)
 
 
-class _Worker(ThreadWorker):
-    """gunicorn's worker, with what never becomes a request answered in the envelope too."""
-
-    def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
-        """Answer a request that can't be parsed."""
-        if not isinstance(exc, ParseException):
-            super().handle_error(req, client, addr, exc)
-            return
-        status = next((s for kind, s in _PARSE_STATUSES.items() if isinstance(exc, kind)), 400)
-        words = f"This is no request that can be read: {str(exc)[:300]}"
-        body = json.dumps({"data": None, "message": words, "status": status})
-        head = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\nConnection: close\r\n"
-        kind = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
-        with contextlib.suppress(OSError):  # the client may have gone
-            client.sendall(f"{head}{kind}\r\n{body}".encode())
-
-
-_PARSE_STATUSES = {
-    ExpectationFailed: 417,
-    LimitRequestHeaders: 431,
-    LimitRequestLine: 414,
-    UnsupportedTransferCoding: 501,
-}
+def _most_connections() -> int:
+    """Return how many connections may be open: half the files that this process may have."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return _CONNECTIONS if files == resource.RLIM_INFINITY else min(_CONNECTIONS, files // 2)
 
 
 def _bracketed(host: str) -> str:
@@ -102,6 +78,5 @@ def _die_with_master(server: Any, worker: Any) -> None:
 
 
 def _close(server: Any, worker: Any) -> None:
-    app = getattr(worker, "wsgi", None)
-    if app is not None:
-        app.extensions["datanectar.children"].close()
+    if worker.flask is not None:
+        worker.flask.extensions["datanectar.children"].close()

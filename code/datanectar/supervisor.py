@@ -27,7 +27,8 @@ from datanectar.execution.zygote_process import (
     zygote_folder,
 )
 from datanectar.luigid import Luigid
-from datanectar.settings import Settings
+from datanectar.private import private_file
+from datanectar.settings import PARENTS_ONLY, Settings
 
 #: Seconds that a part may take to answer after it was started.
 _START_LIMIT = 60.0
@@ -36,8 +37,16 @@ _SHORT_LIFE = 5.0
 #: Seconds before a part that died is started again: at first, and at most, after many short lives
 #: (the database may be away; it will be back).
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 15.0
+#: So many short lives count at most: by then the pause is the longest.
+_COUNTED_LIVES = 10
 #: Seconds that a part gets to stop, beyond the workers' grace.
 _STOP_LIMIT = 15.0
+
+
+#: What luigid says and keeps is its owner's alone.
+_PRIVATELY = 'umask 077; exec "$@" >>"$0" 2>&1'
+#: The chain that a new project has, and how it is run.
+_HELLO = ("testchains/hello_luigiworld_chain", "DownstreamTask?name=you")
 
 
 @dataclass
@@ -119,7 +128,9 @@ class Supervisor:
 
     def _claim_project(self) -> None:
         """Be the only one that is up over this state: two luigids would let a task run twice."""
-        self._lock = (self._settings.state / "up.lock").open("a+")
+        lock = self._settings.state / "up.lock"
+        private_file(lock)
+        self._lock = lock.open("a+")
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as problem:
@@ -137,21 +148,22 @@ class Supervisor:
         if self._with_luigid:
             self._start_luigid()
         environ = {**os.environ, **self._settings.environ()}
+        without_tokens = {**environ, "DATANECTAR_TOKENS": ""}
         sockets: tuple[int, ...] = ()
         if sys.platform == "linux":  # elsewhere they have one each: more was not tried
             door = self._start_zygote()
-            environ[ZYGOTE_VARIABLE], sockets = str(door), (door,)
-        for name in ("web", "worker"):
+            sockets = (door,)
+        # Only the web asks for tokens.
+        for name, told in (("web", environ), ("worker", without_tokens)):
             command = [sys.executable, "-m", "datanectar", name]
-            self._begin(Part(name, command, environ, sockets=sockets))
+            shared = {ZYGOTE_VARIABLE: str(sockets[0])} if sockets else {}
+            self._begin(Part(name, command, {**told, **shared}, sockets=sockets))
         self._await("web", lambda: _answers(f"{self.url}/healthz"))
 
     @property
     def url(self) -> str:
         """The app's address on this machine."""
-        host = "127.0.0.1" if self._settings.host in ("0.0.0.0", "::") else self._settings.host  # noqa: S104
-        name = f"[{host}]" if ":" in host else host
-        return f"http://{'localhost' if host == '127.0.0.1' else name}:{self._settings.port}"
+        return self._settings.app_url
 
     def _start_luigid(self) -> None:
         scheduler = Luigid(self._settings.luigid_url)
@@ -160,12 +172,11 @@ class Supervisor:
             return
         parts = urlsplit(self._settings.luigid_url)
         check_port(parts.hostname or "127.0.0.1", parts.port or 8082, "DATANECTAR_LUIGID_URL")
-        environ = {**os.environ, "LUIGI_CONFIG_PATH": str(luigid.CONFIGURATION)}
+        environ = {name: text for name, text in os.environ.items() if name not in PARENTS_ONLY}
+        environ["LUIGI_CONFIG_PATH"] = str(luigid.CONFIGURATION)
         log = self._settings.state / "luigid.log"
         command = luigid.command(self._settings)
-        self._begin(
-            Part("luigid", ["sh", "-c", 'exec "$@" >>"$0" 2>&1', str(log), *command], environ)
-        )
+        self._begin(Part("luigid", ["sh", "-c", _PRIVATELY, str(log), *command], environ))
         self._await("luigid", lambda: Luigid(self._settings.luigid_url).is_up())
 
     def _start_zygote(self) -> int:
@@ -209,13 +220,25 @@ class Supervisor:
         now = time.monotonic()
         if part.restart_at is not None:
             if now >= part.restart_at:
-                part.start()
+                self._restart(part)
             return
-        part.short_lives = part.short_lives + 1 if now - part.begun < _SHORT_LIFE else 0
+        code = part.process.returncode if part.process else None
+        self._put_off(part, f"ended (exit code {code})")
+
+    def _restart(self, part: Part) -> None:
+        try:
+            part.start()
+        except OSError as problem:  # no processes, descriptors or memory left for now
+            self._put_off(part, f"could not be started ({problem})")
+
+    def _put_off(self, part: Part, why: str) -> None:
+        """Have a part started again after a pause, the longer the more lives have been short."""
+        now = time.monotonic()
+        is_short = now - part.begun < _SHORT_LIFE
+        part.short_lives = min(part.short_lives + 1, _COUNTED_LIVES) if is_short else 0
         pause = min(_FIRST_PAUSE * 2**part.short_lives, _LONGEST_PAUSE)
         part.restart_at = now + pause
-        code = part.process.returncode if part.process else None
-        self._say(f"{part.name} ended (exit code {code}); starting it again in {pause:g} s.")
+        self._say(f"{part.name} {why}; starting it again in {pause:g} s.")
 
     def _end(self) -> None:
         """Stop the web and the worker, then what the worker needs until its runs have ended."""
@@ -227,7 +250,10 @@ class Supervisor:
             _stop_process(part, limit)
 
     def _banner(self) -> str:
-        example = f"{self.url}/api/chains/testchains/hello_luigiworld_chain/DownstreamTask?name=you"
+        chain, task = _HELLO
+        if not (self._settings.chains / f"{chain}.py").is_file():
+            chain, task = "<type>/<chain>", "<Task>?<parameter>=<value>"
+        example = f"{self.url}/api/chains/{chain}/{task}"
         return (
             f"\n  app      {self.url}\n"
             f"  API      {self.url}/api/chains\n"
@@ -258,6 +284,10 @@ def check_port(host: str, port: int, variable: str) -> None:
             ) from problem
 
 
+#: The app on this machine is asked without a proxy.
+_DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
 class _Stopped(Exception):
     """Raised by the signal handler, so that the stop begins at once."""
 
@@ -276,7 +306,7 @@ def _stop_process(part: Part, limit: float) -> None:
 
 def _answers(url: str) -> bool:
     try:
-        with urllib.request.urlopen(url, timeout=2) as response:  # noqa: S310
+        with _DIRECTLY.open(url, timeout=2) as response:
             return bool(response.status == 200)
     except (OSError, urllib.error.URLError):
         return False

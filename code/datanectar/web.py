@@ -6,6 +6,7 @@ from flask import Flask
 
 from datanectar.api import answer, auth, chains, openapi, ops, runs, status, targets
 from datanectar.api.given import StrictRequest
+from datanectar.arrival import LARGEST_BODY
 from datanectar.execution.children import Children
 from datanectar.execution.queue import RunQueue
 from datanectar.execution.service import Service
@@ -15,8 +16,6 @@ from datanectar.runs.store import RunStore
 from datanectar.settings import Settings
 from datanectar.views import docs, history, home, pages, run, tasks
 
-#: The most that a request's body may hold, in bytes.
-LARGEST_BODY = 1024 * 1024
 #: Idle children kept for resolving parameters: a POST need not wait for a fork.
 _CHILDREN_AHEAD = 2
 

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import base64
 import hmac
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 import requests
+from flask import Flask
 
 from datanectar.api import auth
 from datanectar.client import Client
 from datanectar.errors import StartupError, Unauthorized
+from datanectar.settings import load
+from datanectar.web import create_app
 from tests.api.answers import data, refused
 from tests.servers.processes import Stack
 from tests.servers.stack import copy_catalogue
@@ -76,6 +81,179 @@ def test_each_scope_may_what_it_may_and_no_more(
         answer = requests.request(method, f"{guarded.url}{path}", headers=headers, timeout=30)
         refused(answer, 401)
         assert answer.headers["WWW-Authenticate"].startswith("Basic ")
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    """The app that wants tokens, in this process."""
+    project = tmp_path_factory.mktemp("project")
+    (project / "code" / "chains").mkdir(parents=True)
+    (project / ".datanectar").mkdir()
+    tokens = f"{READ}:read,{RUN}:run {ADMIN}"
+    app = create_app(load({"DATANECTAR_PROJECT": str(project), "DATANECTAR_TOKENS": tokens}))
+    yield app
+    app.extensions["datanectar.children"].close()
+
+
+def scope_of(rule: str, method: str) -> str | None:
+    if rule in ("/healthz", "/readyz"):
+        return None
+    if method in ("GET", "HEAD", "OPTIONS"):
+        return "read"
+    drops = (rule.startswith("/api/targets/"), rule.endswith("/drop"))
+    return "admin" if any(drops) else "run"
+
+
+def spellings(path: str) -> list[str]:
+    """Spell a path in ways of which some are routed to the same place."""
+    last = path.rstrip("/")[-1:] or "/"
+    return [
+        path,
+        f"{path}/",
+        f"{path}//",
+        f"/{path}",
+        path.replace("/", "//"),
+        f"{path[: path.rindex(last)]}%{ord(last):02x}",
+        f"{path[: path.rindex(last)]}%{ord(last):02X}/",
+        path.replace("/", "%2f"),
+        f"/.{path}",
+        f"/x/..{path}",
+        f"{path};x=y",
+        f"{path}/;x",
+        f"{path}%20",
+        f"{path}%00",
+        path.upper(),
+        path.title(),
+    ]
+
+
+def every_spelling(app: Flask) -> Iterator[tuple[str, str]]:
+    """Yield a method and a path, spelt in many ways, for every rule."""
+    for rule in app.url_map.iter_rules():
+        for method in sorted(rule.methods or set()):
+            for path in spellings(re.sub(r"<[^>]*>", "none", rule.rule)):
+                yield method, unquote(path)
+
+
+def test_every_route_has_its_scope_however_it_is_spelt(app: Flask) -> None:
+    """Fault 4.2: a trailing slash let a `run` token delete results."""
+    client, scopes, routed = app.test_client(), ("read", "run", "admin"), set()
+    tokens = {READ: 0, RUN: 1, ADMIN: 2, WRONG: -1}
+    for method, path in every_spelling(app):
+        environ = {"PATH_INFO": path}
+        with app.test_request_context("/", method=method, environ_overrides=environ) as context:
+            rule = context.request.url_rule
+        needed = scope_of(rule.rule, method) if rule else "read"
+        routed.add((rule.rule if rule else None, method))
+        for token, rank in tokens.items():
+            headers = {"Authorization": f"Bearer {token}"}
+            answer = client.open("/", method=method, headers=headers, environ_overrides=environ)
+            is_refused = answer.status_code in (401, 403)
+            may = needed is None or rank >= scopes.index(needed)
+            assert is_refused is not may, (method, path, token)
+    assert {("/runs/<run_id>/drop", "POST"), (None, "POST")} <= routed
+
+
+def test_every_route_is_in_the_table_of_scopes(app: Flask) -> None:
+    """Fault 4.2: a route without an entry needs `admin`; it is to be entered."""
+    assert {rule.endpoint for rule in app.url_map.iter_rules()} == set(auth.NEEDED)
+
+
+def test_the_drop_button_needs_admin_with_a_slash_too(guarded: Stack) -> None:
+    """Fault 4.2."""
+    for path in ("/runs/some/drop", "/runs/some/drop/", f"/api/targets/{NEVER_RUN}/"):
+        method = "POST" if path.startswith("/runs") else "DELETE"
+        refused(ask(guarded, method, path, RUN), 403)
+
+
+# --- pages of other sites ---------------------------------------------------------------------
+
+FROM_A_PAGE = {"Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"}
+BY_A_LINK = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+KEY_PATH = "/api/chains/sec/secret_chain/SecretTask/key?name=1"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Fetch-Site": "cross-site", **FROM_A_PAGE},
+        {"Sec-Fetch-Site": "Cross-Site", **FROM_A_PAGE},
+        {"Sec-Fetch-Site": "same-site", **FROM_A_PAGE},
+        {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"},
+        {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "embed"},
+        {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "cors", "Accept": "text/event-stream"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-origin, cross-site"},
+        {"Sec-Fetch-Site": "something-new"},
+        {"Origin": "http://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "https://localhost"},
+        {"Origin": "ftp://localhost"},
+        {"Origin": "http://localhost:1"},
+        {"Origin": "localhost"},
+    ],
+)
+@pytest.mark.parametrize("path", [KEY_PATH, "/", "/api/runs", f"/api/targets/{NEVER_RUN}/out.txt"])
+def test_a_page_of_another_site_gets_nothing(
+    app: Flask, path: str, headers: dict[str, str]
+) -> None:
+    """Fault 4.13: foreign pages embedded results and had chains imported by GETs."""
+    for method in ("GET", "HEAD", "OPTIONS"):
+        headers = {"Authorization": f"Bearer {ADMIN}", **headers}
+        assert app.test_client().open(path, method=method, headers=headers).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Sec-Fetch-Site": "cross-site", **BY_A_LINK},
+        {"Sec-Fetch-Site": "same-site", **BY_A_LINK},
+        {"Sec-Fetch-Site": "none", **BY_A_LINK},
+        {"Sec-Fetch-Site": "same-origin", **FROM_A_PAGE},
+        {"Origin": "http://localhost"},
+        {"Origin": "HTTP://LOCALHOST", "Sec-Fetch-Site": "Same-Origin"},
+    ],
+)
+def test_links_from_anywhere_and_our_own_pages_are_served(
+    app: Flask, headers: dict[str, str]
+) -> None:
+    """Fault 4.13: what is no page of another site works as before."""
+    headers = {"Authorization": f"Bearer {ADMIN}", **headers}
+    assert app.test_client().get("/api/runs", headers=headers).status_code == 200
+
+
+def test_a_link_from_elsewhere_changes_nothing(app: Flask) -> None:
+    """Fault 4.13: a form that another site sends is a visit too."""
+    for site in ("cross-site", "same-site", "CROSS-SITE"):
+        headers = {"Authorization": f"Bearer {ADMIN}", "Sec-Fetch-Site": site, **BY_A_LINK}
+        assert app.test_client().post("/runs/x/cancel", headers=headers).status_code == 403
+
+
+def test_a_proxy_may_speak_tls_for_us(app: Flask) -> None:
+    """Fault 4.13: the scheme counts, but for a proxy's under another name than loopback's."""
+    headers = {"Authorization": f"Bearer {ADMIN}", "Host": "192.0.2.1"}
+    for origin, status in (
+        ("https://192.0.2.1", 404),
+        ("http://192.0.2.1", 404),
+        ("ftp://192.0.2.1", 403),
+    ):
+        headers["Origin"] = origin
+        answer = app.test_client().delete("/api/runs/none", headers=headers)
+        assert answer.status_code == status
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/api/runs", "/healthz", "/openapi.json", "/metrics", "/no", "/static/no", "/api/runs/x"],
+)
+def test_no_answer_may_be_part_of_another_sites_page(app: Flask, path: str) -> None:
+    """Fault 4.13."""
+    for token in (ADMIN, WRONG):
+        answer = app.test_client().get(path, headers={"Authorization": f"Bearer {token}"})
+        assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
 
 
 def test_a_browser_may_give_the_token_as_a_password(guarded: Stack) -> None:

@@ -200,6 +200,27 @@ def test_a_chain_recovers_when_what_it_imports_is_mended(web: Stack) -> None:
     assert parameters(web, "fresh/mends_chain/FreshTask")["name"]["default"] == "mended"
 
 
+@pytest.mark.parametrize("task", ["NoneInt", "NonePlain", "NoneDate", "Optional"])
+def test_a_parameter_that_may_be_none_is_listed_as_optional(web: Stack, task: str) -> None:
+    """fault 3.22: an optional parameter's None"""
+    value = parameters(web, f"http/kinds_chain/{task}Task")["value"]
+
+    assert value["optional"] is True
+    assert value["default"] == ("d" if task == "Optional" else None)
+
+
+def test_a_default_that_cant_be_carried_is_told_and_the_rest_is_listed(web: Stack) -> None:
+    """fault 1.2, fault 3.13"""
+    tasks = {task["name"]: task for task in chain(web, "luigi/values_chain")["tasks"]}
+
+    assert "'thing' has no stable text" in tasks["ThingTask"]["error"]
+    assert "'name' has a default with a character" in tasks["HalfALetterTask"]["error"]
+    assert tasks["UntypedTask"]["error"] is None
+    shown = {item["name"]: item["default"] for item in tasks["UntypedTask"]["parameters"]}
+    assert shown["wipe"] == "False"
+    assert {item["default"] for item in tasks["PriceTask"]["parameters"]} == {"1.0"}
+
+
 def test_todays_date_as_a_default_is_todays(web: Stack) -> None:
     def default() -> object:
         return parameters(web, "http/offers_chain/TodayTask")["day"]["default"]
@@ -223,6 +244,30 @@ def test_a_default_is_worked_out_anew_for_each_request(web: Stack) -> None:
 
     assert (first["parameters"]["name"], second["parameters"]["name"]) == ("23:59", "00:00")
     assert first["key"] != second["key"]
+
+
+def test_a_default_that_is_the_present_moment_is_not_listed_when_it_has_passed(
+    make_stack: Any,
+) -> None:
+    """fault 3.22: a sub-day default"""
+    stack = make_stack()
+    clock = stack.project / "clock"
+    clock.write_text("2026-06-03T1000")
+    source = FRESH.format(default="x").replace('"x"', f"open({str(clock)!r}).read()")
+    stack.chain("fresh/clock_chain", source)
+    children = Children(stack.settings, ahead=0)
+    try:
+        catalog = Catalog(stack.settings, children, today=lambda: date(2026, 6, 3))
+
+        def default() -> object:
+            chains = {chain.name: chain for chain in catalog.chains()}
+            return chains["clock_chain"].tasks[0].parameters[0].default
+
+        assert default() == "2026-06-03T1000"
+        clock.write_text("2026-06-03T1001")
+        wait_for(lambda: default() == "2026-06-03T1001", "the listing has the time of now")
+    finally:
+        children.close()
 
 
 def test_what_is_listed_today_is_looked_at_again_tomorrow(make_stack: Any) -> None:

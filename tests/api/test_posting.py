@@ -108,8 +108,13 @@ def test_prefer_wait_is_answered_with_the_result(stack: Stack) -> None:
 
 def test_prefer_wait_is_answered_with_the_failure(stack: Stack) -> None:
     headers = {"Prefer": "WAIT = 30"}
-    body = data(stack.post(f"{JOBS}/FlakyTask?name=waited&cure=/no/cure", headers=headers))
+    answer = stack.post(f"{JOBS}/FlakyTask?name=waited&cure=/no/cure", headers=headers)
 
+    refusal = refused(answer, 422)  # fault 2.7: `curl -f` fails
+    assert refusal["message"] == "The run failed: ValueError: waited is sick"
+    assert answer.headers["Preference-Applied"] == "wait=30"
+    body = refusal["data"]
+    assert answer.headers["Location"] == body["status_url"]
     assert (body["job_status"], body["target_url"]) == ("FAILED", None)
     assert body["error"] == "ValueError: waited is sick"
     failed_log = stack.get(body["failed_log_url"].removeprefix(stack.url)).text

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from tests.execution.conftest import lines_of
 from tests.servers.processes import Stack
@@ -56,7 +57,7 @@ def test_a_dependency_that_fails_is_named_with_its_log(stack: Stack) -> None:
         ("RequiresRaisesTask", "LookupError: 'what does x need?'"),
         ("NeedsLostTask", "LookupError: 'what does x need?'"),
         ("CompleteRaisesTask", "ConnectionError: is x done?"),
-        ("NoOutputTask", "complete() is still returning false"),
+        ("NoOutputTask", "NoOutputTask ran, and its output is not there"),
         ("InterruptTask", "KeyboardInterrupt"),
         ("SystemExitTask", "SystemExit: 0"),
     ],
@@ -176,3 +177,59 @@ def test_two_equal_posts_while_the_first_runs_are_one_run(stack: Stack, tmp_path
     key = stack.post(path).json()["data"]["key"]
     assert stack.ended(key)["job_status"] == "DONE"
     assert lines_of(evidence) == ["once"]
+
+
+REASONS = {
+    "QueryTask": "OperationalError: (sqlite3.OperationalError) no such table: bikes",
+    "TwoLinesTask": "RuntimeError: Station 7 is broken see the manual",
+    "SilentTask": "ValueError: no good",
+    "FailsTwiceTask": "ValueError: no good",
+    "OutputTask": "RuntimeError: Station 7 is broken",
+    "BreakpointTask": "BdbQuit: a run has no terminal for breakpoint()",
+}
+
+
+@pytest.mark.parametrize("task", REASONS)
+def test_the_error_is_the_exceptions_type_and_message(stack: Stack, task: str) -> None:
+    """Fault 2.4, 3.22."""
+    status = failed(stack, f"bad/reasons_chain/{task}")
+
+    assert status["error"].startswith(REASONS[task])
+    assert "http" not in status["error"]
+    assert "Traceback (most recent call last)" in status["traceback"]
+    assert "Reason: " not in status["traceback"]
+
+
+def test_what_on_failure_says_is_told_beside_the_reason(stack: Stack) -> None:
+    """Fault 2.4."""
+    status = failed(stack, "bad/reasons_chain/SilentTask", words="ask Jim")
+
+    assert (status["error"], status["traceback"]) == ("ValueError: no good", "ask Jim")
+
+
+def test_what_refuses_to_be_made_is_told_in_one_line(stack: Stack) -> None:
+    """Fault 2.4."""
+    answer = stack.post("bad/reasons_chain/InitTask")
+
+    assert answer.status_code == 400
+    assert "RuntimeError: Station 7 is broken" in answer.json()["message"]
+
+
+@pytest.mark.parametrize("task", ["ConvertTask", "ConvertApartTask", "ProgramInCompleteTask"])
+def test_a_program_that_fails_is_the_reason_and_its_environment_is_nowhere(
+    stack: Stack, task: str
+) -> None:
+    """Fault 2.5: neither in the status nor in the graph, the store, the log or luigid."""
+    status = failed(stack, f"bad/reasons_chain/{task}")
+
+    words = "ExternalProgramRunError: Program failed with return code=3: COMMAND: sh -c echo no"
+    assert status["error"].startswith(words)
+    assert status["error"].endswith("STDERR: no such codec")
+    run = stack.get(f"/api/runs/{status['run_id']}").text
+    graph = stack.get(f"/api/chaingraph?chain={status['key']}/out.txt").text
+    known = requests.get(f"{stack.luigid_url}/api/dep_graph", timeout=9).text
+    told = [str(status), run, graph, known]
+    if task != "ProgramInCompleteTask":  # Luigi logs that text before anybody could change it
+        told.append(log_at(stack, status["log_url"]))
+    for text in told:
+        assert "PATH=" not in text and "DATANECTAR_" not in text

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import threading
 import time
 
 import pytest
@@ -15,6 +17,30 @@ def test_ids_look_as_they_should_and_grow_even_within_a_millisecond() -> None:
     assert made == sorted(made)
     assert len(set(made)) == 5000
     assert all(ids.RUN_ID.match(run_id) for run_id in made)
+
+
+def test_ids_grow_under_threads_too() -> None:
+    """Fault 3.22: an id drawn later by another thread was smaller."""
+    made: list[list[str]] = [[] for _ in range(8)]
+    begin = threading.Barrier(8)
+
+    def draw(mine: list[str]) -> None:
+        begin.wait()
+        mine.extend(ids.new_id() for _ in range(2000))
+
+    threads = [threading.Thread(target=draw, args=(mine,)) for mine in made]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+
+    assert all(mine == sorted(mine) for mine in made)
+    assert len({run_id for mine in made for run_id in mine}) == 16_000
 
 
 def test_ids_grow_when_the_clock_is_set_back(monkeypatch: pytest.MonkeyPatch) -> None:

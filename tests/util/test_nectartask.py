@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ from luigi.util import inherits
 
 from datanectar import NectarTask, settings
 from datanectar.errors import KeyUndefined, NotFound
-from datanectar.keys import RUN_TIME_VARIABLE
+from tests.util.chains import imported
 
 CHAIN = """
 import luigi
@@ -52,20 +51,8 @@ class NoParamsTask(NectarTask):
 @pytest.fixture
 def chain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     """A chain's module, imported into this process as a developer at a prompt would."""
-    folder = tmp_path / "code" / "chains" / "etl"
-    folder.mkdir(parents=True)
-    (folder / "made_chain.py").write_text(CHAIN)
-    monkeypatch.setenv("DATANECTAR_PROJECT", str(tmp_path))
-    monkeypatch.setenv("ENV", "local")
-    monkeypatch.setenv(RUN_TIME_VARIABLE, "2016-06-03T12:00:00")
-    monkeypatch.syspath_prepend(str(tmp_path / "code"))
-    settings.current.cache_clear()
-    registered = list(luigi.task_register.Register._reg)
-    yield importlib.import_module("chains.etl.made_chain")
-    luigi.task_register.Register._reg[:] = registered
-    for name in [name for name in sys.modules if name.partition(".")[0] == "chains"]:
-        del sys.modules[name]
-    settings.current.cache_clear()
+    with imported(CHAIN, "made_chain", tmp_path, monkeypatch) as module:
+        yield module
 
 
 def files(tmp_path: Path) -> list[str]:

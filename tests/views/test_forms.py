@@ -112,3 +112,25 @@ def test_every_kind_of_parameter_has_a_form_that_can_be_sent_as_it_is(web: Stack
             answer = requests.post(f"{page}/key", data={"value": item["default"] or ""}, timeout=20)
             assert answer.status_code == 200, (task["name"], answer.text)
             assert "From defaults" in answer.text or item["default"] is not None
+
+
+def test_a_default_that_is_no_text_is_kept_by_leaving_its_field_alone() -> None:
+    """fault 1.2"""
+    false = parameter(default="False", default_readable=False)
+
+    assert field(false).value == "False"
+    assert given([false], MultiDict({"p": "False"})) == {}
+    assert given([false], MultiDict({"p": "True"})) == {"p": "True"}
+    assert given([parameter(default="x")], MultiDict({"p": "x"})) == {"p": "x"}
+
+
+@pytest.mark.parametrize("type", ["Parameter", "IntParameter", "DateParameter"])
+def test_a_parameter_that_is_none_unless_given_is_optional_and_none_when_left_empty(
+    type: str,
+) -> None:
+    """fault 3.22: an optional parameter's None"""
+    none = parameter(type, optional=True)
+
+    assert field(none).value == ""
+    assert given([none], MultiDict({"p": ""})) == {}
+    assert given([parameter()], MultiDict({"p": "None"})) == {"p": "None"}

@@ -14,17 +14,20 @@ from types import ModuleType
 from typing import Any
 
 import luigi
-from luigi.parameter import OptionalParameterMixin, ParameterVisibility
+from luigi.parameter import OptionalParameterMixin
 
-from datanectar import cron
-from datanectar.chainfiles import chain_path, file_stamp, find_chains, like_chain
+from datanectar.chainfiles import chain_path, file_stamp, find_chains, like_chain, no_task
 from datanectar.errors import ChainError, NotFound
-from datanectar.keys import NAME
+from datanectar.execution import reasons
 from datanectar.records import Chain, Parameter, Task
 from datanectar.settings import current
+from datanectar.util import routes
 from datanectar.util.identity import class_option
+from datanectar.util.options import check_options
+from datanectar.util.shown import is_public
 from datanectar.util.sources import always_import_edits
 from datanectar.util.sqla import mend_sqla
+from datanectar.util.values import default_of, is_readable, text_of
 
 
 class APIChainCollector:
@@ -63,8 +66,10 @@ class APIChainCollector:
         except ChainError as problem:
             return Chain(type, name, path, error=problem.message, sources=self._sources(known))
         tasks = [describe_task(cls) for cls in self.task_classes(module)]
+        tasks += [_misnamed_task(cls, reason) for cls, reason in routes.misnamed(module)]
         doc = inspect.getdoc(module) or ""
-        return Chain(type, name, path, doc, tasks, sources=self._sources(known))
+        left_out = routes.left_out(module)
+        return Chain(type, name, path, doc, tasks, None, self._sources(known), left_out)
 
     def task_class(self, type: str, name: str, task: str) -> type[luigi.Task]:
         """Import a chain and return one of its task classes.
@@ -73,11 +78,16 @@ class APIChainCollector:
             NotFound: when the chain or the task is not there.
             ChainError: when the chain can't be imported.
         """
-        classes = {cls.__name__: cls for cls in self.task_classes(self.import_chain(type, name))}
-        if task not in classes:
-            has = ", ".join(classes) or "none"
-            raise NotFound(f"{type}/{name} has no task {task[:100]!r}; its tasks: {has}.")
-        return classes[task]
+        module = self.import_chain(type, name)
+        for cls in self.task_classes(module):
+            if cls.__name__ == task:
+                return cls
+        for cls, reason in routes.misnamed(module):
+            if cls.__name__ == task:
+                raise NotFound(f"{type}/{name} has no route for {task[:100]!r}: {reason}")
+        tasks = [Task(cls.__name__, "") for cls in self.task_classes(module)]
+        chain = Chain(type, name, "", "", tasks, left_out=routes.left_out(module))
+        raise NotFound(no_task(chain, task))
 
     def import_chain(self, type: str, name: str) -> ModuleType:
         """Import a chain's module.
@@ -94,17 +104,8 @@ class APIChainCollector:
 
     @staticmethod
     def task_classes(module: ModuleType) -> list[type[luigi.Task]]:
-        """Return the task classes that the module itself defines, in the order it does."""
-        return [
-            value
-            for name, value in vars(module).items()
-            if name.endswith("Task")
-            and NAME.match(name)
-            and isinstance(value, type)
-            and issubclass(value, luigi.Task)
-            and value.__module__ == module.__name__
-            and value.__name__ == name
-        ]
+        """Return the task classes of a chain's module that have a route, in the order it has them."""
+        return routes.routed(module)
 
     def _path(self, type: str, name: str) -> Path:
         path = chain_path(self.chains, type, name)
@@ -153,9 +154,9 @@ def import_problem(problem: BaseException, path: Path) -> str:
     if isinstance(problem, SystemExit):
         text = f"it calls sys.exit({problem.code!r}) when it is imported"
     else:
-        text = traceback.format_exception_only(problem)[-1].strip()
+        text = reasons.of_exception(problem)
     if isinstance(problem, SyntaxError):
-        return f"{text} ({Path(problem.filename or path).name}, line {problem.lineno})"
+        return f"{type(problem).__name__}: {problem.msg} ({Path(problem.filename or path).name}, line {problem.lineno})"
     frames = traceback.extract_tb(problem.__traceback__)
     lines = [frame.lineno for frame in frames if frame.filename == str(path)]
     return f"{text} ({path.name}, line {lines[-1]})" if lines else f"{text} ({path.name})"
@@ -164,44 +165,46 @@ def import_problem(problem: BaseException, path: Path) -> str:
 def describe_task(cls: type[luigi.Task]) -> Task:
     """Return a task class's doc and parameters; one whose default can't be made has its error."""
     doc = cls.__dict__.get("__doc__") or ""
-    schedule = class_option(cls, "schedule", None)
+    schedule = None
     try:
-        if schedule is not None:
-            cron.parse(schedule)
+        check_options(cls)
+        schedule = class_option(cls, "schedule", None)
         parameters = [describe_parameter(cls, name, item) for name, item in cls.get_params()]
     except Exception as problem:
-        ours = isinstance(problem, ChainError)
-        error = str(problem) if ours else traceback.format_exception_only(problem)[-1].strip()
-        schedule = schedule if isinstance(schedule, str) else None
+        error = reasons.of_exception(problem)
         return Task(cls.__name__, inspect.cleandoc(doc), [], schedule, error)
-    return Task(cls.__name__, inspect.cleandoc(doc), parameters, schedule)
+    note = "no result to keep: runs every time" if _keeps_nothing(cls) else None
+    return Task(cls.__name__, inspect.cleandoc(doc), parameters, schedule, note=note)
+
+
+def _keeps_nothing(cls: type[luigi.Task]) -> bool:
+    """Tell whether the class can be seen to be done nowhere but in its ``run``."""
+    plain = cls.output is luigi.Task.output and cls.complete is luigi.Task.complete
+    return plain and cls.run is not None and not issubclass(cls, luigi.Config)
+
+
+def _misnamed_task(cls: type[luigi.Task], reason: str) -> Task:
+    doc = cls.__dict__.get("__doc__") or ""
+    return Task(cls.__name__, inspect.cleandoc(doc), error=reason)
 
 
 def describe_parameter(cls: type[luigi.Task], name: str, item: luigi.Parameter) -> Parameter:
     """Return one parameter as the API shows it; a hidden or private default is not shown."""
     required = not item.has_task_value(cls.get_task_family(), name)
-    shown = item.visibility == ParameterVisibility.PUBLIC
-    default = None if required or not shown else _default_text(cls, name, item)
+    shown = is_public(item)
+    default = None if required else default_of(cls, name, item)
     return Parameter(
         name=name,
         type=type(item).__name__,
         required=required,
-        default=default,
+        default=text_of(item, default) if shown and default is not None else None,
         description=_description(item),
-        choices=choices_of(item),
+        choices=choices_of(item) if shown else None,
         significant=bool(item.significant),
         private=not shown,
-        optional=isinstance(item, OptionalParameterMixin),
+        optional=isinstance(item, OptionalParameterMixin) or (not required and default is None),
+        default_readable=required or default is None or is_readable(item, default),
     )
-
-
-def _default_text(cls: type[luigi.Task], name: str, item: luigi.Parameter) -> str | None:
-    try:
-        value = item.task_value(cls.get_task_family(), name)
-        return None if value is None else str(item.serialize(value))
-    except Exception as problem:  # an author's default, or Luigi's configuration
-        reason = traceback.format_exception_only(problem)[-1].strip()
-        raise ChainError(f"parameter {name}: its default can't be used: {reason}") from problem
 
 
 def _description(item: luigi.Parameter) -> str | None:

@@ -20,7 +20,51 @@ from datanectar.settings import Settings
 #: Each scope includes those before it.
 SCOPES = ("read", "run", "admin")
 
-_OPEN_PATHS = ("/healthz", "/readyz")
+#: What every endpoint needs. One that is not here needs ``admin``: a new route is closed at first.
+NEEDED = {
+    **dict.fromkeys(("ops.alive", "ops.ready"), None),
+    **dict.fromkeys(
+        (
+            "chains.chains_of_type",
+            "chains.every_chain",
+            "chains.key",
+            "chains.one_chain",
+            "chains.one_task",
+            "docs.docs",
+            "history_page.history",
+            "home.home",
+            "home.live",
+            "openapi.openapi",
+            "ops.metrics",
+            "results.picture",
+            "results.result",
+            "runs.history",
+            "runs.one",
+            "runs_page.live",
+            "runs_page.run",
+            "static_files.static_file",
+            "status.chaingraph",
+            "status.chainlog",
+            "status.chainstatus",
+            "targets.give",
+            "tasks.form",
+        ),
+        "read",
+    ),
+    **dict.fromkeys(
+        (
+            "chains.run",
+            "chains.run_by_short_form",
+            "runs.cancel",
+            "runs_page.again",
+            "runs_page.cancel",
+            "tasks.key",
+            "tasks.run",
+        ),
+        "run",
+    ),
+    **dict.fromkeys(("runs_page.drop", "targets.drop"), "admin"),
+}
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 _BODY_TYPES = ("application/json", "application/x-www-form-urlencoded", "multipart/form-data")
 
@@ -87,11 +131,11 @@ def guard(app: Flask, settings: Settings) -> None:
     def check() -> None:
         _check_host(names)
         check_query_text()
+        _check_site()
         if request.method not in _SAFE_METHODS:
-            _check_origin()
             _check_body_type()
-        if tokens and request.path not in _OPEN_PATHS:
-            _check_token(tokens)
+        if tokens:
+            _check_token(tokens, _needed_scope())
 
 
 def _check_host(names: set[str]) -> None:
@@ -119,11 +163,35 @@ def _is_address(name: str) -> bool:
     return True
 
 
-def _check_origin() -> None:
+def _check_site() -> None:
+    """Refuse what a page of another site asks for; only a visit may come from there, by a link."""
     origin = request.headers.get("Origin")
-    foreign = origin is not None and origin.partition("://")[2] != request.host
-    if foreign or request.headers.get("Sec-Fetch-Site") in ("cross-site", "same-site"):
-        raise Forbidden("A page of another site asked for this change; only this app's own may.")
+    site = request.headers.get("Sec-Fetch-Site", "").strip().lower()
+    is_foreign = site not in ("", "none", "same-origin")
+    if is_foreign and request.method in _SAFE_METHODS and _is_visit():
+        is_foreign = False
+    if is_foreign or (origin is not None and not _is_own(origin)):
+        raise Forbidden("A page of another site asked for this; only this app's own pages may.")
+
+
+def _is_own(origin: str) -> bool:
+    scheme, _, host = origin.lower().partition("://")
+    if host != request.host.lower():
+        return False
+    # Beside this app nothing serves its port; before it, a proxy may speak TLS under its name.
+    is_behind_proxy = scheme == "https" and not _is_loopback(_host_name(host))
+    return scheme == request.scheme or is_behind_proxy
+
+
+def _is_visit() -> bool:
+    """Tell whether a browser asks for a page of its own, not for a part of another one."""
+    mode = request.headers.get("Sec-Fetch-Mode", "").strip().lower()
+    place = request.headers.get("Sec-Fetch-Dest", "document").strip().lower()
+    return mode == "navigate" and place == "document"
+
+
+def _is_loopback(name: str) -> bool:
+    return name == "localhost" or (_is_address(name) and ipaddress.ip_address(name).is_loopback)
 
 
 def _check_body_type() -> None:
@@ -136,14 +204,15 @@ def _check_body_type() -> None:
         )
 
 
-def _check_token(tokens: Tokens) -> None:
+def _check_token(tokens: Tokens, needed: str | None) -> None:
+    if needed is None:
+        return
     scope = tokens.scope(_given_token())
     if scope is None:
         raise Unauthorized(
             "This app wants a token: send Authorization: Bearer <token>.",
             headers={"WWW-Authenticate": 'Basic realm="datanectar", charset="UTF-8"'},
         )
-    needed = _needed_scope()
     if SCOPES.index(scope) < SCOPES.index(needed):
         raise Forbidden(f"This token may {scope}; this request needs one that may {needed}.")
 
@@ -156,11 +225,9 @@ def _given_token() -> str:
     return (given.token if given.type == "bearer" else given.password) or ""
 
 
-def _needed_scope() -> str:
-    if request.method in _SAFE_METHODS:
+def _needed_scope() -> str | None:
+    """Return the scope that the request needs, by what it is routed to, however that was spelt."""
+    if request.endpoint is None:  # nothing is there
         return "read"
-    if request.method == "DELETE" and request.path.startswith("/api/targets/"):
-        return "admin"
-    if request.path.startswith("/runs/") and request.path.endswith("/drop"):  # the page's button
-        return "admin"
-    return "run"
+    needed = NEEDED.get(request.endpoint, "admin")
+    return "read" if needed and request.method == "OPTIONS" else needed

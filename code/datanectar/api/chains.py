@@ -15,13 +15,29 @@ from datanectar.api.answer import answer
 from datanectar.api.given import given_parameters
 from datanectar.api.links import status_url, url
 from datanectar.api.present import failed_log_url
+from datanectar.chainfiles import CHAIN_SUFFIX, no_task
 from datanectar.errors import NotFound
 from datanectar.execution.service import Accepted, Service
 from datanectar.keys import parse_key
-from datanectar.records import DONE, FAILED, Chain, Run, Task
+from datanectar.records import (
+    CANCELLED,
+    DONE,
+    FAILED,
+    Chain,
+    Parameter,
+    Resolution,
+    Run,
+    Task,
+)
+from datanectar.storage.base import Link
+from datanectar.storage.select import kind_of
 
 #: The longest that a POST may wait for its run, in seconds (RFC 7240 ``Prefer: wait``).
 LONGEST_WAIT = 60
+
+#: How a POST that waited is answered when its run ended without a result: the run's own failure is
+#: the chain's (422), a cancelled one was in conflict with what somebody else wanted (409).
+_IN_VAIN = {FAILED: (422, "The run failed"), CANCELLED: (409, "The run was cancelled")}
 
 _WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,9})", re.ASCII | re.IGNORECASE)
 
@@ -53,14 +69,19 @@ def blueprint(service: Service) -> Blueprint:
         for item in described.tasks:
             if item.name == task:
                 return answer(_task(described, item))
-        why = (
-            described.error or f"its tasks: {', '.join(t.name for t in described.tasks) or 'none'}"
-        )
-        raise NotFound(f"{type}/{chain} has no task {task[:100]!r}; {why}.")
+        if described.error:
+            raise NotFound(f"{type}/{chain} has no task {task[:100]!r}; {described.error}.")
+        raise NotFound(no_task(described, task))
 
     @routes.get("/<type>/<chain>/<task>/key")
     def key(type: str, chain: str, task: str) -> Response:
         return answer(_explanation(service, type, chain, task))
+
+    @routes.get("/<type>/<task>/key")
+    def key_by_short_form(type: str, task: str) -> Response:
+        if task.endswith(CHAIN_SUFFIX[:-3]):  # a chain, which could have a task of this name
+            return one_task(type, task, "key")
+        return answer(_explanation(service, type, service.chain_of_task(type, task), task))
 
     @routes.post("/<type>/<chain>/<task>")
     def run(type: str, chain: str, task: str) -> Response:
@@ -81,14 +102,24 @@ def _chain(chain: Chain) -> dict[str, Any]:
         "error": chain.error,
         "api_href": url(f"/api/chains/{chain.type}/{chain.name}"),
         "tasks": [_task(chain, task) for task in chain.tasks],
+        "left_out": [asdict(left) for left in chain.left_out],
     }
 
 
 def _task(chain: Chain, task: Task) -> dict[str, Any]:
     return {
         **asdict(task),
+        "parameters": [_parameter(item) for item in task.parameters],
         "api_href": url(f"/api/chains/{chain.type}/{chain.name}/{task.name}"),
     }
+
+
+def _parameter(item: Parameter) -> dict[str, Any]:
+    shown = asdict(item)
+    del shown[
+        "default_readable"
+    ]  # for who fills in a form: here, a default is kept by not giving it
+    return shown
 
 
 def _run(
@@ -97,38 +128,46 @@ def _run(
     wait = _preferred_wait()
     accepted = service.accept(type, chain, task, given_parameters())
     if wait is None or accepted.run is None or accepted.done:
-        return _accepted(accepted, waited=wait)
+        return _accepted(service, accepted, waited=wait)
     if not waiters.acquire(blocking=False):  # a preference, which may go unheard (RFC 7240)
-        return _accepted(accepted, waited=None)
+        return _accepted(service, accepted, waited=None)
     try:
         run = service.wait(accepted.run.id, wait)
     finally:
         waiters.release()
-    return _accepted(Accepted(accepted.resolution, run, run.status == DONE), waited=wait)
+    return _accepted(service, Accepted(accepted.resolution, run, run.status == DONE), waited=wait)
 
 
-def _accepted(accepted: Accepted, *, waited: int | None) -> Response:
+def _accepted(service: Service, accepted: Accepted, *, waited: int | None) -> Response:
     resolution, run = accepted.resolution, accepted.run
     location = status_url(resolution.key, resolution.output)
-    target, life = None, links.STATUS_LINK_LIFE
-    if accepted.done and resolution.output:
-        key = parse_key(resolution.key)
-        link = links.result_link(resolution.storage, key, resolution.output, links.POST_LINK_LIFE)
-        target, life = link.url, link.expires_in or links.POST_LINK_LIFE
+    link = _target(service, resolution) if accepted.done else None
     data = {
         "key": resolution.key,
         "status_url": location,
-        "expires_in": life,
+        "expires_in": link.expires_in if link else links.STATUS_LINK_LIFE,
         "job_status": DONE if accepted.done else _status(run),
         "run_id": run.id if run else None,
-        "target_url": target,
+        "target_url": link.url if link else None,
     }
-    if waited is not None and run is not None and run.status == FAILED:
-        data |= {"error": run.error, "failed_log_url": failed_log_url(run)}
     headers = {"Location": location}
     if waited is not None:
         headers["Preference-Applied"] = f"wait={waited}"
-    return answer(data, headers=headers)
+    if waited is None or run is None or accepted.done or run.status not in _IN_VAIN:
+        return answer(data, headers=headers)
+    data |= {"error": run.error, "failed_log_url": failed_log_url(run)}
+    status, words = _IN_VAIN[run.status]
+    message = f"{words}: {run.error}" if run.error else f"{words}."
+    return answer(data, status=status, message=message, headers=headers)
+
+
+def _target(service: Service, resolution: Resolution) -> Link | None:
+    """Return the URL of a result that is there, if it is a single file."""
+    key, life = parse_key(resolution.key), links.POST_LINK_LIFE
+    if resolution.output:
+        return links.result_link(resolution.storage, key, resolution.output, life)
+    files = service.lookup.at(resolution.results, resolution.storage)
+    return links.file_link(key, files[0], life) if len(files) == 1 else None
 
 
 def _status(run: Run | None) -> str | None:
@@ -138,7 +177,7 @@ def _status(run: Run | None) -> str | None:
 def _explanation(service: Service, type: str, chain: str, task: str) -> dict[str, Any]:
     resolution = service.resolve(type, chain, task, given_parameters())
     complete = service.is_complete(resolution)
-    made_by = service.store.latest_done(resolution.key) if complete else None
+    made_by = service.made_by(resolution.key) if complete else None
     return {
         "key": resolution.key,
         "task_id": resolution.task_id,
@@ -146,7 +185,7 @@ def _explanation(service: Service, type: str, chain: str, task: str) -> dict[str
         "defaults": resolution.defaulted,
         "hashed": _hashed(resolution.source, resolution.public_params),
         "run_time": resolution.run_time,
-        "storage": resolution.storage,
+        "storage": kind_of(resolution.storage),
         "output": resolution.output,
         "complete": complete,
         "made_by_run": made_by.id if made_by else None,

@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 from flask import request
 
+from datanectar.execution.results import ResultFile
 from datanectar.keys import Key
 from datanectar.storage.base import Link
 from datanectar.storage.s3 import S3Storage
@@ -35,6 +36,11 @@ def log_url(key: str, file: str | None = None, run_id: str | None = None) -> str
 def target_url(key: Key | str, file: str) -> str:
     """Return the address under which this app gives out a file of a key."""
     return url(f"/api/targets/{key}/{quote(file)}")
+
+
+def file_link(key: Key, file: ResultFile, life: int) -> Link:
+    """Return the URL of a result's file: this app's own for one on this host, else a presigned one."""
+    return file.link(life) or Link(target_url(key, file.name), life)
 
 
 def result_link(storage: str, key: Key, file: str, life: int) -> Link:

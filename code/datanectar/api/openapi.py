@@ -82,7 +82,9 @@ def _task_paths(chains: list[Chain]) -> Json:
     paths: Json = {}
     for chain in chains:
         # A folder or file whose name can't be part of a route is listed with its error only.
-        for task in chain.tasks if NAME.match(chain.type) else []:
+        for task in (task for task in chain.tasks if NAME.match(chain.type)):
+            if not NAME.match(task.name):
+                continue
             place = f"/api/chains/{chain.type}/{chain.name}/{task.name}"
             name = f"{chain.type}.{chain.name}.{task.name}"
             parameters = [_parameter(item) for item in task.parameters]
@@ -94,7 +96,8 @@ def _task_paths(chains: list[Chain]) -> Json:
 def _run(chain: Chain, task: Task, name: str, parameters: list[Json]) -> Json:
     words = (
         "Parameters may also come as a form or as a JSON object in the body. "
-        "`Prefer: wait=N` waits up to N seconds for the result."
+        "`Prefer: wait=N` waits up to N seconds for the result; a run that fails meanwhile is "
+        "answered with 422, one that is cancelled with 409, and both with the run as `data`."
     )
     operation = _operation(
         name,
@@ -124,6 +127,12 @@ def _explain(chain: Chain, task: Task, name: str, parameters: list[Json]) -> Jso
     )
 
 
+def _short_key() -> Json:
+    about = "The key of a task that one chain of the type has; its parameters in the query"
+    refusals = (400, 404, 409, 422)
+    return _operation("key.short", "chains", about, "Explanation", about, refusals, [_TYPE, _TASK])
+
+
 def _parameter(item: Parameter) -> Json:
     notes = [item.description, None if item.significant else "Not part of the key."]
     described: Json = {
@@ -137,12 +146,13 @@ def _parameter(item: Parameter) -> Json:
 
 
 def _schema(item: Parameter) -> Json:
-    type = item.type.removeprefix("Optional") if item.optional else item.type
+    empties = item.optional and item.type.startswith("Optional")  # an empty text is None
+    type = item.type.removeprefix("Optional") if empties else item.type
     schema = dict(_SCHEMAS.get(type, {"type": "string"}))
-    default = _typed(schema["type"], item.default)
+    default = _typed(schema["type"], item.default) if item.default_readable else None
     if item.choices is not None and not type.endswith("ListParameter"):
-        schema["enum"] = [*item.choices, ""] if item.optional else list(item.choices)
-    elif item.optional:
+        schema["enum"] = [*item.choices, ""] if empties else list(item.choices)
+    elif empties:
         schema = {"anyOf": [schema, {"const": ""}]}
     return schema if default is None else {**schema, "default": default}
 
@@ -203,6 +213,7 @@ def _fixed_paths() -> Json:
         "/api/chains/{type}/{chain}/{task}": {
             "get": _look("chains", "One task", "chains.task", "Task", [_TYPE, _CHAIN, _TASK])
         },
+        "/api/chains/{type}/{task}/key": {"get": _short_key()},
         "/api/chainstatus": {
             "get": _look("status", "The status of a key", "status", "Status", [_KEY])
         },
@@ -210,7 +221,7 @@ def _fixed_paths() -> Json:
         "/api/chaingraph": {
             "get": _look("status", "The tasks of a key's run", "graph", "Graph", [_KEY])
         },
-        "/api/targets/{target}": {"get": _file(), "delete": _drop()},
+        "/api/targets/{target}": {"get": _file(), "head": _file("target.head"), "delete": _drop()},
         "/api/runs": {
             "get": _look("runs", "The history, newest first", "runs.list", "Runs", _filters())
         },
@@ -259,11 +270,13 @@ def _log() -> Json:
     return operation
 
 
-def _file() -> Json:
-    operation = _text("results", "A file of a result", "target", [_TARGET])
+def _file(name: str = "target") -> Json:
+    operation = _text("results", "A file of a result", name, [_TARGET])
     ok = {"description": "The file.", "content": {"*/*": {"schema": {}}}}
     elsewhere = {"description": "S3 mode: the file is at the address in `Location`."}
-    operation["responses"] |= {"200": ok, "302": elsewhere}
+    operation["responses"] |= {"200": ok}
+    if name == "target":  # a HEAD is answered here
+        operation["responses"] |= {"302": elsewhere}
     return operation
 
 
@@ -336,8 +349,8 @@ def _refusals() -> Json:
     reasons = {
         "400": "The request can't be understood; `data.fields` names each parameter.",
         "404": "There is no such chain, task, run, key or file.",
-        "409": "The present state forbids it.",
-        "422": "The chain's own code is at fault.",
+        "409": "The present state forbids it, or the run that was waited for was cancelled.",
+        "422": "The chain's own code is at fault, or the run that was waited for failed.",
         "429": "Too many runs wait; `Retry-After` says when to try again.",
         "502": "The result store refuses or can't be reached.",
         "503": "A part that is needed now is away.",
@@ -379,19 +392,24 @@ def _shapes() -> Json:
             choices={"type": ["array", "null"], "items": text},
         ),
         "Task": _object(
-            name=text, doc=text, parameters=many("Parameter"), schedule=maybe, error=maybe,
+            name=text, doc=text, parameters=many("Parameter"), schedule=maybe, error=maybe, note=maybe,
             api_href=text,
         ),
         "Chain": _object(
-            type=text, name=text, doc=text, error=maybe, tasks=many("Task"), api_href=text
+            type=text, name=text, doc=text, error=maybe, tasks=many("Task"), api_href=text,
+            left_out=many("LeftOut"),
         ),
+        "LeftOut": _object(name=text, reason=text),
         "Chains": many("Chain"),
         "Status": _object(
             key=text, job_status=status, resource_url=maybe, expires_in=maybe_whole, error=maybe,
             traceback=maybe, failed_key=maybe, failed_log_url=maybe, log_url=text,
             params_url=maybe, run_id=maybe, attempts=whole, created=maybe, started=maybe,
             finished=maybe, progress=maybe_whole, status_message=maybe, tracking_url=maybe,
-            scheduler=maybe,
+            scheduler=maybe, results=many("ResultFile"),
+        ),
+        "ResultFile": _object(
+            name=text, url=text, expires_in=maybe_whole, size=whole, modified=maybe
         ),
         "Run": _object(
             id=text, key=text, type=text, chain=text, task=text, parameters=texts,

@@ -6,9 +6,10 @@ from typing import Any
 
 from datanectar.api import links
 from datanectar.api.answer import moment
-from datanectar.execution.service import Status
-from datanectar.keys import PARAMS_FILE
-from datanectar.records import DONE, Run, TaskRow
+from datanectar.execution.lookup import Status
+from datanectar.execution.results import ResultFile
+from datanectar.keys import PARAMS_FILE, Key
+from datanectar.records import CANCELLED, DONE, Run, TaskRow
 
 
 def run_data(run: Run) -> dict[str, Any]:
@@ -30,36 +31,41 @@ def run_data(run: Run) -> dict[str, Any]:
         "worker": run.owner,
         "error": run.error,
         "traceback": run.traceback,
-        "failed_key": run.failed_key,
+        "failed_key": failed_key(run),
         "status_url": links.status_url(run.key, run.output),
         "log_url": links.log_url(run.key, run.output, run.id),
         "failed_log_url": failed_log_url(run),
     }
 
 
+def failed_key(run: Run) -> str | None:
+    """Return the key of the task at which a run failed; a cancelled run has failed at none."""
+    return None if run.status == CANCELLED else run.failed_key
+
+
 def failed_log_url(run: Run) -> str | None:
     """Return the address of the log that the task at which a run failed wrote in that run."""
-    return links.log_url(run.failed_key, None, run.id) if run.failed_key else None
+    key = failed_key(run)
+    return links.log_url(key, None, run.id) if key else None
 
 
 def status_data(status: Status) -> dict[str, Any]:
     """Return a status as ``chainstatus`` shows it."""
     run, task = status.run, status.task
-    link = None
-    if status.job_status == DONE and status.file:
-        link = links.result_link(status.storage, status.key, status.file, links.STATUS_LINK_LIFE)
+    results = [_result_data(status.key, file) for file in status.results]
+    single = results[0] if len(results) == 1 else {"url": None, "expires_in": None}
     of_root = run is not None and run.key == str(status.key)
     timed = run if of_root else task
     error = (run.error if run and of_root else None) or (task.error if task else None)
-    failed_key = run.failed_key if run else None
     return {
         "key": str(status.key),
         "job_status": status.job_status,
-        "resource_url": link.url if link else None,
-        "expires_in": link.expires_in if link else None,
-        "error": _last_line(error) or status.note,
-        "traceback": run.traceback if run and of_root else error,
-        "failed_key": failed_key,
+        "resource_url": single["url"],
+        "expires_in": single["expires_in"],
+        "results": results,
+        "error": error or status.note,
+        "traceback": run.traceback if run and of_root else task.traceback if task else None,
+        "failed_key": failed_key(run) if run else None,
         "failed_log_url": failed_log_url(run) if run else None,
         "log_url": links.log_url(str(status.key), status.file),
         "params_url": links.target_url(status.key, PARAMS_FILE) if _has_begun(status) else None,
@@ -75,16 +81,25 @@ def status_data(status: Status) -> dict[str, Any]:
     }
 
 
+def _result_data(key: Key, file: ResultFile) -> dict[str, Any]:
+    link = links.file_link(key, file, links.STATUS_LINK_LIFE)
+    return {
+        "name": file.name,
+        "url": link.url,
+        "expires_in": link.expires_in,
+        "size": file.size,
+        "modified": moment(file.modified),
+    }
+
+
 def _has_begun(status: Status) -> bool:
     """Tell whether the key's task came to run, which is when its ``params.txt`` is written."""
     run, task = status.run, status.task
+    if task is not None and task.status == DONE and run is not None and not run.attempt:
+        return False  # the result was there before any run
     was_done = run is not None and run.key == str(status.key) and run.status == DONE
     began = task is not None and (task.started is not None or task.status == DONE)
     return status.job_status == DONE or was_done or began
-
-
-def _last_line(text: str | None) -> str | None:
-    return text.strip().splitlines()[-1] if text and text.strip() else None
 
 
 def graph_data(tasks: list[TaskRow]) -> dict[str, Any]:
@@ -99,7 +114,7 @@ def graph_data(tasks: list[TaskRow]) -> dict[str, Any]:
                 "status": task.status,
                 "started": moment(task.started),
                 "finished": moment(task.finished),
-                "error": _last_line(task.error),
+                "error": task.error,
                 "progress": task.progress,
                 "status_message": task.message,
                 "tracking_url": task.tracking_url,

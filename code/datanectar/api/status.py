@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import hashlib
 import json
 import threading
 import time
@@ -15,17 +16,21 @@ from flask import Blueprint, Response, request
 from datanectar.api.answer import answer
 from datanectar.api.present import graph_data, status_data
 from datanectar.errors import BadRequest, DatanectarError, NotFound, Unavailable
-from datanectar.execution.service import Service, Status
-from datanectar.keys import DEFAULT_OUTPUT, LOG_FILE, Key, parse_target
-from datanectar.records import ACTIVE
+from datanectar.execution.lookup import Status
+from datanectar.execution.service import Service
+from datanectar.keys import LOG_FILE, Key, parse_target
+from datanectar.records import ACTIVE, DONE
 from datanectar.storage.base import Storage
 from datanectar.storage.local import LocalStorage
+from datanectar.storage.plain import open_plain, plain_stat
 
 #: Seconds between two looks at a log that is followed, and between signs of life to a proxy.
 _FOLLOW_STEP = 0.2
 _HEARTBEAT = 15.0
 #: The most that one event carries, in bytes.
 _PIECE = 64 * 1024
+#: In place of the log of what was done before any run.
+_NO_LOG = "The result was there before any run of this service: there is no log of its making.\n"
 
 
 def blueprint(service: Service) -> Blueprint:
@@ -56,8 +61,8 @@ def blueprint(service: Service) -> Blueprint:
     return routes
 
 
-def asked_key() -> tuple[Key, str]:
-    """Return the key and file that the ``chain`` argument spells.
+def asked_key() -> tuple[Key, str | None]:
+    """Return the key and, if it is named, the file that the ``chain`` argument spells.
 
     Raises:
         BadRequest: when it is missing or malformed.
@@ -68,8 +73,7 @@ def asked_key() -> tuple[Key, str]:
             "Say which: ?chain=chains/<type>/<chain>/<Task>/<md5>/out.txt",
             fields={"chain": "required"},
         )
-    key, file = parse_target(text)
-    return key, file or DEFAULT_OUTPUT
+    return parse_target(text)
 
 
 # --- logs ----------------------------------------------------------------------------------
@@ -89,18 +93,15 @@ class _LogSource:
         if self._path is None:
             info = self._storage.info(self._key, self._name)
             return ("stored", info.size, info.modified) if info else None
-        try:
-            stat = self._path.stat()
-        except FileNotFoundError:
-            return None
-        return ((stat.st_dev, stat.st_ino), stat.st_size, stat.st_mtime)
+        stat = plain_stat(self._path)
+        return stat and ((stat.st_dev, stat.st_ino), stat.st_size, stat.st_mtime)
 
     def read(self, start: int) -> Iterator[bytes]:
         """Yield the log from byte ``start`` on."""
         if self._path is None:
             yield from self._storage.read_chunks(self._key, self._name, start)
             return
-        with self._path.open("rb") as stream:
+        with open_plain(self._path) as stream:
             stream.seek(start)
             while piece := stream.read(_PIECE):
                 yield piece
@@ -121,6 +122,12 @@ def _whole_log(service: Service, status: Status) -> Response:
     if source.look() is None:
         if status.job_status in ACTIVE and name == LOG_FILE:
             return Response("", mimetype="text/plain")  # asked for, and nothing written yet
+        if (
+            status.job_status == DONE
+            and name == LOG_FILE
+            and not (status.run and status.run.attempt)
+        ):
+            return Response(_NO_LOG, mimetype="text/plain")
         raise NotFound(f"{status.key} has no {name}.")
     return Response(source.read(0), mimetype="text/plain", headers={"X-Accel-Buffering": "no"})
 
@@ -181,11 +188,14 @@ class _Follower:
         self, service: Service, status: Status, name: str, offset: int, tail: int | None
     ) -> None:
         self._service = service
-        self._key, self._file = status.key, status.file
+        self._key, self._file = status.key, status.file or None
         self._name = name
         self._offset = offset
         self._tail = tail
         self._log: object = None
+        #: Where the text that was sent begins, and its digest: a log that was moved is no new one.
+        self._begun = offset
+        self._sent = hashlib.md5(usedforsecurity=False)
         self._decoder = _new_decoder()
 
     def events(self) -> Iterator[bytes]:
@@ -214,11 +224,12 @@ class _Follower:
         if self._name == LOG_FILE and _is_of_earlier_run(status, look[2]):
             return
         log, size, _ = look
-        if (self._log is not None and log != self._log) or size < self._offset:
-            self._offset, self._decoder = 0, _new_decoder()
+        is_another = self._log is not None and log != self._log
+        if size < self._offset or (is_another and not self._goes_on(source)):
+            self._begin_at(0)
             yield b"event: restart\ndata:\n\n"
         if self._log is None and self._tail is not None and size - self._offset > self._tail:
-            self._offset = size - self._tail
+            self._begin_at(size - self._tail)
             yield f"event: cut\ndata: {self._offset}\n\n".encode()
         self._log = log
         if size > self._offset:
@@ -226,8 +237,28 @@ class _Follower:
                 for piece in source.read(self._offset):
                     yield self._event(piece)
 
+    def _begin_at(self, offset: int) -> None:
+        self._offset = self._begun = offset
+        self._sent = hashlib.md5(usedforsecurity=False)
+        self._decoder = _new_decoder()
+
+    def _goes_on(self, source: _LogSource) -> bool:
+        """Tell whether a log begins with all that was sent: the same one, in another place by now."""
+        left = self._offset - self._begun
+        if not left:
+            return self._offset == 0
+        found = hashlib.md5(usedforsecurity=False)
+        with contextlib.suppress(DatanectarError, OSError):
+            for piece in source.read(self._begun):
+                found.update(piece[:left])
+                left -= len(piece[:left])
+                if not left:
+                    break
+        return found.digest() == self._sent.digest()
+
     def _event(self, piece: bytes) -> bytes:
         self._offset += len(piece)
+        self._sent.update(piece)
         text = self._decoder.decode(piece)
         # A character that is cut off at the end comes with the next piece.
         whole = self._offset - len(self._decoder.getstate()[0])

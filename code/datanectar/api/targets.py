@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import mimetypes
+from datetime import datetime, timezone
 
-from flask import Blueprint, Response, redirect, send_file
+from flask import Blueprint, Response, redirect, request
 
-from datanectar.api import links
+from datanectar.api import files, links
 from datanectar.api.answer import answer
-from datanectar.errors import BadRequest, NotFound
+from datanectar.errors import BadRequest
+from datanectar.execution.results import ResultFile
 from datanectar.execution.service import Service
-from datanectar.keys import LOG_FILE, parse_key, parse_target
-from datanectar.storage.local import LocalStorage
+from datanectar.keys import LOG_FILE, Key, parse_key
 
 #: A result is an author's: shown under this app's address, it must not act in this app's name.
 _HARMLESS = {
-    "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:",
+    "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
+    "frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
 }
 
@@ -26,19 +28,17 @@ def blueprint(service: Service) -> Blueprint:
 
     @routes.get("/<path:target>")
     def give(target: str) -> Response:
-        key, file = parse_target(target)
-        if file is None:
-            raise BadRequest("Name a file: /api/targets/<key>/out.txt")
-        storage = service.storage_of(key)
-        if not isinstance(storage, LocalStorage):
-            link = links.result_link("s3", key, file, links.STATUS_LINK_LIFE)
-            return redirect(link.url, 302)  # type: ignore[return-value]
-        path = storage.path(key, file)
-        if not path.is_file():
-            raise NotFound(f"{key} has no file {file}.")
-        response = send_file(path, mimetype=_kind(file), conditional=True, etag=True)
-        response.headers.update(_HARMLESS)
-        return response
+        key, name = _spelled(target)
+        file = service.lookup.file(key, name)
+        if file.path is not None:
+            missing = f"{key} has no file {name}."
+            response = files.send_plain(file.path, _kind(file.name), missing)
+            response.headers.update(_HARMLESS)
+            return response
+        if request.method == "HEAD":  # the method is part of a presigned URL's signature
+            return _described(file)
+        link = links.file_link(key, file, links.STATUS_LINK_LIFE)
+        return redirect(link.url, 302)  # type: ignore[return-value]
 
     @routes.delete("/<path:target>")
     def drop(target: str) -> Response:
@@ -46,6 +46,35 @@ def blueprint(service: Service) -> Blueprint:
         return answer({"key": str(key), "dropped": service.drop(key)})
 
     return routes
+
+
+def _spelled(target: str) -> tuple[Key, str]:
+    """Return key and name of ``<key>/<name>``; a name of an author's own may be any.
+
+    Raises:
+        BadRequest: when the key is malformed, or no file is named.
+    """
+    parts = target.strip("/").split("/", 5)
+    key = parse_key("/".join(parts[:5]))
+    if len(parts) < 6:
+        raise BadRequest("Name a file: /api/targets/<key>/out.txt")
+    name = parts[5]
+    if "/" in name or name.startswith(".") or not name.isprintable():
+        raise BadRequest(f"{name[:200]!r} is not a file name that a key can hold.")
+    return key, name
+
+
+def _described(file: ResultFile) -> Response:
+    """Return the headers that the file itself would have, which is in S3; for a HEAD."""
+    response = Response(mimetype=_kind(file.name))
+    response.headers.update(_HARMLESS)
+    response.content_length = file.size
+    response.last_modified = datetime.fromtimestamp(file.modified, timezone.utc)
+    response.accept_ranges = "bytes"
+    if file.etag:
+        response.set_etag(file.etag.strip('"'))
+    response.make_conditional(request)
+    return response
 
 
 def _kind(file: str) -> str:

@@ -16,18 +16,18 @@ import sys
 import time
 import traceback
 import warnings
+from collections import Counter
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 import luigi
-from luigi.execution_summary import summary
 from luigi.worker import TaskProcess, Worker
 
 from datanectar.api.api_chains import APIChainCollector
 from datanectar.errors import DatanectarError
-from datanectar.execution import log
+from datanectar.execution import log, reasons, verdict
 from datanectar.execution.rpc import PING_INTERVAL, RunScheduler
 from datanectar.keys import RUN_TIME_VARIABLE, parse_key
 from datanectar.luigid import worker_id
@@ -35,7 +35,8 @@ from datanectar.records import DONE, FAILED, RUNNING, Outcome, RunJob, TaskRepor
 from datanectar.settings import current
 from datanectar.storage.select import default_name, storage_named
 from datanectar.util.completeness import INDEX
-from datanectar.util.identity import class_option, key_of
+from datanectar.util.identity import class_option, key_of, remake
+from datanectar.util.shown import task_in_words
 
 Send = Callable[[Any], None]
 
@@ -57,8 +58,9 @@ def run(job: RunJob, send: Send) -> Outcome:
         root = _make_root(job)
         outcome = _build_until_ended(root, job, send)
     except BaseException as problem:  # authors' code: SystemExit and KeyboardInterrupt too
+        reasons.forget_environment(problem)
         traceback.print_exc()
-        outcome = _failure(job.key, _last_line(problem), traceback.format_exc())
+        outcome = _failure(job.key, reasons.of_exception(problem), traceback.format_exc())
     if outcome.status == FAILED:
         number = _keep_reason(job, spool)
         if root is not None and number is not None:
@@ -68,7 +70,7 @@ def run(job: RunJob, send: Send) -> Outcome:
 
 def _make_root(job: RunJob) -> luigi.Task:
     cls = APIChainCollector().task_class(job.type, job.chain, job.task)
-    root = cls.from_str_params(job.params)
+    root = remake(cls, job.params, job.given)
     if str(key_of(root)) != job.key:
         raise DatanectarError(
             f"The chain has changed since this run was accepted: its key would now be "
@@ -87,15 +89,17 @@ def _build_until_ended(root: luigi.Task, job: RunJob, send: Send) -> Outcome:
     # be its own, so those of earlier runs are overruled from the start.
     scheduler.insist = job.width > 1
     while True:
-        worker = _build(root, job, scheduler)
-        if root.complete():
+        _build(root, job, scheduler)
+        if scheduler.statuses.get(root.task_id) != FAILED and _is_done(root, scheduler):
             return Outcome(DONE)
         if job.width > 1:
-            scheduler.learn_failures_of_others(root.task_id)
-        failed = _first_failure(root, job, scheduler)
+            scheduler.learn_from_others(root.task_id)
+            if _is_done(root, scheduler):
+                return Outcome(DONE)
+        failed = _first_failure(job, scheduler)
         if failed is not None:
             logger = logging.getLogger("luigi-interface")
-            logger.info(summary(worker))
+            logger.info(_account(scheduler.statuses))
             logger.error("%s: %s", failed.failed_key, failed.error)
             return failed
         # Nothing failed, and the root is not there: another worker has it or what it needs, luigid
@@ -107,13 +111,27 @@ def _build_until_ended(root: luigi.Task, job: RunJob, send: Send) -> Outcome:
         wait = min(_LONGEST_WAIT, wait * 2 or _FIRST_WAIT)
 
 
+def _is_done(root: luigi.Task, scheduler: RunScheduler) -> bool:
+    """Tell whether the root's result is there, or it ran in this run and keeps none."""
+    if root.complete():
+        return True
+    return scheduler.statuses.get(root.task_id) == DONE and verdict.keeps_nothing(root)
+
+
+def _account(statuses: dict[str, str]) -> str:
+    """Return how the tasks of a run ended, in a line."""
+    counts = Counter(statuses.values())
+    ended = ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))
+    return f"The run ends with {len(statuses)} tasks: {ended}."
+
+
 def _assist(root: luigi.Task, job: RunJob, send: Send) -> Outcome:
     """Take tasks of a wide run as long as luigid has some; what comes of them is luigid's to tell."""
     _build(root, job, RunScheduler(current().luigid_url, send, current().retry_delay))
     return Outcome(DONE)
 
 
-def _build(root: luigi.Task, job: RunJob, scheduler: RunScheduler) -> Worker:
+def _build(root: luigi.Task, job: RunJob, scheduler: RunScheduler) -> None:
     """Do what ``luigi.build`` does, less what nobody asked for: its verdict and its summary.
 
     They, and the configuration that it reads for a command line, are a tenth of a short run.
@@ -121,7 +139,7 @@ def _build(root: luigi.Task, job: RunJob, scheduler: RunScheduler) -> Worker:
     worker = _RunWorker(
         scheduler=scheduler,
         worker_id=worker_id(job.run_id, job.member),
-        worker_processes=max(1, int(class_option(type(root), "workers", 1))),
+        worker_processes=class_option(type(root), "workers", 1),
         **_worker_options(*_section("core"), *_section("worker")),
     )
     try:
@@ -131,7 +149,6 @@ def _build(root: luigi.Task, job: RunJob, scheduler: RunScheduler) -> Worker:
     finally:
         _close_books(scheduler, worker_id(job.run_id, job.member))
         scheduler.close()
-    return worker
 
 
 def _section(name: str) -> list[tuple[str, str]]:
@@ -153,7 +170,7 @@ def _worker_options(*section: tuple[str, str]) -> dict[str, Any]:
         "wait_interval": 0.1,
         "wait_jitter": 0.0,
         "ping_interval": PING_INTERVAL,
-        "check_complete_on_run": True,
+        "check_complete_on_run": True,  # in the sense of ``verdict.is_done``
         "send_failure_email": False,
         "task_process_context": "datanectar.execution.log.TaskLog",
     }
@@ -176,6 +193,23 @@ class _RunWorker(Worker):
         if task is not None:
             self._scheduler.tasks[call["task_id"]] = task
         super()._add_task(*args, **call)
+
+    def _create_task_process(self, task: luigi.Task) -> TaskProcess:
+        """Have the process judge, explain and tell as a run does (worker.py ``TaskProcess``)."""
+        process = super()._create_task_process(task)
+        found = partial(self._tell_found, task, process.check_complete)
+        process.check_complete = partial(_check, process, found)
+        process._handle_run_exception = partial(_explain, process._handle_run_exception)
+        return process
+
+    def _tell_found(
+        self, task: luigi.Task, check_complete: Callable[[luigi.Task], bool], other: luigi.Task
+    ) -> bool:
+        """Tell of what a task asked for on its way and found there."""
+        is_complete = bool(check_complete(other))
+        if is_complete and other.task_id != task.task_id:
+            self._scheduler.tell_found(task.task_id, other)
+        return is_complete
 
     def _purge_children(self) -> None:
         """Report what can't report itself; called by Luigi before each look at the results."""
@@ -204,6 +238,24 @@ class _RunWorker(Worker):
             process.task.trigger_event(luigi.Event.TIMEOUT, process.task, reason)
             return reason
         return None
+
+
+def _check(process: TaskProcess, complete: Callable[[luigi.Task], bool], task: luigi.Task) -> bool:
+    """Tell whether a task is complete or, of the process's own once it ran, whether it is done."""
+    if task is not process.task or luigi.worker._is_external(task):
+        return complete(task)
+    return verdict.is_done(task)
+
+
+def _explain(handle: Callable[[BaseException], Any], problem: BaseException) -> str:
+    """Have Luigi tell of a failure, log and handlers included; return why, whatever they make of it."""
+    reasons.forget_environment(problem)
+    try:
+        words = handle(problem)
+    except Exception:  # an author's on_failure()
+        logging.getLogger("luigi-interface").exception("on_failure() failed in its turn:")
+        words = None
+    return reasons.explanation(words, problem)
 
 
 def _end_in_words(exitcode: int) -> str:
@@ -240,16 +292,15 @@ def _close_books(scheduler: RunScheduler, worker: str) -> None:
     scheduler.settle()
 
 
-def _first_failure(root: luigi.Task, job: RunJob, scheduler: RunScheduler) -> Outcome | None:
+def _first_failure(job: RunJob, scheduler: RunScheduler) -> Outcome | None:
     for task_id, text in scheduler.errors.items():
         if scheduler.statuses.get(task_id) != DONE:
             key = _key_or(scheduler.tasks.get(task_id), job.key)
-            return _failure(key, text.strip().splitlines()[-1], text)
-    missing = [scheduler.tasks[task_id] for task_id in scheduler.missing]
+            return _failure(key, reasons.reason_in(text), reasons.traceback_in(text))
+    missing = [scheduler.tasks[task_id] for task_id in sorted(scheduler.missing)]
     missing = [task for task in missing if not task.complete()]
     if missing:
-        text = f"External data is missing: {', '.join(map(str, missing[:5]))}."
-        return _failure(_key_or(missing[0], job.key), text, None)
+        return _failure(_key_or(missing[0], job.key), verdict.missing_data(missing), None)
     return None
 
 
@@ -261,13 +312,8 @@ def _key_or(task: luigi.Task | None, otherwise: str) -> str:
 
 
 def _failure(key: str, error: str, text: str | None) -> Outcome:
-    return Outcome(FAILED, error=error[:2000], traceback=text and text[-20_000:], failed_key=key)
-
-
-def _last_line(problem: BaseException) -> str:
-    if isinstance(problem, DatanectarError):
-        return problem.message
-    return traceback.format_exception_only(problem)[-1].strip()
+    text = text and text[-reasons.LONGEST_TRACEBACK :]
+    return Outcome(FAILED, error=error[:2000], traceback=text, failed_key=key)
 
 
 def _keep_reason(job: RunJob, spool: Path) -> int | None:
@@ -289,9 +335,31 @@ def _configure_luigi() -> None:
     config = luigi.configuration.get_config()
     config.set("core", "no_configure_logging", "true")
     config.set("core", "autoload_range", "false")
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     logger = logging.getLogger("luigi-interface")
-    logger.handlers = [handler]
+    logger.handlers = [_handler("%(asctime)s %(levelname)s %(message)s")]
     logger.propagate = False
     logger.setLevel(logging.INFO)
+    _log_what_tasks_log()
+    luigi.Task.__repr__ = task_in_words  # which Luigi logs: not what may not be seen
+
+
+def _log_what_tasks_log() -> None:
+    """Have what tasks and libraries log in the log, until a chain has a handler of its own."""
+    handler = _handler("%(asctime)s %(levelname)s %(name)s: %(message)s")
+    configure, root = logging.basicConfig, logging.getLogger()
+
+    def basic_config(**options: Any) -> None:  # which logging.info() and its like call as well
+        if options or root.handlers:
+            configure(**options)
+        else:
+            root.addHandler(handler)
+
+    logging.lastResort = handler
+    logging.basicConfig = basic_config
+    root.setLevel(logging.INFO)
+
+
+def _handler(form: str) -> logging.StreamHandler[Any]:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter(form))
+    return handler

@@ -5,14 +5,15 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import math
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
-from datanectar.chainfiles import ChainFile, chain_path, file_stamp, find_chains
+from datanectar.chainfiles import ChainFile, chain_path, file_stamp, find_chains, like_chain
 from datanectar.errors import ChainError, NotFound
 from datanectar.execution.children import Children
 from datanectar.records import Chain, DescribeJob, SurveyJob
@@ -23,6 +24,8 @@ from datanectar.settings import Settings
 _ERROR_PATIENCE = 10
 #: Seconds that an error holds at least.
 _ERROR_HOLDS = 1.0
+#: Seconds that a default holds which names a time of about today: ``default=datetime.now()``.
+_MOMENT_HOLDS = 1.0
 #: So many chains at most are described by one child.
 _BATCH = 25
 #: Seconds that a chain may take among others, before it is asked alone, with its own time limit.
@@ -76,8 +79,9 @@ class Catalog:
         """
         path = chain_path(self._settings.chains, type, name)
         if path is None:
+            like = like_chain(self._settings.chains, type, name)
             raise NotFound(
-                f"There is no chain {type[:100]}/{name[:100]}; GET /api/chains lists them."
+                f"There is no chain {type[:100]}/{name[:100]}; GET /api/chains lists them.{like}"
             )
         file = ChainFile(type, name, path)
         known = self._fresh(file)
@@ -132,7 +136,7 @@ class Catalog:
                     break
                 if chain.error or any(task.error for task in chain.tasks):
                     break
-                known[place] = _Known(_stamped(chain, file, stamp), day)
+                known[place] = _Known(_stamped(chain, file, stamp), day, _holds(chain, day))
         return known
 
     def _describe(self, file: ChainFile) -> _Known:
@@ -149,9 +153,18 @@ class Catalog:
             chain = Chain(file.type, file.name, str(file.path), error=problem.message)
         chain = _stamped(chain, file, stamp)
         if chain.error is None:
-            return _Known(chain, day)
+            return _Known(chain, day, _holds(chain, day))
         now = time.monotonic()
         return _Known(chain, day, now + max(_ERROR_HOLDS, _ERROR_PATIENCE * (now - began)))
+
+
+def _holds(chain: Chain, day: date) -> float:
+    """Return until when a description made now holds, if no file changes (a monotonic time)."""
+    days = "|".join(str(day + timedelta(days=shift)) for shift in (-1, 0, 1))
+    moment = re.compile(rf"(?:{days})[T ]\d\d")
+    defaults = (item.default for task in chain.tasks for item in task.parameters if item.default)
+    passing = any(moment.search(default) for default in defaults)
+    return time.monotonic() + _MOMENT_HOLDS if passing else float("inf")
 
 
 def _stamped(chain: Chain, file: ChainFile, stamp: tuple[int, int]) -> Chain:

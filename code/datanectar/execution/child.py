@@ -9,13 +9,12 @@ import os
 import select
 import sys
 import threading
-import traceback
 from collections.abc import Callable
 from typing import Any
 
 from datanectar.api.api_chains import APIChainCollector
 from datanectar.errors import DatanectarError
-from datanectar.execution import build, log, resolve, survey
+from datanectar.execution import build, log, reasons, resolve, survey
 from datanectar.records import (
     Chain,
     DescribeJob,
@@ -98,8 +97,7 @@ def _serve(job: Any, pipe: Reports) -> None:
     except DatanectarError as problem:
         pipe.send(Refusal(type(problem).__name__, problem.message, problem.fields))
     except BaseException as problem:  # authors' code: SystemExit and KeyboardInterrupt too
-        text = traceback.format_exception_only(problem)[-1].strip()
-        pipe.send(Refusal("ChainError", text))
+        pipe.send(Refusal("ChainError", reasons.of_exception(problem)))
 
 
 def _next_job(descriptor: int) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import select
 import signal
@@ -12,6 +13,8 @@ from collections.abc import Iterator
 from typing import Any, Protocol
 
 from datanectar.records import decode, encode
+
+log = logging.getLogger(__name__)
 
 #: The longest line, in bytes, that a child's report may be: the description of a huge chain.
 _LONGEST_REPORT = 16 * 1024 * 1024
@@ -42,7 +45,8 @@ class Child:
         self._zygote = zygote
         self._job = job
         self._reports = reports
-        self._buffer = b""
+        self._buffer = bytearray()
+        self._has_erred = False
         self._ended = threading.Event()
         self._status: int | None = None
 
@@ -63,22 +67,37 @@ class Child:
             EOFError: when the child has closed its pipe and nothing is left to read.
         """
         deadline = time.monotonic() + timeout
-        while not self._buffer.count(b"\n"):
+        for line in self._lines(deadline):
+            try:
+                yield decode(line)
+            except ValueError as problem:  # a task may write into any descriptor it finds
+                if not self._has_erred:
+                    log.warning(
+                        "process %d has sent what counts for nothing: %s", self.pid, problem
+                    )
+                self._has_erred = True
+
+    def _lines(self, deadline: float) -> list[bytes]:
+        """Return the lines that are whole by the deadline, as soon as there is one."""
+        while True:
             ended = self.has_ended  # asked first: what it wrote before that is read to the end
-            if not self._is_readable(0.0 if ended else max(0.0, deadline - time.monotonic())):
+            left = max(0.0, deadline - time.monotonic())
+            if not self._is_readable(0.0 if ended else left):
                 if ended:  # and a process that it left behind has the pipe open
                     raise EOFError
-                return
+                return []
             data = os.read(self._reports, 1 << 16)
             if not data:
                 raise EOFError
             self._buffer += data
+            if b"\n" in data:
+                *lines, rest = bytes(self._buffer).split(b"\n")
+                self._buffer = bytearray(rest)
+                return lines
             if len(self._buffer) > _LONGEST_REPORT:  # nothing of ours: a task gone wild
-                self._buffer = b""
-        *lines, self._buffer = self._buffer.split(b"\n")
-        for line in lines:
-            with contextlib.suppress(ValueError):  # a task may write into any descriptor it finds
-                yield decode(line)
+                self._buffer.clear()
+            if not left:  # what goes on and on must not keep who reads it from the clock
+                return []
 
     def _is_readable(self, seconds: float) -> bool:
         poll = select.poll()

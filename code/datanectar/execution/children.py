@@ -15,7 +15,7 @@ from collections.abc import Generator
 from typing import Any
 
 from datanectar import errors
-from datanectar.errors import ChainError, StartupError, Unavailable
+from datanectar.errors import ChainError, Unavailable
 from datanectar.execution.child_process import Child
 from datanectar.execution.wire import NOTHING
 from datanectar.execution.zygote_client import ZygoteClient
@@ -221,9 +221,9 @@ class Children:
             try:
                 while len(self._ready) < self._ahead and not self._closed:
                     self._ready.append(self._fork(duty))
-            except (Unavailable, StartupError) as problem:
+            except Exception as problem:  # whatever it is: without this thread every request forks
                 if not self._closed:
-                    log.error("%s", problem.message)
+                    log.error("no child could be started ahead: %s", problem)
                     time.sleep(1)
                     self._wanted.release()
             if self._wanted.acquire(timeout=_CALM if duty else None):

@@ -9,8 +9,6 @@ process, meanwhile and after a violent end by :class:`~datanectar.records.ShipJo
 from __future__ import annotations
 
 import contextlib
-import ctypes
-import json
 import os
 import signal
 import sys
@@ -31,16 +29,15 @@ from datanectar.execution.spool import (
     spooled_log,
     unshipped,
 )
-from datanectar.keys import LOG_FILE, PARAMS_FILE, Key
+from datanectar.keys import LOG_FILE, Key
 from datanectar.lifeline import die_with_parent
 from datanectar.records import ShipJob, Shipped
-from datanectar.settings import current
 from datanectar.storage.base import Storage, keep_earlier
 from datanectar.storage.local import LocalStorage
-from datanectar.storage.select import default_name, storage_named
-from datanectar.util.identity import class_option, key_of, public_params
-
-_LIBC = ctypes.CDLL(None)
+from datanectar.storage.select import storage_named
+from datanectar.util.identity import key_of
+from datanectar.util.tasklog import being_recorded, storage_of, write_params
+from datanectar.util.tee import flush
 
 #: The descriptor of what an import has printed while nobody knew whether a run would follow.
 _held: list[int] = []
@@ -72,12 +69,12 @@ def drop_held_output() -> None:
 
 def begin_run_log(spool: Path) -> None:
     """Make ``spool`` this run's and send all further output to its run log."""
-    spool.parent.mkdir(parents=True, exist_ok=True)
+    spool.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     os.environ[SPOOL_VARIABLE] = str(spool)
     if not _held:
         _renew_streams()
-    _flush()
-    log = _append_to(run_log(spool))
+    flush()
+    log = _append_to(run_log(spool), 0o600)
     while _held:
         with open(_held.pop(), "rb") as held:  # noqa: PTH123
             held.seek(0)
@@ -101,6 +98,7 @@ class TaskLog:
     def __enter__(self) -> TaskLog:
         if self._apart:
             die_with_parent(signal.SIGKILL)
+        self._stack.enter_context(being_recorded(self.task))
         try:
             self._enter()
         except Exception:
@@ -126,23 +124,8 @@ class TaskLog:
             self._scheduler.tell_log_number(self.task.task_id, number)
         if not isinstance(storage, LocalStorage):
             self._stack.callback(_ship_file, storage, key, file)
-        self._stack.enter_context(_output_to(file))
+        self._stack.enter_context(_output_to(file, _log_mode(storage)))
         write_params(storage, key, self.task)
-
-
-def storage_of(task: luigi.Task) -> Storage:
-    """Return the store that keeps this task's log and parameters."""
-    name = class_option(type(task), "storage_name", None)
-    return storage_named(name or default_name(current()))
-
-
-def write_params(storage: Storage, key: Key, task: luigi.Task) -> None:
-    """Write ``params.txt``, the parameters that may be shown as JSON; say so when it can't be."""
-    text = json.dumps(public_params(task), sort_keys=True, indent=2)
-    try:
-        storage.put_bytes(key, PARAMS_FILE, f"{text}\n".encode())
-    except (StorageError, OSError) as problem:
-        print(f"{PARAMS_FILE} could not be written: {problem}")
 
 
 def append_reason(task: luigi.Task, reason: str) -> None:
@@ -161,7 +144,7 @@ def keep_run_log(storage: Storage, key: Key, spool: Path) -> int | None:
     """
     if begun_marker(spool, key).exists():
         return None
-    _flush()
+    flush()
     with contextlib.suppress(DatanectarError, OSError):
         number = keep_earlier(storage, key, LOG_FILE)
         storage.put_file(key, LOG_FILE, run_log(spool))
@@ -174,11 +157,11 @@ def ship(job: ShipJob) -> Shipped:
     spool = Path(job.spool)
     grown = unshipped(spool)
     for file in grown:
-        storage, key = storage_named("s3"), key_of_spooled(spool, file)
+        storage, key = storage_named(job.storage), key_of_spooled(spool, file)
         marker = begun_marker(spool, key)
         if not marker.exists():  # the log of a root that never came to run
             keep_earlier(storage, key, LOG_FILE)
-            marker.touch()
+            marker.touch(0o600)
         _ship_file(storage, key, file)
     return Shipped(len(grown))
 
@@ -217,13 +200,18 @@ def _first_time(key: Key) -> bool:
         os.link(run_log(_spool()), marker)
         return True
     with contextlib.suppress(FileExistsError):
-        marker.touch(exist_ok=False)
+        marker.touch(0o600, exist_ok=False)
         return True
     return False
 
 
-def _append_to(file: Path) -> int:
-    return os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+def _log_mode(storage: Storage) -> int:
+    """Return who may read a new log: with results whom the umask allows, in the spool its owner."""
+    return 0o644 if isinstance(storage, LocalStorage) else 0o600
+
+
+def _append_to(file: Path, mode: int) -> int:
+    return os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, mode)
 
 
 def _open_stream(descriptor: int) -> TextIO:
@@ -236,25 +224,17 @@ def _renew_streams() -> None:
     sys.stdout, sys.stderr = _open_stream(1), _open_stream(2)
 
 
-def _flush() -> None:
-    """Write out what Python and the C library hold back; a task may have closed either's streams."""
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(AttributeError, OSError, ValueError):
-            stream.flush()
-    _LIBC.fflush(None)
-
-
 def _point_output_at(descriptor: int) -> None:
-    _flush()
+    flush()
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
     os.close(descriptor)
 
 
 @contextlib.contextmanager
-def _output_to(file: Path) -> Iterator[None]:
+def _output_to(file: Path, mode: int) -> Iterator[None]:
     before, streams = os.dup(1), (sys.stdout, sys.stderr)
-    _point_output_at(_append_to(file))
+    _point_output_at(_append_to(file, mode))
     try:
         yield
     finally:

@@ -3,22 +3,37 @@
 A message is a hint, "this run waits", and no more. Whether a run waits, who runs it and how often
 it was begun stands in the run store alone: a message that is lost is sent again from there, and one
 that comes twice finds nothing to do.
+
+On the queue a message is a short JSON list, ``["run", "<run id>"]``: Huey itself would unpickle what
+it finds there, and so run the code of whoever can write to it.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
+import logging
 import os
 import select
 import sqlite3
+import uuid
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 from huey import Huey, PostgresHuey, RedisHuey
+from huey.registry import Message
+from huey.serializer import Serializer
 from huey.storage import SqliteStorage
 
 from datanectar.errors import StartupError, Unavailable
+from datanectar.private import private_database
+from datanectar.runs.ids import RUN_ID
+from datanectar.settings import sqlite_file
+
+log = logging.getLogger(__name__)
+
+#: The name of the one task that Huey knows.
+_TASK = "deliver"
 
 #: Seconds after which an idle worker thread looks for work though nothing woke it.
 _LONGEST_SLEEP = 1.0
@@ -32,6 +47,47 @@ _SILENCE_SECONDS = 20.0
 RUN_MESSAGE = "run"
 #: A wide run that goes on could use another worker: (run id, attempt, member).
 ASSIST_MESSAGE = "assist"
+
+
+#: How many whole numbers follow the run's id in each kind of message, and how large they may be.
+_NUMBERS = {RUN_MESSAGE: 0, ASSIST_MESSAGE: 2}
+_LARGEST_NUMBER = 1_000_000
+#: Bytes that the longest of them takes, generously.
+_LONGEST_MESSAGE = 200
+
+
+class _JsonLists(Serializer):
+    """Huey's messages as JSON lists of what they are about: all else of them is always the same.
+
+    Args:
+        task_name: the one Huey task that all messages are for.
+    """
+
+    def __init__(self, task_name: str) -> None:
+        super().__init__()
+        self._task_name = task_name
+
+    def _serialize(self, data: Message) -> bytes:
+        return json.dumps(data.args).encode()
+
+    def _deserialize(self, data: bytes) -> Message:
+        """Return the message, or one about nothing, so that Huey takes it off the queue."""
+        arguments: tuple[Any, ...] = ()
+        try:
+            arguments = _checked(data)
+        except (TypeError, ValueError, RecursionError):
+            log.warning("What is none of our messages is dropped from the queue: %.100r", data)
+        return Message(str(uuid.uuid4()), self._task_name, args=arguments, kwargs={})
+
+
+def _checked(data: bytes) -> tuple[Any, ...]:
+    if len(data) > _LONGEST_MESSAGE:
+        raise ValueError("it is too long")
+    kind, run_id, *numbers = json.loads(data)
+    is_ours = kind in _NUMBERS and len(numbers) == _NUMBERS[kind] and RUN_ID.match(run_id)
+    if not (is_ours and all(type(n) is int and 0 < n <= _LARGEST_NUMBER for n in numbers)):
+        raise ValueError("it is about nothing here")
+    return (kind, run_id, *numbers)
 
 
 class _WokenSqliteStorage(SqliteStorage):
@@ -84,7 +140,9 @@ class RunQueue:
         self.url = url
         self.huey = _make_huey(url)
         self._handlers: dict[str, Callable[..., None]] = {}
-        self._deliver = self.huey.task(name="deliver")(self._handle)
+        self._deliver = self.huey.task(name=_TASK)(self._handle)
+        task = self._deliver.task_class
+        self.huey.serializer = _JsonLists(f"{task.__module__}.{task.__name__}")
 
     def send(self, kind: str, *arguments: Any) -> None:
         """Put a message at the end of the queue.
@@ -117,8 +175,10 @@ class RunQueue:
         """Have messages of this kind handled by ``handler(*arguments)``, in a consumer's thread."""
         self._handlers[kind] = handler
 
-    def _handle(self, kind: str, *arguments: Any) -> None:
-        self._handlers[kind](*arguments)
+    def _handle(self, *message: Any) -> None:
+        if message:  # else it was dropped as it was read
+            kind, *arguments = message
+            self._handlers[kind](*arguments)
 
 
 def _make_huey(url: str) -> Huey:
@@ -126,8 +186,9 @@ def _make_huey(url: str) -> Huey:
     options: dict[str, Any] = {"results": False, "store_none": False, "utc": True}
     try:
         if scheme == "sqlite":
-            path = Path(url.split("///", 1)[1])
+            path = sqlite_file(url)
             path.parent.mkdir(parents=True, exist_ok=True)
+            private_database(path)
             return Huey(
                 "datanectar",
                 storage_class=_WokenSqliteStorage,

@@ -5,31 +5,33 @@ from __future__ import annotations
 import json
 import math
 import os
-import traceback
 from typing import Any
 
 import luigi
 from luigi.parameter import OptionalParameterMixin
 
 from datanectar.api.api_chains import APIChainCollector
-from datanectar.errors import BadRequest, ChainError, DatanectarError
-from datanectar.execution import log
+from datanectar.errors import BadRequest, DatanectarError, PayloadTooLarge
+from datanectar.execution import log, reasons
 from datanectar.execution.fresh import instances_as_they_were
 from datanectar.execution.wanted import NotWanted, parse
+from datanectar.execution.whereabouts import has_nectar_output, whereabouts
 from datanectar.keys import RUN_TIME_VARIABLE
 from datanectar.records import Resolution, ResolveJob
-from datanectar.settings import current
-from datanectar.storage.select import default_name
 from datanectar.util.identity import (
     class_option,
     digest_source,
-    in_one_order,
     key_of,
     public_params,
     text_params,
 )
-from datanectar.util.nectartask import NectarTask, output_name
-from datanectar.util.target import NectarTarget
+from datanectar.util.options import check_options
+from datanectar.util.shown import is_public
+from datanectar.util.values import default_of, text_of
+
+#: Characters that one parameter may have, and all of a request together.
+_LONGEST_TEXT = 64 * 1024
+_LONGEST_TOGETHER = 256 * 1024
 
 
 def resolve(job: ResolveJob) -> Resolution:
@@ -37,69 +39,73 @@ def resolve(job: ResolveJob) -> Resolution:
 
     Raises:
         NotFound: when the chain or the task is not there.
-        ChainError: when the chain can't be imported.
+        ChainError: when the chain can't be imported, or the task has an option that can't be used.
         BadRequest: naming each parameter that is unknown, missing or can't be read.
         KeyUndefined: when the key can't be computed in full.
     """
     log.hold_output() if job.stays else log.discard_output()
     os.environ[RUN_TIME_VARIABLE] = job.run_time
     cls = APIChainCollector().task_class(job.type, job.chain, job.task)
+    check_options(cls)
     with instances_as_they_were():  # what the run makes is to be its own
         return _resolution(cls, job)
 
 
 def _resolution(cls: type[luigi.Task], job: ResolveJob) -> Resolution:
     task = make_task(cls, job.raw)
-    storage, output, complete = _whereabouts(task)
+    given = given_names(cls, job.raw)
+    place = whereabouts(task)
     return Resolution(
         key=str(key_of(task)),
         task_id=task.task_id,
         params=text_params(task),
         public_params=public_params(task),
-        defaulted=sorted(set(task.get_param_names(include_significant=True)) - set(job.raw)),
+        defaulted=sorted(set(task.get_param_names(include_significant=True)) - set(given)),
         source=digest_source(task),
         run_time=job.run_time,
-        storage=storage,
-        output=output,
-        complete=complete,
-        width=max(1, int(class_option(cls, "width", 1))),
+        storage=place.storage,
+        output=place.output,
+        complete=_completeness(task),
+        width=class_option(cls, "width", 1),
         run_timeout=_run_timeout(cls),
+        given=given,
+        results=place.results,
     )
 
 
 def _run_timeout(cls: type[luigi.Task]) -> float | None:
-    value = class_option(cls, "run_timeout", None)
-    try:
-        seconds = math.inf if value is None else float(value)
-    except (TypeError, ValueError):
-        raise ChainError(
-            f"{cls.__name__}.run_timeout is {value!r}; it can be a number of seconds."
-        ) from None
-    return seconds if math.isfinite(seconds) else None
+    seconds = class_option(cls, "run_timeout", None)
+    return None if seconds is None or math.isinf(seconds) else float(seconds)
 
 
 def make_task(cls: type[luigi.Task], raw: dict[str, Any]) -> luigi.Task:
     """Return the task with these raw parameters: text, or JSON values from a JSON body.
 
+    What is not given keeps the author's default, as the object it is.
+
     Raises:
         BadRequest: naming each parameter that is unknown, missing or can't be read.
+        PayloadTooLarge: naming those that are too long.
+        ChainError: naming a parameter that is not given and has a default that no run could have.
     """
     declared = dict(cls.get_params())
+    _refuse_long(raw)
     problems = {
         name: f"unknown; this task takes {', '.join(declared) or 'no parameters'}"
         for name in raw
         if name not in declared
     }
-    texts: dict[str, str] = {}
+    values: dict[str, Any] = {}
     for name, item in declared.items():
-        if name in raw and not _means_default(cls, name, item, raw[name]):
+        if name in given_names(cls, raw):
             try:
-                texts[name] = read_parameter(item, raw[name])
+                values[name] = read_parameter(item, raw[name])
             except NotWanted as problem:
-                problems[name] = f"{_shown(raw[name])} is not {problem}"
+                problems[name] = _refusal(item, f"{_shown(raw[name])} is not {problem}")
             except Exception as problem:  # also of parameter classes that an author wrote
                 words = str(problem) or type(problem).__name__
-                problems[name] = f"{_shown(raw[name])} is no {type(item).__name__}: {words}"
+                words = f"{_shown(raw[name])} is no {type(item).__name__}: {words}"
+                problems[name] = _refusal(item, words)
         elif not item.has_task_value(cls.get_task_family(), name):
             problems[name] = f"required ({type(item).__name__})"
     if problems:
@@ -108,7 +114,54 @@ def make_task(cls: type[luigi.Task], raw: dict[str, Any]) -> luigi.Task:
             + "; ".join(f"{name}: {why}" for name, why in problems.items()),
             fields=problems,
         )
-    return _construct(cls, texts)
+    for name, item in declared.items():
+        if name not in values:
+            default_of(cls, name, item)
+    return _construct(cls, values)
+
+
+def _refuse_long(raw: dict[str, Any]) -> None:
+    sizes = {name: _size(value) for name, value in raw.items()}
+    long = {name: f"{size} characters" for name, size in sizes.items() if size > _LONGEST_TEXT}
+    if long:
+        listed = ", ".join(f"{name[:100]} ({size})" for name, size in long.items())
+        raise PayloadTooLarge(
+            f"A parameter may have {_LONGEST_TEXT} characters; too long: {listed}. "
+            "Give the name of a file instead.",
+            fields=long,
+        )
+    if sum(sizes.values()) > _LONGEST_TOGETHER:
+        raise PayloadTooLarge(
+            f"The parameters have {sum(sizes.values())} characters together; "
+            f"{_LONGEST_TOGETHER} is the most."
+        )
+
+
+def _size(value: Any) -> int:
+    return len(value if isinstance(value, str) else json.dumps(value))
+
+
+def given_names(cls: type[luigi.Task], raw: dict[str, Any]) -> list[str]:
+    """Return which of the task's parameters are given, in the class's order."""
+    return [
+        name
+        for name, item in cls.get_params()
+        if name in raw and not _means_default(cls, name, item, raw[name])
+    ]
+
+
+def _refusal(item: luigi.Parameter, words: str) -> str:
+    """Return words for a value that can't be read; those of a private one may repeat it."""
+    return words if is_public(item) else f"the value that was given is no {type(item).__name__}"
+
+
+def _without_secrets(cls: type[luigi.Task], values: dict[str, Any], words: str) -> str:
+    """Return an error's words with the values of private parameters left out."""
+    for name, item in cls.get_params():
+        text = str(values.get(name, ""))
+        if text and not is_public(item):
+            words = words.replace(text, "...")
+    return words
 
 
 def _means_default(cls: type[luigi.Task], name: str, item: luigi.Parameter, value: Any) -> bool:
@@ -119,18 +172,18 @@ def _means_default(cls: type[luigi.Task], name: str, item: luigi.Parameter, valu
     return item.has_task_value(family, name) and item.task_value(family, name) is None
 
 
-def _construct(cls: type[luigi.Task], texts: dict[str, str]) -> luigi.Task:
+def _construct(cls: type[luigi.Task], values: dict[str, Any]) -> luigi.Task:
     try:
-        return cls.from_str_params(texts)
+        return cls(**values)
     except DatanectarError:
         raise
     except Exception as problem:  # an author's __init__, or a parameter's normalize()
-        reason = traceback.format_exception_only(problem)[-1].strip()
+        reason = _without_secrets(cls, values, reasons.of_exception(problem))
         raise BadRequest(f"{cls.__name__} refuses these parameters: {reason}") from problem
 
 
-def read_parameter(item: luigi.Parameter, value: Any) -> str:
-    """Return the text of one raw value, in one spelling for equal values.
+def read_parameter(item: luigi.Parameter, value: Any) -> Any:
+    """Return what a raw value stands for, as a run that has only its text will read it.
 
     Raises:
         ValueError: or whatever else the parameter's ``parse`` raises when it can't read it.
@@ -141,10 +194,11 @@ def read_parameter(item: luigi.Parameter, value: Any) -> str:
     text.encode()  # raises for half a surrogate pair, which JSON can spell and nothing can hash
     _check_kind(item, text)
     parsed = item.normalize(parse(item, text))
-    canonical = in_one_order(item, str(item.serialize(parsed)))
-    if _is_lost(parsed, item.normalize(item.parse(canonical))):
+    canonical = text_of(item, parsed)
+    kept = item.parse(canonical)
+    if _is_lost(parsed, item.normalize(kept)):
         raise ValueError(f"it can only be kept as {canonical!r}, which is something else")
-    return canonical
+    return kept
 
 
 def _check_kind(item: luigi.Parameter, text: str) -> None:
@@ -193,26 +247,12 @@ def _shown(value: Any) -> str:
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
-def _whereabouts(task: luigi.Task) -> tuple[str, str | None, bool | None]:
-    """Return the store's name, the output file if it is ours, and completeness if it is not."""
+def _completeness(task: luigi.Task) -> bool | None:
+    """Return whether the result is there, or None when a look for its file tells."""
     cls = type(task)
-    storage = class_option(cls, "storage_name", None) or default_name(current())
-    if isinstance(task, NectarTask) and cls.output is NectarTask.output:
-        if cls.complete is luigi.Task.complete:
-            return storage, output_name(cls), None
-        return storage, output_name(cls), _complete(task)
-    target = _single_output(task)
-    output = (
-        target.file if isinstance(target, NectarTarget) and target.key == key_of(task) else None
-    )
-    return storage, output, _complete(task)
-
-
-def _single_output(task: luigi.Task) -> Any:
-    try:
-        return task.output()
-    except Exception:  # an author's output(); the run will say what is wrong with it
+    if has_nectar_output(cls) and cls.complete is luigi.Task.complete:
         return None
+    return _complete(task)
 
 
 def _complete(task: luigi.Task) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Callable
@@ -10,8 +11,10 @@ from typing import Any
 import luigi
 from luigi.rpc import RemoteScheduler
 
-from datanectar.errors import KeyUndefined
+from datanectar.errors import DatanectarError
+from datanectar.execution import reasons
 from datanectar.execution.fetcher import Fetcher
+from datanectar.execution.whereabouts import whereabouts
 from datanectar.luigid import INTERRUPTED
 from datanectar.records import (
     DISABLED,
@@ -87,6 +90,7 @@ class RunScheduler(RemoteScheduler):
         #: The tasks that the worker has scheduled; it fills this in before it calls.
         self.tasks: dict[str, luigi.Task] = {}
         self._keyed: set[str] = set()
+        self._found: set[str] = set()
         self._introduction: dict[str, Any] | None = {}
         self._batches: dict[str, list[str]] = {}
         self._announced: dict[str, str] = {}
@@ -186,7 +190,8 @@ class RunScheduler(RemoteScheduler):
 
     def set_task_progress_percentage(self, task_id: str, progress_percentage: int) -> Any:
         """Pass on the progress that a task sets on itself."""
-        self._send(TaskReport(task_id, progress=int(progress_percentage)))
+        with contextlib.suppress(TypeError, ValueError, OverflowError):  # no number at all
+            self._send(TaskReport(task_id, progress=min(100, max(0, int(progress_percentage)))))
         return super().set_task_progress_percentage(
             task_id=task_id, progress_percentage=progress_percentage
         )
@@ -195,8 +200,8 @@ class RunScheduler(RemoteScheduler):
         """Tell the parent which of its key's logs the task now begins; luigid need not know."""
         self._send(TaskReport(task_id, log_number=number))
 
-    def learn_failures_of_others(self, root: str) -> None:
-        """Take over from luigid which tasks of the root's graph failed in other workers, and why.
+    def learn_from_others(self, root: str) -> None:
+        """Take over from luigid whether the root is done, and which tasks failed elsewhere, and why.
 
         A task whose worker was pruned has no explanation (scheduler.py ``fail_dead_worker_task``),
         one whose process was stopped says so: it did not fail, and is run again.
@@ -206,6 +211,8 @@ class RunScheduler(RemoteScheduler):
                 error = self.fetch_error(task_id=task_id).get("error")
                 if error and not _explanation(error).startswith(INTERRUPTED):
                     self.errors[task_id] = _explanation(error)
+            elif task_id == root and known.get("status") == DONE:
+                self.statuses[root] = DONE
 
     def _request(self, url: str, data: Any, attempts: int = 3, allow_null: bool = True) -> Any:
         """Make a call (luigi/rpc.py ``RemoteScheduler._request``), or leave it on its way."""
@@ -217,20 +224,44 @@ class RunScheduler(RemoteScheduler):
     def _report(self, task_id: str, status: str, call: dict[str, Any]) -> None:
         self.statuses[task_id] = status
         requires = [*(call.get("deps") or ()), *(call.get("new_deps") or ())]
+        text = self.errors.get(task_id, "")
         first, *others = _pieces(requires, _REQUIRES_BYTES)
+        key = self._new_key(task_id)
+        place = whereabouts(self.tasks[task_id]) if key else None
         self._send(
             TaskReport(
                 task_id,
-                key=self._new_key(task_id),
+                key=key,
+                storage=place.storage if place else None,
+                output=place.output if place else None,
                 family=call.get("family"),
                 status=FAILED if status in (_UNKNOWN, DISABLED) else status,
                 requires=first or None,
                 finished=time.time() if status in (DONE, FAILED) else None,
-                error=_clip(self.errors.get(task_id, ""), _ERROR_BYTES, tail=True) or None,
+                error=_short_reason(text) or None,
             )
         )
+        if status != PENDING and text:
+            words = _clip(reasons.traceback_in(text), _MESSAGE_BYTES, tail=True)
+            self._send(TaskReport(task_id, traceback=words))
         for more in others:
             self._send(TaskReport(task_id, requires=more))
+        for results in _pieces(place.results, _REQUIRES_BYTES) if place and place.results else []:
+            self._send(TaskReport(task_id, results=results))
+
+    def tell_found(self, task_id: str, found: luigi.Task) -> None:
+        """Tell the parent of a result that a task asked for on its way, and that was there already.
+
+        Luigi's worker schedules only what is missing; luigid hears nothing of this one.
+        """
+        known = self._additions.get(task_id, {}).get("deps") or ()
+        if found.task_id in known or found.task_id in self._found:
+            return
+        self._found.add(found.task_id)
+        self._send(TaskReport(task_id, requires=[found.task_id]))
+        if found.task_id not in self.statuses:
+            self.tasks[found.task_id] = found
+            self._report(found.task_id, DONE, {"family": found.task_family})
 
     def _new_key(self, task_id: str) -> str | None:
         """Return the task's key if it has not been reported."""
@@ -239,7 +270,7 @@ class RunScheduler(RemoteScheduler):
         self._keyed.add(task_id)
         try:
             return str(key_of(self.tasks[task_id]))
-        except KeyUndefined:
+        except DatanectarError:
             return None
 
     def _note_failure(self, task_id: str, call: dict[str, Any]) -> None:
@@ -287,6 +318,14 @@ def _clip(text: str, limit: int = _MESSAGE_BYTES, *, tail: bool = False) -> str:
     return text
 
 
+def _short_reason(text: str) -> str:
+    """Return the reason in a failure's text, in at most ``_ERROR_BYTES`` as JSON."""
+    reason = reasons.reason_in(text)
+    while _json_bytes(reason) > _ERROR_BYTES:
+        reason = reasons.shortened(reason, len(reason) * 3 // 4)
+    return reason
+
+
 def _pieces(ids: list[str], limit: int) -> list[list[str]]:
     """Return the ids in lists that take about ``limit`` bytes as JSON; at least one list."""
     pieces: list[list[str]] = [[]]
@@ -307,4 +346,4 @@ def _explanation(expl: Any) -> str:
         text = json.loads(expl)
     except (TypeError, ValueError):
         text = expl
-    return str(text or "it failed and gave no reason")
+    return reasons.without_environment(str(text or "it failed and gave no reason"))

@@ -13,11 +13,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from datanectar.chainfiles import no_task
 from datanectar.errors import ChainError, Conflict, NotFound, Unavailable
 from datanectar.execution.catalog import Catalog
 from datanectar.execution.child_process import Child
 from datanectar.execution.children import Children
+from datanectar.execution.lookup import Lookup, Status
 from datanectar.execution.queue import RUN_MESSAGE, RunQueue
+from datanectar.execution.results import ResultFile, is_ours
 from datanectar.execution.spool import begun_marker, run_log, spool_folder, spooled_log
 from datanectar.keys import LOG_FILE, Key, parse_key
 from datanectar.luigid import Luigid
@@ -25,7 +28,6 @@ from datanectar.records import (
     ACTIVE,
     DONE,
     RUNNING,
-    UNKNOWN,
     NewRun,
     Resolution,
     ResolveJob,
@@ -35,7 +37,7 @@ from datanectar.records import (
 from datanectar.runs.store import RunStore
 from datanectar.settings import Settings
 from datanectar.storage.base import Storage
-from datanectar.storage.select import default_name, storage_named
+from datanectar.storage.select import default_name, storage_named, store_address
 
 log = logging.getLogger(__name__)
 
@@ -53,20 +55,6 @@ class Accepted:
     resolution: Resolution
     run: Run | None
     done: bool
-
-
-@dataclass(frozen=True)
-class Status:
-    """What is known of a key. ``run`` is the latest that had it as its root or on its way."""
-
-    key: Key
-    job_status: str
-    file: str
-    storage: str
-    run: Run | None = None
-    task: TaskRow | None = None
-    note: str | None = None
-    scheduler: str | None = None
 
 
 class Service:
@@ -93,6 +81,7 @@ class Service:
         self.luigid = luigid
         self.children = children
         self.catalog = Catalog(settings, children)
+        self.lookup = Lookup(settings, store)
 
     # --- asking for a run ------------------------------------------------------------------
 
@@ -139,14 +128,34 @@ class Service:
             NotFound, BadRequest, ChainError, KeyUndefined: see ``execution.resolve``.
         """
         with self._resolved(type, chain, task, raw, to_run=True) as (resolution, child):
-            if self.is_complete(resolution):
-                return Accepted(resolution, self.store.latest_done(resolution.key), True)
             new = NewRun(type, chain, task, resolution, trigger)
+            if self.is_complete(resolution):
+                return Accepted(resolution, self._there_already(new), True)
             run, is_new = self.store.accept(new, max_queued=self.settings.max_queued)
             if is_new:
                 self.children.offer(child, run.id)
                 self._announce(run)
             return Accepted(resolution, run, False)
+
+    def _there_already(self, new: NewRun) -> Run | None:
+        """Return the run that is known to have made a result that is there, if one is.
+
+        Where the key's status would not say that it is there, a run that is DONE at once does from
+        now on: a status URL that was given out must be good.
+        """
+        resolution = new.resolution
+        run, task = self.lookup.known(parse_key(resolution.key))
+        if run is None:  # Luigi alone has made it: a look under the key shows that as well
+            default = store_address(default_name(self.settings))
+            shows = resolution.complete is None and resolution.storage == default
+            return None if shows else self.store.accept_done(new)
+        of_root = run.key == resolution.key
+        if of_root and run.status == DONE:
+            return run
+        status = run.status if of_root or task is None else task.status
+        if status == DONE or run.status in ACTIVE:
+            return self.store.latest_done(resolution.key)
+        return self.store.accept_done(new)
 
     def _announce(self, run: Run) -> None:
         try:
@@ -182,6 +191,9 @@ class Service:
             )
         if having:
             return having[0]
+        for chain in chains:
+            if any(left.name == task for left in chain.left_out):
+                raise NotFound(no_task(chain, task))
         broken = [chain for chain in chains if chain.error]
         if broken:
             names = "; ".join(f"{chain.name}: {chain.error}" for chain in broken)
@@ -203,43 +215,16 @@ class Service:
             raise NotFound(f"There is no run {run_id[:100]!r}.")
         return run
 
-    def status(self, key: Key, file: str) -> Status:
+    def status(self, key: Key, file: str | None = None) -> Status:
         """Return what is known of a key.
+
+        Args:
+            file: the result's name, where no run has told it; None: not known.
 
         Raises:
             NotFound: when the key was never asked for and nothing lies there.
         """
-        run = self.store.latest(str(key))
-        task = self.store.task_by_key(str(key))
-        if task is not None and (run is None or task.run_id > run.id):
-            run = self.store.get(task.run_id) or run
-        if run is not None and str(key) == run.key:
-            return self._with_scheduler(self._run_status(key, run, task))
-        if run is not None and task is not None:
-            return self._with_scheduler(self._task_status(key, file, run, task))
-        storage = default_name(self.settings)
-        if storage_named(storage).exists(key, file):
-            return Status(key, DONE, file, storage)
-        raise NotFound(
-            f"{key} was never asked for, and nothing lies there. POST the task to run it."
-        )
-
-    def _run_status(self, key: Key, run: Run, task: TaskRow | None) -> Status:
-        status, note = run.status, None
-        if status == DONE and run.output and not self._exists(run.storage, key, run.output):
-            status, note = UNKNOWN, _DROPPED
-        own = task if task is not None and task.run_id == run.id else None
-        return Status(key, status, run.output or "", run.storage, run, own, note)
-
-    def _task_status(self, key: Key, file: str, run: Run, task: TaskRow) -> Status:
-        status, note = task.status, None
-        if status == DONE and not self._exists(run.storage, key, file):
-            status, note = UNKNOWN, _DROPPED
-        elif status in ACTIVE and run.status not in ACTIVE:
-            # Its run ended without it; a result may have come from elsewhere since.
-            status = DONE if self._exists(run.storage, key, file) else UNKNOWN
-            note = None if status == DONE else f"run {run.id} ended before this task could run"
-        return Status(key, status, file, run.storage, run, task, note)
+        return self._with_scheduler(self.lookup.status(key, file))
 
     def _with_scheduler(self, status: Status) -> Status:
         if status.job_status not in ACTIVE:
@@ -248,21 +233,18 @@ class Service:
         values = {**status.__dict__, "scheduler": "ok" if reachable else "unreachable"}
         return Status(**values)
 
-    @staticmethod
-    def _exists(storage: str, key: Key, file: str) -> bool:
-        return storage_named(storage).exists(key, file)
-
     def tasks(self, run: Run) -> list[TaskRow]:
         """Return the tasks of a run's graph."""
         return self.store.tasks(run.id)
 
     def storage_of(self, key: Key) -> Storage:
         """Return the store that a key's files are in, as far as its runs tell."""
-        run = self.store.latest(str(key))
-        task = None if run else self.store.task_by_key(str(key))
-        if task is not None:
-            run = self.store.get(task.run_id)
-        return storage_named(run.storage if run else default_name(self.settings))
+        return self.lookup.storage_of(key)
+
+    def made_by(self, key: str) -> Run | None:
+        """Return the newest run that has made the key's result as what it was asked for, or None."""
+        run = self.store.latest_done(key)
+        return run if run is not None and run.attempt else None
 
     def log_of_run(self, run: Run, key: Key) -> str:
         """Return the name under which the log that a task wrote in a run is to be found now.
@@ -274,7 +256,7 @@ class Service:
         if number is None:
             return LOG_FILE
         kept = f"{LOG_FILE}.{number}"
-        return kept if storage_named(run.storage).exists(key, kept) else LOG_FILE
+        return kept if self.storage_of(key).exists(key, kept) else LOG_FILE
 
     def live_log(self, key: Key) -> Any:
         """Return the path of a log that is still on this host and not in the store, or None.
@@ -309,26 +291,44 @@ class Service:
     def drop(self, key: Key) -> list[str]:
         """Delete a key's result, so that the next POST makes it again; logs and history stay.
 
+        Files that lie elsewhere than under the key are deleted where they may be given out, and
+        only when a run of this service has made them: what an ``ExternalTask`` names is not ours.
+
         Returns:
             The names of the files deleted.
 
         Raises:
             NotFound: when there is no result.
-            Conflict: while a run is making it.
+            Conflict: while a run is making it or needs it, or when no run has made it.
         """
-        run = self.store.latest(str(key))
-        if run is not None and run.status in ACTIVE:
-            raise Conflict(f"Run {run.id} is making this result; cancel it first.")
+        self._refuse_if_needed(key)
         storage = self.storage_of(key)
-        results = [info.name for info in storage.list_files(key) if not _is_kept(info.name)]
+        results = [info.name for info in storage.list_files(key) if not is_ours(info.name)]
         dropped = [name for name in results if storage.delete(key, name)]
+        if not dropped:
+            dropped = [file.name for file in self._own_results(key) if file.delete()]
         if not dropped:
             raise NotFound(f"{key} has no result to drop.")
         return dropped
 
+    def _refuse_if_needed(self, key: Key) -> None:
+        run = self.store.latest(str(key))
+        if run is not None and run.status in ACTIVE:
+            raise Conflict(f"Run {run.id} is making this result; cancel it first.")
+        run = self.store.active_with_task(str(key))
+        if run is not None:
+            raise Conflict(
+                f"Run {run.id} ({run.type}/{run.chain}/{run.task}) needs this result; "
+                "cancel it first, or wait for its end."
+            )
 
-_DROPPED = "the result is not there any more; POST the task to make it again"
-
-
-def _is_kept(name: str) -> bool:
-    return name == LOG_FILE or name.startswith(f"{LOG_FILE}.") or name == "params.txt"
+    def _own_results(self, key: Key) -> list[ResultFile]:
+        """Return the files of the key's result that lie elsewhere and that a run has made."""
+        files = self.lookup.declared_files(key)
+        if files and not self.store.has_made(str(key)):
+            names = ", ".join(file.name for file in files[:5])
+            raise Conflict(
+                f"No run of this service has made {names}, so it is not dropped here: delete it "
+                "where it is kept."
+            )
+        return files

@@ -28,9 +28,13 @@ class LogShipper:
         children: do the copying.
         spool: the attempt's folder.
         interval: seconds between two rounds.
+        storage: the store that they go to, ``s3`` or ``s3://<bucket>``.
     """
 
-    def __init__(self, children: Children, spool: Path, interval: float) -> None:
+    def __init__(
+        self, children: Children, spool: Path, interval: float, storage: str = "s3"
+    ) -> None:
+        self._storage = storage
         self._children = children
         self._spool = spool
         self._interval = interval
@@ -68,7 +72,7 @@ class LogShipper:
     def _ship(self) -> None:
         began = time.monotonic()
         try:
-            job = ShipJob(str(self._spool))
+            job = ShipJob(str(self._spool), self._storage)
             self._children.ask(job, timeout=_LIMIT, subject="copying logs")
         except DatanectarError as problem:
             log.warning("%s: logs could not be copied: %s", self._spool.name, problem.message)

@@ -9,13 +9,27 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import re
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 from datanectar.keys import Key
 
 #: The environment variable that names the folder to all that an attempt starts.
 SPOOL_VARIABLE = "DATANECTAR_SPOOL"
+
+#: What the name of an attempt's folder, and of a file beside it, begins with.
+_ATTEMPT = re.compile(r"(?P<name>(?P<run_id>[0-9a-z]{26})-(?P<number>\d{1,9})(-\d{1,9})?)(\.|\Z)")
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """An attempt at a run, or one that assists it, and its folder."""
+
+    run_id: str
+    number: int
+    spool: Path
 
 
 def spool_folder(state: Path, run_id: str, attempt: int, member: int = 0) -> Path:
@@ -43,6 +57,27 @@ def begun_marker(spool: Path, key: Key) -> Path:
     return spool.with_name(f"{spool.name}.{digest}.begun")
 
 
+def attempts(state: Path) -> list[Attempt]:
+    """Return every attempt of which there are files, those of other hosts in a shared folder too."""
+    found = {}
+    with contextlib.suppress(OSError):
+        for file in sorted((state / "spool").iterdir()):
+            if match := _ATTEMPT.match(file.name):
+                spool = file.with_name(match["name"])
+                found[spool] = Attempt(match["run_id"], int(match["number"]), spool)
+    return list(found.values())
+
+
+def last_change(spool: Path) -> float:
+    """Return when the files of an attempt last changed, a Unix stamp; 0 when there are none."""
+    latest = 0.0
+    for pattern in (spool.name, f"{spool.name}.*", f"{spool.name}/*/*/*/*"):
+        for file in spool.parent.glob(pattern):
+            with contextlib.suppress(OSError):
+                latest = max(latest, file.stat().st_mtime)
+    return latest
+
+
 def clear(spool: Path) -> None:
     """Remove all files of an attempt."""
     shutil.rmtree(spool, ignore_errors=True)
@@ -67,5 +102,5 @@ def unshipped(spool: Path) -> list[Path]:
 def _has_grown(file: Path) -> bool:
     try:
         return file.stat().st_size != int(file.with_suffix(".shipped").read_text())
-    except FileNotFoundError:
+    except (OSError, ValueError):  # never copied, or its mark was not written whole
         return True

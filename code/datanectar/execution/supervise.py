@@ -31,7 +31,8 @@ from datanectar.records import (
     TaskReport,
 )
 from datanectar.storage.base import keep_earlier
-from datanectar.storage.select import storage_named
+from datanectar.storage.plain import plain_stat
+from datanectar.storage.select import kind_of, storage_named
 
 log = logging.getLogger(__name__)
 
@@ -39,25 +40,44 @@ log = logging.getLogger(__name__)
 _SLICE = 0.25
 #: Seconds that the end of an attempt waits for its logs: who hears of it wants to read them.
 _LAST_LOGS = 10.0
+#: So many tasks of a run are recorded at most, and so many characters about them all.
+MOST_TASKS = 100_000
+_ROOM = 64_000_000
 
 
 class Graph:
-    """What the reports of a run add up to, by task; remembers which tasks changed since last asked."""
+    """What the reports of a run add up to, by task; remembers which tasks changed since last asked.
 
-    def __init__(self) -> None:
+    It holds so much and no more: a run that reports without end must not fill its worker's memory.
+
+    Args:
+        most_tasks: how many tasks.
+        room: how many characters of text in all.
+    """
+
+    def __init__(self, most_tasks: int = MOST_TASKS, room: int = _ROOM) -> None:
         self._tasks: dict[str, TaskReport] = {}
         self._changed: set[str] = set()
+        self._most_tasks = most_tasks
+        self._room = room
 
-    def add(self, report: TaskReport) -> None:
-        """Lay a report over what is known; required tasks add up, other news replaces."""
+    def add(self, report: TaskReport) -> bool:
+        """Lay a report over what is known; required tasks add up, other news replaces.
+
+        Returns:
+            Whether there was room for it; it counts for nothing otherwise.
+        """
         known = self._tasks.get(report.task_id)
-        if known is not None:
-            news = {k: v for k, v in dataclasses.asdict(report).items() if v is not None}
-            if report.requires:
-                news["requires"] = list(dict.fromkeys([*(known.requires or ()), *report.requires]))
-            report = dataclasses.replace(known, **news)
-        self._tasks[report.task_id] = report
+        if known is None and len(self._tasks) >= self._most_tasks:
+            return False
+        merged = report if known is None else _laid_over(known, report)
+        room = self._room + (_size(known) if known else 0) - _size(merged)
+        if room < 0:
+            return False
+        self._room = room
+        self._tasks[report.task_id] = merged
         self._changed.add(report.task_id)
+        return True
 
     def take_changed(self) -> list[TaskReport]:
         """Return the tasks that changed since the last call."""
@@ -75,6 +95,25 @@ class Graph:
     def running(self) -> list[TaskReport]:
         """Return the tasks that run now."""
         return [task for task in self._tasks.values() if task.status == RUNNING]
+
+
+def _laid_over(known: TaskReport, report: TaskReport) -> TaskReport:
+    news = {name: value for name, value in vars(report).items() if value is not None}
+    for name in ("requires", "results"):  # which may come in several pieces
+        if more := getattr(report, name):
+            news[name] = list(dict.fromkeys([*(getattr(known, name) or ()), *more]))
+    return dataclasses.replace(known, **news)
+
+
+def _size(report: TaskReport) -> int:
+    """Return about how many characters a report holds."""
+    size = 0
+    for value in vars(report).values():
+        if isinstance(value, str):
+            size += len(value)
+        elif isinstance(value, list):
+            size += sum(map(len, value))
+    return size
 
 
 class Lease:
@@ -130,10 +169,13 @@ class Watch(abc.ABC):
         self._graph = Graph()
         self._order: str | None = None
         self._leaving = False
+        self._trouble = ""
+        self._has_overflowed = False
         self._spool = spool_folder(service.settings.state, run.id, run.attempt, member)
         self._worker_id = worker_id(run.id, member)
+        bucket = run.storage if kind_of(run.storage) == "s3" else "s3"
         self._shipper = LogShipper(
-            service.children, self._spool, service.settings.log_ship_interval
+            service.children, self._spool, service.settings.log_ship_interval, bucket
         )
         limit = run.run_timeout if run.run_timeout is not None else self._settings.run_timeout
         self._limit = limit or None
@@ -157,19 +199,42 @@ class Watch(abc.ABC):
             self._order = self._order or "lease over"
 
     def watch(self, child: Child) -> bool:
-        """See the child through; return whether the run has to be queued again."""
+        """See the child through; return whether the run has to be queued again.
+
+        Whatever is raised here, the child has ended by then: its run may soon be another's.
+        """
         try:
-            child.send(self._job())
-            outcome = self._follow(child)
-        except BrokenPipeError:
-            outcome = None
-        try:
-            return self._settle(child, outcome)
+            return self._settle(child, self._attend(child))
+        except BaseException:
+            child.kill()
+            child.wait_end()
+            raise
         finally:
             child.close()
+            self._tidy()
+
+    def _attend(self, child: Child) -> Outcome | None:
+        """Return the child's own account of its end, or None when there is none."""
+        try:
+            child.send(self._job())
+            return self._follow(child)
+        except BrokenPipeError:
+            return None
+        except Exception as problem:
+            log.exception("run %s: its supervision failed", self.run.id)
+            self._trouble = f"its supervision failed ({type(problem).__name__}: {problem})"[:500]
+            self._order = self._order or "trouble"
+            child.kill()
+            return None
+
+    def _tidy(self) -> None:
+        """Keep the last of the logs and remove the attempt's files; the attempt is accounted for."""
+        try:
             if self._order != "abandon":  # the log in the store is the successor's by now
                 self._shipper.finish()
             clear(self._spool)
+        except Exception:
+            log.exception("run %s: the files of its attempt are left", self.run.id)
 
     @abc.abstractmethod
     def _settle(self, child: Child, outcome: Outcome | None) -> bool:
@@ -193,7 +258,7 @@ class Watch(abc.ABC):
         )
 
     def _follow(self, child: Child) -> Outcome | None:
-        """Return the child's own account of its end, or None when it could not give one."""
+        """Take the child's reports and see to limits and orders until it ends or has to."""
         began = stored = time.monotonic()
         with contextlib.suppress(EOFError):
             while True:
@@ -217,7 +282,14 @@ class Watch(abc.ABC):
 
     def _note(self, record: Any) -> None:
         if isinstance(record, TaskReport):
-            self._graph.add(record)
+            if not self._graph.add(record) and not self._has_overflowed:
+                self._has_overflowed = True
+                log.warning(
+                    "run %s reports more than %d tasks, or too much about them: its graph leaves "
+                    "the rest out",
+                    self.run.id,
+                    MOST_TASKS,
+                )
         elif isinstance(record, SchedulerReport):
             with contextlib.suppress(DatanectarError):
                 self._store.set_scheduler_reachable(*self.fence, record.reachable)
@@ -285,10 +357,11 @@ class Supervision(Watch):
         self._shipper.hurry(_LAST_LOGS)  # before the run is another's, whose log it would cover
         if self._order in ("hand back", "lease over"):
             return self._persist(lambda: self._store.release(*self.fence, reason))
-        if self._order is None and child.was_killed:
+        if self._order == "trouble" or (self._order is None and child.was_killed):
             return self._lose(reason)
         status = CANCELLED if self._order == "cancel" else FAILED
-        self._finish(Outcome(status, reason, failed_key=self._failed_key()))
+        failed_key = None if status == CANCELLED else self._failed_key()  # which is no failure
+        self._finish(Outcome(status, reason, failed_key=failed_key))
         return False
 
     def _reason(self, child: Child, end: str) -> str:
@@ -300,6 +373,8 @@ class Supervision(Watch):
             return "its worker was stopped"
         if self._order == "lease over":
             return "its worker could not reach the run store in time"
+        if self._order == "trouble":
+            return self._trouble
         if end == "killed by SIGKILL" and _oom_kills() > self._oom_kills:
             return "killed: out of memory"
         if child.was_killed:
@@ -355,14 +430,14 @@ class Supervision(Watch):
                 key = parse_key(task.key)
                 spooled = spooled_log(self._spool, key)
                 local = self._settings.local_targets / key.file(LOG_FILE)
-                files += [file for file in (spooled, local) if file.exists()][:1]
+                files += [file for file in (spooled, local) if plain_stat(file)][:1]
         return files
 
     def _run_log_for_root(self) -> list[Path]:
         """Make the run log the log of a root that never came to run, and return where it is."""
         key, said = parse_key(self.run.key), run_log(self._spool)
         spooled = spooled_log(self._spool, key)
-        if begun_marker(self._spool, key).exists() or not said.exists():
+        if begun_marker(self._spool, key).exists() or not plain_stat(said):
             return []
         try:
             if self.run.storage == "local":

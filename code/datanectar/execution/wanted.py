@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import operator
+import re
+from datetime import datetime
 from typing import Any
 
 import luigi
@@ -17,14 +19,37 @@ _WANTED: dict[type[luigi.Parameter[Any]], str] = {
     luigi.DateParameter: "a date such as 2016-05-17",
     luigi.MonthParameter: "a month such as 2016-05",
     luigi.YearParameter: "a year such as 2016",
-    luigi.DateHourParameter: "an hour such as 2016-05-17T09",
-    luigi.DateMinuteParameter: "a minute such as 2016-05-17T0930",
-    luigi.DateSecondParameter: "a second such as 2016-05-17T093015",
+    luigi.DateHourParameter: "an hour such as 2016-05-17T09, in UTC if it has a zone",
+    luigi.DateMinuteParameter: "a minute such as 2016-05-17T0930, in UTC if it has a zone",
+    luigi.DateSecondParameter: "a second such as 2016-05-17T093015, in UTC if it has a zone",
     luigi.DateIntervalParameter: "a period such as 2016-05, 2016-W20 or 2016-05-01-2016-05-08",
-    luigi.TimeDeltaParameter: "a length of time such as 3 days or 2 h 30 m",
+    luigi.TimeDeltaParameter: "a length of time such as 3 days, 2 h 30 min or PT90S, whole seconds",
     luigi.ListParameter: "JSON, such as [1, 2]",
     luigi.TupleParameter: "JSON, such as [1, 2]",
     luigi.DictParameter: 'JSON, such as {"a": 1}',
+}
+
+
+_LENGTHS = (
+    r"(?:(?P<w>\d+) ?w(?:eeks?)? ?)?"
+    r"(?:(?P<d>\d+) ?d(?:ays?)? ?)?"
+    r"(?:(?P<h>\d+) ?h(?:(?:ou)?rs?)? ?)?"
+    r"(?:(?P<m>\d+) ?m(?:in(?:ute)?s?)? ?)?"
+    r"(?:(?P<s>\d+) ?s(?:ec(?:ond)?s?)?)?"
+)
+_ISO_LENGTHS = (
+    r"P(?:(?P<w>\d+)W)?(?:(?P<d>\d+)D)?"
+    r"(?:T(?:(?P<h>\d+)H)?(?:(?P<m>\d+)M)?(?:(?P<s>\d+)S)?)?"
+)
+_LENGTH_FORMS = [re.compile(form, re.ASCII) for form in (_LENGTHS, _ISO_LENGTHS)]
+_ISO_TIME = re.compile(
+    r"(\d{4}-\d\d-\d\d)[Tt ](\d\d)(?::?(\d\d)(?::?(\d\d)(?:\.0+)?)?)?(?:[Zz]|[+-]00:?00)?", re.ASCII
+)
+#: By Luigi's class, how many of hour, minute and second its texts have.
+_TIME_PARTS: dict[type[luigi.Parameter[Any]], int] = {
+    luigi.DateHourParameter: 1,
+    luigi.DateMinuteParameter: 2,
+    luigi.DateSecondParameter: 3,
 }
 
 
@@ -40,12 +65,42 @@ def parse(item: luigi.Parameter[Any], text: str) -> Any:
         Exception: what the ``parse`` of any other parameter raises.
     """
     try:
-        return item.parse(text)
+        return item.parse(_in_luigis_notation(item, text))
     except Exception as problem:
         words = _wanted(item)
         if words is None:
             raise
         raise NotWanted(words) from problem
+
+
+def _in_luigis_notation(item: luigi.Parameter[Any], text: str) -> str:
+    """Return a text as Luigi's type reads it whole: of a length of time it drops what it can't read.
+
+    Raises:
+        ValueError: when it is no length of time.
+    """
+    if type(item) is luigi.TimeDeltaParameter:
+        return _length(text)
+    parts = _TIME_PARTS.get(type(item))
+    found = _ISO_TIME.fullmatch(text) if parts else None
+    if parts is None or found is None:
+        return text
+    day, *clock = found.groups(default="00")
+    datetime.strptime(f"{day} {' '.join(clock)}", "%Y-%m-%d %H %M %S")
+    if set(clock[parts:]) - {"00"}:
+        raise ValueError(f"{text} is finer than {type(item).__name__}")
+    return f"{day}T{''.join(clock[:parts])}"
+
+
+def _length(text: str) -> str:
+    try:
+        float(text)  # seconds
+    except ValueError:
+        found = next(filter(None, (form.fullmatch(text) for form in _LENGTH_FORMS)), None)
+        if found is None or not any(found.groups()):
+            raise
+        return " ".join(f"{count} {unit}" for unit, count in found.groupdict("0").items())
+    return text
 
 
 def _wanted(item: luigi.Parameter[Any]) -> str | None:

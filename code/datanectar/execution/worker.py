@@ -20,15 +20,17 @@ from typing import Any
 
 import psutil
 
-from datanectar.errors import DatanectarError, Unavailable
+from datanectar.errors import DatanectarError
+from datanectar.execution.child_process import Child
+from datanectar.execution.leftovers import SpoolSweeper, is_alive, keep_logs, kill_leftover
 from datanectar.execution.queue import ASSIST_MESSAGE, RUN_MESSAGE
 from datanectar.execution.service import Service
-from datanectar.execution.shipping import LogShipper
-from datanectar.execution.spool import SPOOL_VARIABLE, clear, spool_folder
+from datanectar.execution.spool import clear, spool_folder
 from datanectar.execution.supervise import Assistance, Lease, Supervision, Watch
 from datanectar.execution.timetable import Timetable
 from datanectar.luigid import worker_id
 from datanectar.records import PENDING, RUNNING, Run
+from datanectar.runs.tables import WorkerRow
 
 log = logging.getLogger(__name__)
 
@@ -40,13 +42,12 @@ _BEATS = 5
 _SWEEP = 2.0
 #: Seconds between two looks at what is due by its schedule.
 _LOOK = 1.0
+#: Seconds between two searches for files of attempts that are over.
+_SPOOL_SWEEP = 30.0
 #: Seconds between two clean-ups of old history.
 _PURGE = 3600.0
 #: Seconds of silence after which a worker on another host is no longer listed.
 _FORGET = 86_400.0
-#: How exactly, in seconds, the start of a process is known: by the clock, or by the kernel's ticks
-#: since a boot whose time is known to the second.
-_SAME_START = 3.0
 
 
 def host_identity(node: str) -> str:
@@ -60,18 +61,6 @@ def host_identity(node: str) -> str:
     with contextlib.suppress(OSError):
         parts.append(str(Path("/proc/self/ns/pid").readlink()).strip("pid:[]"))
     return "/".join(parts)
-
-
-def is_alive(pid: int | None, started: float | None) -> bool:
-    """Tell whether the process ``pid`` that began at ``started`` still lives, and is no other."""
-    if pid is None or started is None:
-        return False
-    try:
-        process = psutil.Process(pid)
-        same = abs(process.create_time() - started) < _SAME_START
-        return same and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.Error:
-        return False
 
 
 class Worker:
@@ -96,6 +85,9 @@ class Worker:
         self._watched: dict[str, Watch] = {}
         self._unwatched: frozenset[str] = frozenset()
         self._lease = Lease(settings.heartbeat_timeout)
+        self._spool_sweeper = SpoolSweeper(
+            self._store, self._children, settings.state, self._is_watched
+        )
         self._stop = threading.Event()
         self._gate = threading.Lock()
         self._busy = 0
@@ -119,6 +111,7 @@ class Worker:
         # must keep neither a lease from being renewed nor a lost run from being found.
         self._repeat(self._sweep, _SWEEP)
         self._repeat(self._timetable.fire_due, _LOOK)
+        self._repeat(self._sweep_spool, _SPOOL_SWEEP)
         self._repeat(self._purge, _PURGE)
         self._stop.wait()
         consumer.stop_flag.set()
@@ -150,37 +143,49 @@ class Worker:
             run = self._store.claim(
                 run_id, self.id, self._settings.heartbeat_timeout, child.pid, child.started
             )
-        except DatanectarError:
+        except BaseException:
             child.close()
             raise
         if run is None:  # ended, cancelled, or another's already
             child.close()
             return
-        watch = Supervision(run, self._service, self._lease)
-        self._watched[run.id] = watch
-        try:
-            self._call_for_assistance(run)
-            if watch.watch(child):
-                self._queue.send(RUN_MESSAGE, run.id)
-        finally:
-            del self._watched[run.id]
+        if self._watch(run.id, lambda: Supervision(run, self._service, self._lease), child):
+            self._queue.send(RUN_MESSAGE, run.id)
 
-    def _call_for_assistance(self, run: Run) -> None:
-        with contextlib.suppress(Unavailable):  # then it does without
-            for member in range(1, run.width):
-                self._queue.send(ASSIST_MESSAGE, run.id, run.attempt, member)
+    def _watch(self, name: str, make: Callable[[], Watch], child: Child) -> bool:
+        """Watch a child to its end, under a name; return whether its run has to be queued again."""
+        with contextlib.closing(child):
+            self._watched[name] = watch = make()
+            try:
+                if watch.run.width > 1 and name == watch.run.id:
+                    # Beside the watch, which hears at once should the run be cancelled.
+                    call = partial(_in_spite_of_errors, partial(self._call_for_assistance, watch))
+                    threading.Thread(target=call, name="assistance", daemon=True).start()
+                return watch.watch(child)
+            finally:
+                del self._watched[name]
+
+    def _call_for_assistance(self, watch: Watch) -> None:
+        """Send a message for each worker that a wide run could use, and that could come."""
+        run, slots = watch.run, sum(worker.slots for worker in self._live_workers())
+        for member in range(1, min(run.width, slots)):
+            if self._watched.get(run.id) is not watch:
+                return
+            self._queue.send(ASSIST_MESSAGE, run.id, run.attempt, member)
 
     def _assist(self, run_id: str, attempt: int, member: int) -> None:
         """Handle the message that a wide run could use another worker, if it still goes on."""
         run = self._store.get(run_id)
         if run is None or (run.status, run.attempt) != (RUNNING, attempt):
             return
-        name = f"{run_id}-{member}"
-        self._watched[name] = watch = Assistance(run, self._service, self._lease, member)
-        try:
-            watch.watch(self._children.reserve())
-        finally:
-            del self._watched[name]
+        self._watch(
+            f"{run_id}-{member}",
+            lambda: Assistance(run, self._service, self._lease, member),
+            self._children.reserve(),
+        )
+
+    def _is_watched(self, run_id: str) -> bool:
+        return any(watch.run.id == run_id for watch in list(self._watched.values()))
 
     def _wind_down(self) -> None:
         """Wait up to the grace for what runs, then have it handed back."""
@@ -249,43 +254,59 @@ class Worker:
         here = self._store.workers(node=self._host)
         for worker in here:
             if not is_alive(worker.pid, worker.pid_started):
-                for run in self._store.held_by(worker.id):
-                    self._end_leftover(run)
-                    self._take_back(run, f"worker {worker.id} died")
-                self._store.forget_worker(worker.id)
+                _in_spite_of_errors(partial(self._replace, worker))
         for run in self._store.expired() if self._lease.is_steady else ():
             if run.owner != self.id:
-                moment = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime())
-                if run.owner in [worker.id for worker in here]:
-                    self._end_leftover(run)
-                reason = f"worker {run.owner} lost at {moment} UTC"
-                self._take_back(run, reason, if_expired=True)
+                is_from_here = run.owner in [worker.id for worker in here]
+                _in_spite_of_errors(partial(self._take_over, run, is_from_here))
         self._send_again()
 
-    def _take_back(self, run: Run, reason: str, *, if_expired: bool = False) -> None:
+    def _replace(self, worker: WorkerRow) -> None:
+        """Take back what a worker of this host held when it died, and forget it."""
+        reason, is_done = f"worker {worker.id} died", True
+        for run in self._store.held_by(worker.id):
+            is_done &= _in_spite_of_errors(partial(self._take_over, run, True, reason))
+        if is_done:
+            self._store.forget_worker(worker.id)
+
+    def _take_over(self, run: Run, is_from_here: bool, reason: str = "") -> None:
+        """Take back a run from a worker that died, or whose lease is over when no reason is given."""
+        spool = spool_folder(self._settings.state, run.id, run.attempt)
+        if is_from_here:
+            kill_leftover(run, spool)
+        # Before another attempt's log has that place. Nothing can be wrong with a log that matters
+        # more than the run.
+        _in_spite_of_errors(partial(keep_logs, self._children, spool))
+        moment = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime())
+        lost = f"worker {run.owner} lost at {moment} UTC"
+        if self._take_back(run, reason or lost, if_expired=not reason):
+            clear(spool)
+
+    def _sweep_spool(self) -> None:
+        """Remove the files of attempts that are over, such as those from before a reboot."""
+        live = [worker for worker in self._live_workers() if worker.id != self.id]
+        self._spool_sweeper.sweep(is_alone=not live)
+
+    def _live_workers(self) -> list[WorkerRow]:
+        """Return the workers that have been heard of lately, by the store's clock, on any host."""
+        workers = self._store.workers()
+        latest = max((worker.heartbeat for worker in workers), default=0.0)
+        since = latest - max(self._settings.heartbeat_timeout, 3 * _SWEEP)
+        return [worker for worker in workers if worker.heartbeat >= since]
+
+    def _take_back(self, run: Run, reason: str, *, if_expired: bool = False) -> bool:
+        """Take a run from whoever has lost it; return whether it could be."""
         status = self._store.take_back(
             run, reason, self._settings.max_attempts, if_expired=if_expired
         )
         if status is None:
-            return
+            return False
         log.warning("run %s: %s; it is %s now", run.id, reason, status)
         with contextlib.suppress(OSError):
             self._luigid.end_worker(worker_id(run.id), reason)
         if status == PENDING:
             self._queue.send(RUN_MESSAGE, run.id)
-
-    def _end_leftover(self, run: Run) -> None:
-        """Kill what may be left of a child whose worker is dead or hangs, and keep its logs."""
-        spool = spool_folder(self._settings.state, run.id, run.attempt)
-        leader = run.child_pid
-        if leader and psutil.pid_exists(leader) and not is_alive(leader, run.child_started):
-            leader = None  # another's by now
-        for process in _left_of(leader, str(spool)):
-            with contextlib.suppress(psutil.Error):
-                process.kill()
-                process.wait(5)
-        LogShipper(self._children, spool, 0).finish()
-        clear(spool)
+        return True
 
     def _send_again(self) -> None:
         """Send messages for runs that wait in the store without one, as far as can be told.
@@ -302,25 +323,19 @@ class Worker:
     def _purge(self) -> None:
         for worker in self._store.workers():
             if worker.heartbeat < time.time() - _FORGET:
-                self._store.forget_worker(worker.id)
+                _in_spite_of_errors(partial(self._store.forget_worker, worker.id))
         if self._settings.keep_runs_days:
             self._store.purge(time.time() - self._settings.keep_runs_days * 86_400)
 
 
-def _in_spite_of_errors(duty: Callable[[], None]) -> None:
+def _in_spite_of_errors(duty: Callable[[], object]) -> bool:
+    """Do a duty, and tell whether it could be done; what keeps it from that is logged."""
     try:
         duty()
     except DatanectarError as problem:
         log.warning("%s", problem.message)
+        return False
     except Exception:
         log.exception("the worker goes on after this")
-
-
-def _left_of(leader: int | None, spool: str) -> list[psutil.Process]:
-    """Return what lives of an attempt: its child's session, and what was started with its spool."""
-    left = []
-    for process in psutil.process_iter():
-        with contextlib.suppress(OSError, psutil.Error):
-            if os.getsid(process.pid) == leader or process.environ().get(SPOOL_VARIABLE) == spool:
-                left.append(process)
-    return left
+        return False
+    return True

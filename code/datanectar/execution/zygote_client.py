@@ -96,10 +96,9 @@ class ZygoteClient:
         """Return a new child that waits for its job, and meanwhile gets ready for a duty.
 
         Raises:
-            Unavailable: when the zygote is gone.
+            Unavailable: when the zygote is gone, or this process has no descriptors left.
         """
-        job_read, job_write = os.pipe()
-        report_read, report_write = os.pipe()
+        (job_read, job_write), (report_read, report_write) = _two_pipes()
         question = _Question((job_write, report_read))
         try:
             self._put(question, Message(FORK, duty), [job_read, report_write])
@@ -234,6 +233,18 @@ class ZygoteClient:
             self._questions.popleft().answer.put(None)
         if not (self.is_shared and self._closing):
             self._process.wait(_END_LIMIT)
+
+
+def _two_pipes() -> tuple[tuple[int, int], tuple[int, int]]:
+    """Return two pipes, or raise Unavailable and leave none."""
+    first: tuple[int, int] | tuple[()] = ()
+    try:
+        first = os.pipe()
+        return first, os.pipe()
+    except OSError as problem:
+        for descriptor in first:
+            os.close(descriptor)
+        raise Unavailable(f"No child process can be started: {problem}.") from problem
 
 
 def _await_end(pid: int) -> None:

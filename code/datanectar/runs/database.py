@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import threading
@@ -36,6 +37,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
 from datanectar.errors import StartupError, Unavailable
+from datanectar.settings import sqlite_file, sqlite_url
 
 #: Seconds that a write waits for another process's write to end. SQLite's own default, 5, is
 #: where "database is locked" comes from.
@@ -141,6 +143,8 @@ class Database:
     @property
     def name(self) -> str:
         """The URL as it may be shown: without its password."""
+        if self.file is not None:
+            return sqlite_url(self.file)
         return self._url.set(drivername=self._url.get_backend_name()).render_as_string()
 
     @property
@@ -191,6 +195,24 @@ class Database:
                 log.sync()
         except OSError as problem:
             raise Unavailable(self.unreachable(problem)) from problem
+
+    def forget_overwritten(self) -> None:
+        """Let SQLite's log hold nothing any more of what was changed. Left undone where others read.
+
+        The log would keep it until enough is written over it; in the database itself
+        ``secure_delete`` sees to that.
+        """
+        if not self.is_sqlite:
+            return
+        here = self._here()
+        with contextlib.suppress(DBAPIError, PoolTimeout), here.engine.connect() as connection:
+            driver = connection.connection.driver_connection
+            assert driver is not None  # it was just checked out
+            driver.execute("PRAGMA busy_timeout=0")
+            try:
+                driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            finally:
+                driver.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}")
 
     def insert(self, table: Table) -> Insert:
         """Return an INSERT for this database that knows ``ON CONFLICT``."""
@@ -263,7 +285,8 @@ def _usable(text: str) -> URL:
             "DATANECTAR_DATABASE_URL is not a URL; it reads sqlite:///<path> or postgresql://..."
         ) from None
     if url.drivername == "sqlite" and url.database not in (None, "", ":memory:"):
-        return url
+        # Not as parsed: how far a path is unquoted differs between versions of SQLAlchemy.
+        return url.set(database=str(sqlite_file(text)))
     if url.drivername in ("postgresql", "postgres", "postgresql+psycopg"):
         _require_psycopg()
         return url.set(drivername="postgresql+psycopg")
@@ -297,6 +320,7 @@ def _set_up_sqlite(connection: Any, _record: Any) -> None:
     # transaction that reads before it writes can't be given the lock when another has written.
     connection.isolation_level = None
     connection.execute(f"PRAGMA synchronous={SQLITE_SYNCHRONOUS}")
+    connection.execute("PRAGMA secure_delete=ON")  # what a run no longer holds is overwritten
 
 
 def _begin_sqlite(connection: Connection) -> None:

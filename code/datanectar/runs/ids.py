@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import secrets
+import threading
 import time
 
 #: What a run id looks like: 128 bits, five to a character, of which the first 48 are the time.
@@ -17,6 +18,7 @@ _RANDOM_BITS = 80
 _SLACK = 0.0005
 
 _last = 0
+_drawing = threading.Lock()
 
 
 def new_id() -> str:
@@ -26,9 +28,10 @@ def new_id() -> str:
     of a key is never a matter of luck.
     """
     global _last
-    drawn = (time.time_ns() // 1_000_000) << _RANDOM_BITS | secrets.randbits(_RANDOM_BITS)
-    _last = max(drawn, _last + 1 + secrets.randbits(40))
-    return _text(_last)
+    with _drawing:
+        drawn = (time.time_ns() // 1_000_000) << _RANDOM_BITS | secrets.randbits(_RANDOM_BITS)
+        _last = max(drawn, _last + 1 + secrets.randbits(40))
+        return _text(_last)
 
 
 def made_at(run_id: str) -> float:

@@ -10,7 +10,8 @@ again, or is held by a worker that died with the power. How a run ended is writt
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -56,6 +57,8 @@ from datanectar.runs.tables import (
 )
 
 _NO_CHILD: dict[str, Any] = {"lease_until": None, "child_pid": None, "child_started": None}
+#: What an ended run no longer holds: parameters that are to be shown to nobody. Nothing reads them.
+_NO_SECRETS: dict[str, Any] = {"params": runs.c.public_params}
 _REPORTED = [column.name for column in TASK_COLUMNS if column.name not in ("run_id", "task_id")]
 
 
@@ -154,7 +157,7 @@ class Leases(Part):
             "traceback": storable(outcome.traceback),
             "failed_key": storable(outcome.failed_key),
         }
-        with self._db.write() as connection:
+        with self._ending(run_id) as connection:
             if not connection.execute(_FINISH, ended).rowcount:
                 return False
             self._write_reports(connection, run_id, reports)
@@ -169,7 +172,7 @@ class Leases(Part):
         Returns:
             False when it is no longer held.
         """
-        with self._db.write() as connection:
+        with self._ending(run_id) as connection:
             fence = _fence(run_id, attempt, owner)
             return self._let_go(connection, _HELD, fence, reason, max_attempts=None) is not None
 
@@ -190,7 +193,7 @@ class Leases(Part):
         """
         held = and_(_HELD, runs.c.lease_until < now()) if if_expired else _HELD
         fence = _fence(run.id, run.attempt, run.owner)
-        with self._db.write() as connection:
+        with self._ending(run.id) as connection:
             return self._let_go(connection, held, fence, reason, max_attempts)
 
     def heartbeat(self, owner: str, lease_seconds: float) -> Held:
@@ -210,11 +213,11 @@ class Leases(Part):
             The run as it is then (one that has ended is unchanged), or None if there is none.
         """
         one = runs.c.id == run_id
-        with self._db.write() as connection:
+        with self._ending(run_id) as connection:
             status = connection.execute(select(runs.c.status).where(one).with_for_update()).scalar()
             if status == PENDING:
                 error = "Cancelled while it waited."
-                ended = {"status": CANCELLED, "finished": now(), "error": error}
+                ended = {"status": CANCELLED, "finished": now(), "error": error, **_NO_SECRETS}
                 connection.execute(update(runs).where(one).values(ended))
             elif status == RUNNING:
                 connection.execute(update(runs).where(one).values(cancel_requested=True))
@@ -252,6 +255,15 @@ class Leases(Part):
         with self._db.read() as connection:
             return [to_worker(row) for row in connection.execute(wanted).mappings()]
 
+    @contextmanager
+    def _ending(self, run_id: str) -> Iterator[Connection]:
+        """Give a connection for a write that may end the run, and with it what it alone may hold."""
+        with self._db.write() as connection:
+            had_secrets = connection.execute(_HAS_SECRETS, {"run_id": run_id}).first() is not None
+            yield connection
+        if had_secrets:
+            self._db.forget_overwritten()
+
     def _running(self, wanted: Select[Any], **values: str) -> list[Run]:
         with self._db.read() as connection:
             return [to_run(row) for row in connection.execute(wanted, values).mappings()]
@@ -282,7 +294,7 @@ class Leases(Part):
             if max_attempts is None:
                 values |= {"handed_back": runs.c.handed_back + 1}
         else:
-            values |= {"finished": now()}
+            values |= {"finished": now(), **_NO_SECRETS}
         connection.execute(update(runs).where(runs.c.id == row.id).values(values))
         self._stop_tasks(connection, row.id, status)
         return status
@@ -370,7 +382,12 @@ _CLAIM = (
     )
 )
 RUN_BY_ID = select(*RUN_COLUMNS).where(runs.c.id == bindparam("run_id"))
-_FINISH = update(runs).where(_HELD).values(finished=now(), **_NO_CHILD)
+_FINISH = update(runs).where(_HELD).values(finished=now(), **_NO_CHILD, **_NO_SECRETS)
+_HAS_SECRETS = (
+    select(runs.c.id)
+    .where(runs.c.id == bindparam("run_id"), runs.c.params != runs.c.public_params)
+    .where(has_status(PENDING, RUNNING))
+)
 _STOP_TASKS = {status: _stopping_tasks(status) for status in (PENDING, *ENDED)}
 _MINE = and_(has_status(RUNNING), runs.c.owner == bindparam("mine"))
 _HEARTBEAT = update(runs).where(_MINE).values(lease_until=_LEASE)

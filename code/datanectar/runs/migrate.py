@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import fcntl
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from sqlalchemy import Connection, func, inspect, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from datanectar.errors import StartupError, Unavailable
+from datanectar.private import private_database, private_file
 from datanectar.runs.database import BUSY_SECONDS, Database
 from datanectar.runs.tables import HEAD
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 #: Names our lock among the advisory locks of a PostgreSQL database. Any constant does.
 _ADVISORY_LOCK = 0x6E65637461
+#: Seconds to wait for another process that makes the store ready, and between looks.
+_LOCK_SECONDS = 60.0
+_LOOK = 0.05
 
 
 def prepare(database: Database) -> None:
@@ -29,12 +35,14 @@ def prepare(database: Database) -> None:
     try:
         with _one_process_at_a_time(database.file):
             if database.file is not None:
+                private_database(database.file)
                 _use_wal(database.file)
             with database.read() as connection:
                 revision = stored_revision(connection)
             if revision != HEAD:
                 with database.write() as connection:
                     _migrate(connection, database)
+                database.forget_overwritten()
     except Unavailable as problem:
         raise StartupError(database.unreachable(problem.__cause__ or problem)) from problem
     except (SQLAlchemyError, sqlite3.Error, OSError) as problem:
@@ -55,9 +63,26 @@ def _one_process_at_a_time(file: Path | None) -> Iterator[None]:
         yield
         return
     file.parent.mkdir(parents=True, exist_ok=True)
-    with file.with_name(file.name + ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    name = file.with_name(file.name + ".lock")
+    private_file(name)
+    with name.open("w") as lock:
+        _take(lock)
         yield
+
+
+def _take(lock: TextIO) -> None:
+    deadline = time.monotonic() + _LOCK_SECONDS
+    while True:
+        try:
+            return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as problem:
+            if time.monotonic() > deadline:
+                raise StartupError(
+                    f"Another process has held {lock.name} for {_LOCK_SECONDS:g} s, as one does that "
+                    f"brings the run store to this version: let it end, or stop it; `fuser -v "
+                    f"{lock.name}` names it."
+                ) from problem
+        time.sleep(_LOOK)
 
 
 def _use_wal(file: Path) -> None:
@@ -73,6 +98,7 @@ def _use_wal(file: Path) -> None:
 
 def _migrate(connection: Connection, database: Database) -> None:
     if not database.is_sqlite:
+        connection.execute(text(f"SET LOCAL lock_timeout = '{_LOCK_SECONDS:g}s'"))
         connection.execute(select(func.pg_advisory_xact_lock(_ADVISORY_LOCK)))
     revision = stored_revision(connection)
     if revision == HEAD:  # another process was faster

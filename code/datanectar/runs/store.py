@@ -6,6 +6,7 @@ and forgetting in :mod:`datanectar.runs.history`, schedules in :mod:`datanectar.
 
 from __future__ import annotations
 
+import dataclasses
 from functools import cached_property
 from typing import Any
 
@@ -20,7 +21,16 @@ from sqlalchemy import (
 )
 
 from datanectar.errors import TooManyRuns
-from datanectar.records import ACTIVE, DONE, PENDING, RUNNING, NewRun, Run, TaskRow
+from datanectar.records import (
+    ACTIVE,
+    DONE,
+    PENDING,
+    RUNNING,
+    NewRun,
+    Run,
+    TaskReport,
+    TaskRow,
+)
 from datanectar.runs import migrate
 from datanectar.runs.database import COUNTED, Database, Insert, now
 from datanectar.runs.history import History, RunFilters
@@ -100,6 +110,28 @@ class RunStore(Leases, History, Schedules):
                 if present := _first_run(connection, _ACTIVE, key=key):
                     return present, False
 
+    def accept_done(self, new: NewRun) -> Run:
+        """Store a run whose result was there before it: it is DONE at once, in no attempt.
+
+        Its root is a task of it, which no run has begun.
+        """
+        run = _pending(new)
+        run = dataclasses.replace(run, status=DONE, finished=run.created)
+        resolution = new.resolution
+        root = TaskReport(
+            run.task_id,
+            key=run.key,
+            family=f"{run.type}.{run.chain}.{run.task}",
+            status=DONE,
+            storage=resolution.storage,
+            output=resolution.output,
+            results=resolution.results,
+        )
+        with self._db.write() as connection:
+            connection.execute(self._db.insert(runs).values(queued=now()), run_row(run))
+            self._write_reports(connection, run.id, [root])
+        return run
+
     def get(self, run_id: str) -> Run | None:
         """Return the run, or None if there is none of that id."""
         return self._one_run(RUN_BY_ID, run_id=run_id) if RUN_ID.match(run_id) else None
@@ -122,6 +154,15 @@ class RunStore(Leases, History, Schedules):
         with self._db.read() as connection:
             row = connection.execute(_TASK_BY_KEY, {"key": key}).mappings().first()
             return to_task(row) if row else None
+
+    def active_with_task(self, key: str) -> Run | None:
+        """Return a run that is still to end and has a task with that key, or None."""
+        return self._one_run(_ACTIVE_WITH_TASK, key=key)
+
+    def has_made(self, key: str) -> bool:
+        """Tell whether a task with that key has begun in any run, and so may have made its result."""
+        with self._db.read() as connection:
+            return connection.execute(_BEGUN, {"key": key}).first() is not None
 
     def waiting(self, limit: int, older_than_seconds: float = 0) -> list[str]:
         """Return ids of PENDING runs, those first that have waited longest.
@@ -221,6 +262,16 @@ _TASK_BY_KEY = (
     select(*TASK_COLUMNS)
     .where(tasks.c.key == bindparam("key"))
     .order_by(tasks.c.run_id.desc(), tasks.c.task_id)
+    .limit(1)
+)
+_ACTIVE_WITH_TASK = (
+    _RUN.join(tasks, tasks.c.run_id == runs.c.id)
+    .where(tasks.c.key == bindparam("key"), has_status(*ACTIVE))
+    .limit(1)
+)
+_BEGUN = (
+    select(tasks.c.task_id)
+    .where(tasks.c.key == bindparam("key"), tasks.c.started.is_not(None))
     .limit(1)
 )
 _LOG_NUMBER = (

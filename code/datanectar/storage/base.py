@@ -13,11 +13,15 @@ from datanectar.keys import Key
 
 @dataclass(frozen=True)
 class FileInfo:
-    """What a store knows of one file: its name, its size in bytes, its time as a Unix stamp."""
+    """What a store knows of one file: its name, its size in bytes, its time as a Unix stamp.
+
+    ``etag`` is what S3 tells one content from another by; it is empty where the store has none.
+    """
 
     name: str
     size: int
     modified: float
+    etag: str = ""
 
 
 @dataclass(frozen=True)

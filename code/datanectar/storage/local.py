@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import io
 import os
 import secrets
 import shutil
-import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +18,7 @@ from datanectar.errors import NotFound, StartupError, StorageError
 from datanectar.keys import FILE_NAME, Key, parse_key
 from datanectar.storage.base import FileInfo, Storage
 from datanectar.storage.draft import Draft, writer
+from datanectar.storage.plain import open_plain, plain_stat
 
 _CHUNK = 1024 * 1024
 
@@ -35,7 +36,8 @@ class LocalStorage(Storage):
     """Results as plain files.
 
     A file is written under a hidden name in its own folder and moved to its name when it is whole.
-    What a killed writer leaves is hidden, and goes when the same file is next written.
+    What a killed writer leaves is hidden, and goes when the same file is next written. What is no
+    plain file, a link for example, is none of its files.
 
     Args:
         root: the folder that holds ``chains/``; made when first written to.
@@ -67,12 +69,8 @@ class LocalStorage(Storage):
         """Return size and time of the file, or None when it is not there."""
         path = self.path(key, file)
         with _told("look for", path):
-            try:
-                found = path.stat()
-            except (FileNotFoundError, NotADirectoryError):
-                return None
-        is_file = stat.S_ISREG(found.st_mode)
-        return FileInfo(file, found.st_size, found.st_mtime) if is_file else None
+            found = plain_stat(path)
+        return found and FileInfo(file, found.st_size, found.st_mtime)
 
     def list_files(self, key: Key) -> list[FileInfo]:
         """Return the files under the key, by name."""
@@ -83,7 +81,7 @@ class LocalStorage(Storage):
     def list_family(self, key: Key, file: str) -> Iterator[str]:
         """Yield the md5 of every key of this key's task whose ``file`` is there."""
         family = self.path(key, file).parent.parent
-        return (md5 for md5 in _names_in(family) if (family / md5 / file).is_file())
+        return (md5 for md5 in _names_in(family) if plain_stat(family / md5 / file))
 
     def open_write(self, key: Key, file: str, *, binary: bool = False) -> IO[Any]:
         """Return a file object whose content appears under the key when it is closed.
@@ -101,7 +99,8 @@ class LocalStorage(Storage):
         """
         path = self.path(key, file)
         with _told("read", path), _found(key, file):
-            return path.open("rb") if binary else path.open("r", encoding="utf-8", newline="")
+            stream = open_plain(path)
+        return stream if binary else io.TextIOWrapper(stream, encoding="utf-8", newline="")
 
     def read_chunks(self, key: Key, file: str, start: int = 0) -> Iterator[bytes]:
         """Yield the content from byte ``start`` on, in pieces of at most 1 MiB."""

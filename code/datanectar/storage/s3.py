@@ -28,20 +28,21 @@ _LONGEST_LINK = 604_800
 
 
 class S3Storage(Storage):
-    """Results as objects in the bucket ``settings.bucket``.
+    """Results as objects in a bucket.
 
     May be made before a fork and used on both sides of it, and by many threads.
 
     Args:
-        settings: for the bucket's name and the public endpoint. Credentials, region and endpoint
-            are boto3's own ``AWS_*`` variables and files.
+        settings: for the public endpoint. Credentials, region and endpoint are boto3's own
+            ``AWS_*`` variables and files.
+        bucket: the bucket's full name; None: ``settings.bucket``.
     """
 
     name = "s3"
 
-    def __init__(self, settings: Settings) -> None:
-        self.bucket = settings.bucket
-        self._clients = Clients(settings.bucket, settings.s3_public_endpoint)
+    def __init__(self, settings: Settings, bucket: str | None = None) -> None:
+        self.bucket = bucket or settings.bucket
+        self._clients = Clients(self.bucket, settings.s3_public_endpoint)
 
     def address(self, key: Key, file: str) -> str:
         """Return the object's ``s3://`` URL."""
@@ -55,10 +56,18 @@ class S3Storage(Storage):
         """Return size and time of the file, or None when it is not there, by one HEAD.
 
         Raises:
+            StorageError: see :meth:`object_info`.
+        """
+        return self.object_info(_object_name(key, file))
+
+    def object_info(self, name: str) -> FileInfo | None:
+        """Return size and time of the object called ``name``, or None when it is not there.
+
+        Raises:
             StorageError: when S3 won't say. A refused HEAD doesn't tell a missing file from a
                 missing permission, so that one is followed by a LIST of the exact name.
         """
-        name = _object_name(key, file)
+        file = name.rpartition("/")[2]
         with self._clients.asking(f"HeadObject {name}") as client:
             try:
                 head = client.head_object(Bucket=self.bucket, Key=name)
@@ -69,7 +78,8 @@ class S3Storage(Storage):
                 if code not in ("400", "403"):
                     raise
             else:
-                return FileInfo(file, head["ContentLength"], head["LastModified"].timestamp())
+                modified = head["LastModified"].timestamp()
+                return FileInfo(file, head["ContentLength"], modified, head.get("ETag", ""))
         return next((info for path, info in self._list(name) if path == name), None)
 
     def list_files(self, key: Key) -> list[FileInfo]:
@@ -105,7 +115,15 @@ class S3Storage(Storage):
 
     def read_chunks(self, key: Key, file: str, start: int = 0) -> Iterator[bytes]:
         """Yield the content from byte ``start`` on, in pieces of at most 1 MiB."""
-        return _pieces(Download(self._clients, _object_name(key, file), start))
+        return self.object_chunks(_object_name(key, file), start)
+
+    def object_chunks(self, name: str, start: int = 0) -> Iterator[bytes]:
+        """Yield an object's content from byte ``start`` on, in pieces of at most 1 MiB.
+
+        Raises:
+            NotFound: when it is not there; at the call, not at the first piece.
+        """
+        return _pieces(Download(self._clients, name, start))
 
     def put_file(self, key: Key, file: str, source: Path) -> None:
         """Copy the local file ``source`` into the store."""
@@ -130,19 +148,29 @@ class S3Storage(Storage):
         """Delete the file; return whether it was there."""
         if not self.exists(key, file):
             return False
-        name = _object_name(key, file)
+        self.delete_object(_object_name(key, file))
+        return True
+
+    def delete_object(self, name: str) -> None:
+        """Delete the object called ``name``."""
         with self._clients.asking(f"DeleteObject {name}") as client:
             client.delete_object(Bucket=self.bucket, Key=name)
-        return True
 
     def link(
         self, key: Key, file: str, *, expires_in: int = 600, download: str | None = None
     ) -> Link:
         """Return a URL, presigned with Signature V4, from which anyone can get the file.
 
+        For the arguments see :meth:`object_link`; the file isn't looked for.
+        """
+        name = _object_name(key, file)
+        return self.object_link(name, expires_in=expires_in, download=download)
+
+    def object_link(self, name: str, *, expires_in: int = 600, download: str | None = None) -> Link:
+        """Return a presigned URL of an object.
+
         Args:
-            key: the key.
-            file: the file's name; it isn't looked for.
+            name: the object's name; it isn't looked for.
             expires_in: seconds that the URL should hold. It holds shorter when the credentials
                 that sign it end sooner; the answer has the true number.
             download: a name under which browsers save the file, in place of showing it.
@@ -150,7 +178,7 @@ class S3Storage(Storage):
         Raises:
             StorageError: when there are no credentials, or they have ended.
         """
-        params = {"Bucket": self.bucket, "Key": _object_name(key, file)}
+        params = {"Bucket": self.bucket, "Key": name}
         if download is not None:
             plain = re.sub(r"[^A-Za-z0-9._-]", "_", download)
             params["ResponseContentDisposition"] = f'attachment; filename="{plain}"'

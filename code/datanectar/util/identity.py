@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import json
 import sys
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import luigi
-from luigi.parameter import OptionalParameterMixin
+from luigi.parameter import ParameterVisibility
 
 from datanectar import keys
-from datanectar.errors import KeyUndefined
+from datanectar.errors import DatanectarError, KeyUndefined
 from datanectar.keys import NAME, Key
+from datanectar.util import values
+from datanectar.util.options import option
 
 
 def class_option(cls: type[luigi.Task], name: str, default: Any) -> Any:
-    """Return the class attribute ``name``, or ``default`` when it is missing or a parameter.
+    """Return an option of a task class (:mod:`datanectar.util.options`), or ``default``.
 
-    An author's ``version = luigi.Parameter()`` is a parameter of theirs, not our ``version``.
+    Raises:
+        ChainError: when the class sets it to what can't be used.
     """
-    value = getattr(cls, name, default)
-    return default if isinstance(value, luigi.Parameter) else value
+    return option(cls, name, default)
 
 
 def chain_of(cls: type[luigi.Task]) -> tuple[str, str]:
@@ -47,45 +49,82 @@ def _module_name(cls: type[luigi.Task]) -> str:
 
 
 def text_params(task: luigi.Task) -> dict[str, str]:
-    """Return the task's parameters as text, private ones too: enough to make it again.
+    """Return as text the parameters that can be read from it, private ones too.
 
-    Luigi's own ``to_str_params`` leaves private parameters out (task.py ``Task.to_str_params``). A
-    None where the type has no text for it (``IntParameter(default=None)``) stays the default's.
+    Luigi's own ``to_str_params`` leaves private parameters out (task.py ``Task.to_str_params``).
     """
-    by_name = dict(task.get_params())
-    return {
-        name: str(by_name[name].serialize(value))
-        for name, value in task.param_kwargs.items()
-        if value is not None or isinstance(by_name[name], OptionalParameterMixin)
+    return readable_texts(task, task.param_kwargs)
+
+
+def readable_texts(task: luigi.Task, names: Collection[str]) -> dict[str, str]:
+    """Return the texts of those of the named parameters that can be read from them."""
+    spelled = {
+        name: values.spelled(item, value) for name, item, value in _valued(task) if name in names
     }
+    return {name: text for name, (text, readable) in spelled.items() if readable}
+
+
+def remake(
+    cls: type[luigi.Task], params: Mapping[str, str], given: Collection[str] | None
+) -> luigi.Task:
+    """Return the task that was resolved to these parameters, maybe by another process.
+
+    Args:
+        params: the texts of parameters, as :func:`text_params` gave them.
+        given: the names of those that were asked for; None: all. Another keeps the author's default
+            as the object it is, unless that has changed: ``default=datetime.now()``.
+    """
+    return cls(
+        **{
+            name: item.parse(params[name])
+            for name, item in cls.get_params()
+            if name in params
+            and (given is None or name in given or not _is_default(cls, name, item, params[name]))
+        }
+    )
+
+
+def _is_default(cls: type[luigi.Task], name: str, item: luigi.Parameter[Any], text: str) -> bool:
+    try:
+        return values.text_of(item, values.default_of(cls, name, item)) == text
+    except DatanectarError:
+        return False
 
 
 def public_params(task: luigi.Task) -> dict[str, str]:
     """Return the parameters that may be shown: no hidden, no private ones."""
-    return {name: str(text) for name, text in task.to_str_params(only_public=True).items()}
+    return {
+        name: values.text_of(item, value)
+        for name, item, value in _valued(task)
+        if item.visibility == ParameterVisibility.PUBLIC
+    }
 
 
 def digest_source(task: luigi.Task) -> str:
     """Return the text whose md5 ends the task's key (see :func:`datanectar.keys.digest_source`)."""
     cls = type(task)
-    declared = dict(task.get_params())
-    texts = task.to_str_params(only_significant=True)
     return keys.digest_source(
-        {name: in_one_order(declared[name], text) for name, text in texts.items()},
+        {
+            name: _canonical(name, item, value)
+            for name, item, value in _valued(task)
+            if item.significant and item.visibility != ParameterVisibility.PRIVATE
+        },
         frequency=class_option(cls, "frequency", "day"),
         version=class_option(cls, "version", None),
         run_time=keys.run_time(),
     )
 
 
-def in_one_order(item: luigi.Parameter, text: str) -> str:
-    """Return the text of a parameter's value with the names in its objects sorted.
+def _valued(task: luigi.Task) -> Iterator[tuple[str, luigi.Parameter[Any], Any]]:
+    declared = dict(task.get_params())
+    return ((name, declared[name], value) for name, value in task.param_kwargs.items())
 
-    Luigi takes ``{"a": 1, "b": 2}`` and ``{"b": 2, "a": 1}`` for equal, and spells each as it came.
-    """
-    if not isinstance(item, (luigi.DictParameter, luigi.ListParameter)) or "{" not in text:
-        return text
-    return json.dumps(json.loads(text), sort_keys=True)
+
+def _canonical(name: str, item: luigi.Parameter[Any], value: Any) -> keys.Hashed:
+    try:
+        return values.canonical(item, value)
+    except KeyUndefined as problem:
+        raise KeyUndefined(f"Parameter {name!r} {problem.message}") from problem
 
 
 def key_of(task: luigi.Task) -> Key:

@@ -10,14 +10,18 @@ import luigi
 from datanectar.keys import DEFAULT_OUTPUT, Key
 from datanectar.settings import current
 from datanectar.storage.select import default_name, storage_named
-from datanectar.util.identity import class_option, key_of
+from datanectar.util.identity import class_option, key_of, readable_texts
+from datanectar.util.options import Nectar
+from datanectar.util.shown import task_in_words
 from datanectar.util.sqla import mend_sqla
 from datanectar.util.target import NectarTarget
+from datanectar.util.tasklog import record_run
+from datanectar.util.texts import Texts
 
 mend_sqla()
 
 
-class NectarTask(luigi.Task):
+class NectarTask(Nectar, luigi.Task):
     """A Luigi task whose result lies under its key, in the store that ``ENV`` picks.
 
     On a laptop (``ENV`` unset or ``local``) that is ``local_targets/``, elsewhere the bucket
@@ -53,6 +57,11 @@ class NectarTask(luigi.Task):
     #: The store by name; None: the one that ``ENV`` picks.
     storage_name: ClassVar[str | None] = None
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Have the class's ``run`` write ``log`` and ``params.txt``, whoever calls it."""
+        super().__init_subclass__(**options)
+        record_run(cls)
+
     @classmethod
     def get_params(cls) -> list[tuple[str, luigi.Parameter[Any]]]:
         """Return the class's parameters, as ``luigi.Task.get_params`` does.
@@ -66,6 +75,32 @@ class NectarTask(luigi.Task):
         if known is None or known[0] != shape:
             known = _PARAMS[cls] = (shape, super().get_params())
         return list(known[1])
+
+    def to_str_params(self, *args: Any, **options: Any) -> dict[str, str]:
+        """Return parameters as text, as ``luigi.Task.to_str_params`` does, equal values alike.
+
+        From these Luigi makes a task that another one yields a second time. So they have with them
+        the values that can't be made from a text.
+        """
+        texts = super().to_str_params(*args, **options)
+        return Texts({**texts, **readable_texts(self, texts)}, self)
+
+    @classmethod
+    def from_str_params(cls, params_str: dict[str, str]) -> NectarTask:
+        """Return the task of these texts, as ``luigi.Task.from_str_params`` does."""
+        values = params_str.values_beside() if isinstance(params_str, Texts) else {}
+        texts = {name: text for name, text in params_str.items() if name not in values}
+        if any(
+            isinstance(text, list) for text in texts.values()
+        ):  # a batch's, for its batch_method
+            made: NectarTask = super().from_str_params(texts)
+            return made
+        declared = dict(cls.get_params())
+        read = {name: item.parse(texts[name]) for name, item in declared.items() if name in texts}
+        return cls(**values, **read)
+
+    def __repr__(self) -> str:
+        return task_in_words(self)
 
     @property
     def key(self) -> Key:

@@ -11,7 +11,8 @@ from typing import IO, Any
 
 import luigi
 
-from datanectar.keys import Key
+from datanectar.errors import ChainError
+from datanectar.keys import Key, is_own_file
 from datanectar.storage.base import Storage
 from datanectar.util.completeness import INDEX
 
@@ -27,6 +28,11 @@ class NectarTarget(luigi.Target):
     """
 
     def __init__(self, storage: Storage, key: Key, file: str, *, binary: bool = False) -> None:
+        if is_own_file(file):
+            raise ChainError(
+                f"{key.task} can't keep its result as {file!r}: datanectar writes a file of that "
+                "name itself. Choose another, such as 'out.txt'."
+            )
         self.storage = storage
         self.key = key
         self.file = file

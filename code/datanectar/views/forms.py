@@ -121,16 +121,20 @@ def given(parameters: list[Parameter], form: MultiDict[str, str]) -> dict[str, A
     """Return the raw values that a sent form gives; what is left empty is left to the default.
 
     An emptied text field is an empty text. A checkbox follows a hidden ``false``: the last counts.
+    A default that is no text, such as the False of a ``luigi.Parameter``, is kept by leaving its
+    field as it is.
     """
     raw: dict[str, Any] = {}
     for item in parameters:
-        texts = form.getlist(item.name)
-        if texts and not (texts[-1] == "" and _is_left_out(item)):
-            raw[item.name] = texts[-1].replace("\r\n", "\n")
+        texts = [text.replace("\r\n", "\n") for text in form.getlist(item.name)]
+        if texts and not _is_left_out(item, texts[-1]):
+            raw[item.name] = texts[-1]
     return raw
 
 
-def _is_left_out(item: Parameter) -> bool:
+def _is_left_out(item: Parameter, text: str) -> bool:
+    if text != "":
+        return not item.default_readable and text == item.default
     if item.required or item.private or item.default is None:
         return True
     is_text = plain_type(item) in ("Parameter", "StrParameter", "PathParameter") or item.optional

@@ -21,6 +21,9 @@ POLICY = (
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 
+#: The same for what is no page: it is not part of one of another site's either.
+_NO_PAGE_POLICY = "default-src 'none'; frame-ancestors 'none'"
+
 #: Paths whose answers are for machines, also when a browser asks.
 _FOR_MACHINES = ("/api/", "/healthz", "/readyz", "/metrics", "/openapi.json")
 #: A year: a file's address changes with its content.
@@ -29,7 +32,12 @@ _FOREVER = 31_536_000
 
 def page(template: str, *, status: int = 200, **values: Any) -> Response:
     """Return a template rendered with ``values`` as a page."""
-    return Response(render_template(template, **values), status=status, mimetype="text/html")
+    return Response(_rendered(template, **values), status=status, mimetype="text/html")
+
+
+def _rendered(template: str, **values: Any) -> bytes:
+    """Return a template with ``values`` in it; what is no text in them, as question marks."""
+    return render_template(template, **values).encode(errors="replace")
 
 
 def static_files() -> Blueprint:
@@ -69,7 +77,7 @@ def _error_page(response: Response) -> Response:
         return response
     words = (response.get_json(silent=True) or {}).get("message", "")
     response.set_data(
-        render_template("error.html", status=response.status_code, words=words, path=request.path)
+        _rendered("error.html", status=response.status_code, words=words, path=request.path)
     )
     response.mimetype = "text/html"
     return response
@@ -83,9 +91,11 @@ def _wants_page() -> bool:
 
 def _secured(response: Response) -> Response:
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
     if response.mimetype == "text/html":
         response.headers.setdefault("Content-Security-Policy", POLICY)
         # With no referrer at all, browsers would send `Origin: null` along with our own forms.
         response.headers.setdefault("Referrer-Policy", "same-origin")
         response.headers.setdefault("Cache-Control", "no-cache")
+    response.headers.setdefault("Content-Security-Policy", _NO_PAGE_POLICY)
     return response

@@ -8,8 +8,7 @@ import json
 from dataclasses import dataclass, field
 
 from datanectar.errors import DatanectarError
-from datanectar.keys import Key
-from datanectar.storage.base import Storage
+from datanectar.execution.results import ResultFile
 
 #: What is read of a result, in bytes.
 LOOK = 64 * 1024
@@ -36,20 +35,17 @@ class Preview:
     media_type: str | None = None
 
 
-def preview(storage: Storage, key: Key, file: str) -> Preview:
-    """Return a look at a file; a store that can't be reached gives its words as kind ``missing``."""
+def preview(file: ResultFile) -> Preview:
+    """Return a look at a file; one that can't be read gives the words for it as kind ``missing``."""
     try:
-        info = storage.info(key, file)
-        if info is None:
-            return Preview("missing")
-        return _look(_beginning(storage, key, file), info.size, file)
-    except DatanectarError as problem:
-        return Preview("missing", text=problem.message)
+        return _look(_beginning(file), file.size, file.name)
+    except (DatanectarError, OSError) as problem:
+        return Preview("missing", text=str(problem))
 
 
-def _beginning(storage: Storage, key: Key, file: str) -> bytes:
+def _beginning(file: ResultFile) -> bytes:
     content = b""
-    for piece in storage.read_chunks(key, file):
+    for piece in file.read():
         content += piece
         if len(content) >= LOOK:
             break

@@ -10,16 +10,19 @@ from flask import Blueprint, Response, redirect, request, url_for
 
 from datanectar.api import links
 from datanectar.api.present import failed_log_url
-from datanectar.errors import DatanectarError, NotFound
+from datanectar.errors import BadRequest, DatanectarError, NotFound
+from datanectar.execution.lookup import Found
+from datanectar.execution.results import ResultFile
 from datanectar.execution.service import Service
-from datanectar.keys import DEFAULT_OUTPUT, LOG_FILE, Key, parse_key
+from datanectar.keys import LOG_FILE, Key, parse_key
 from datanectar.records import ACTIVE, CANCELLED, DONE, FAILED, RUNNING, Run, TaskRow
-from datanectar.storage.select import storage_named
 from datanectar.views import graph, timeline
 from datanectar.views.pages import page
-from datanectar.views.preview import LARGEST_PICTURE, picture_type, preview
-from datanectar.views.tasks import start
+from datanectar.views.preview import LARGEST_PICTURE, Preview, picture_type, preview
+from datanectar.views.tasks import show, start
 
+#: Of a result of many files, so many are looked into for the page.
+_LOOKED_AT = 10
 _KEPT_LOG = re.compile(re.escape(LOG_FILE) + r"\.(\d{1,5})\Z")
 
 
@@ -46,7 +49,15 @@ def blueprint(service: Service) -> Blueprint:
     @routes.post("/again")
     def again(run_id: str) -> Response:
         run = service.run(run_id)
-        return start(service, run.type, run.chain, run.task, dict(run.params))
+        task = (service, run.type, run.chain, run.task)
+        lost = [name for name in run.given or () if name not in run.params]
+        if lost:  # a run without them would be another one
+            fields = dict.fromkeys(lost, "is private, so it was not kept; give it again")
+            problem = BadRequest(
+                "Some of this run's parameters are no longer there.", fields=fields
+            )
+            return show(*task, typed=run.params, problem=problem)
+        return start(*task, dict(run.params))
 
     @routes.post("/drop")
     def drop(run_id: str) -> Response:
@@ -63,20 +74,21 @@ def results(service: Service) -> Blueprint:
     @routes.get("/results/<path:key>")
     def result(key: str) -> Response:
         parsed = parse_key(f"chains/{key}")
-        status = service.status(parsed, request.args.get("file", DEFAULT_OUTPUT))
+        status = service.status(parsed, request.args.get("file"))
         if status.run is not None and status.run.key == str(parsed):
             return redirect(url_for("runs_page.run", run_id=status.run.id), 303)  # type: ignore[return-value]
         return page(
             "result.html",
             key=parsed,
             job_status=status.job_status,
-            result=_result(status.storage, parsed, status.file),
+            results=_results(parsed, status.results),
+            words=status.note,
         )
 
     @routes.get("/pictures/<path:target>")
     def picture(target: str) -> Response:
-        key, _, file = target.rpartition("/")
-        return _picture(service, parse_key(key), file)
+        parts = target.split("/", 5)
+        return _picture(service, parse_key("/".join(parts[:5])), "".join(parts[5:]))
 
     return routes
 
@@ -87,11 +99,10 @@ def _back(run_id: str) -> Response:
 
 def _picture(service: Service, key: Key, file: str) -> Response:
     """Give out a picture under this app's own address: in S3 mode its own is another site's."""
-    storage = service.storage_of(key)
-    info = storage.info(key, file)
-    if info is None or info.size > LARGEST_PICTURE:
+    found = service.lookup.file(key, file)
+    if found.size > LARGEST_PICTURE:
         raise NotFound(f"{key} has no picture {file[:100]} that can be shown.")
-    content = b"".join(storage.read_chunks(key, file))
+    content = b"".join(found.read())
     media_type = picture_type(content)
     if media_type is None:
         raise NotFound(f"{file[:100]} of {key} is no picture that browsers show.")
@@ -105,7 +116,7 @@ def run_values(service: Service, run: Run) -> dict[str, Any]:
     own = next((task for task in tasks if task.task_id == run.task_id), None)
     wanted = request.args.get("graph")
     by_family = wanted == "families" or (wanted != "tasks" and len(tasks) > graph.COMFORTABLE)
-    result = _result(run.storage, key, run.output) if run.status == DONE else None
+    found, words = _found(service, run, own)
     return {
         "run": run,
         "key": key,
@@ -116,7 +127,9 @@ def run_values(service: Service, run: Run) -> dict[str, Any]:
         "rows": timeline.rows(run, tasks),
         "is_active": run.status in ACTIVE,
         "progress": _progress(run, own, tasks),
-        "result": result,
+        "results": _results(key, found.files),
+        "is_missing": found.missing,
+        "missing_words": words or found.note,
         "log": _log(run, key, tasks),
         "luigid_up": service.luigid.is_up(),
         "luigid_graph": service.luigid.graph_url(run.task_id),
@@ -132,7 +145,8 @@ def run_values(service: Service, run: Run) -> dict[str, Any]:
 def _form_url(run: Run) -> str:
     """Return the address of the task's form, filled in as it was for this run."""
     path = f"/chains/{run.type}/{run.chain}/{run.task}"
-    return f"{path}?{urlencode(run.public_params)}" if run.public_params else path
+    values = urlencode(run.public_params, errors="replace")  # a default need not be UTF-8 text
+    return f"{path}?{values}" if values else path
 
 
 def _counts(tasks: list[TaskRow]) -> dict[str, int]:
@@ -152,14 +166,27 @@ def _progress(run: Run, own: TaskRow | None, tasks: list[TaskRow]) -> int:
     return 100 * done // len(tasks) if tasks else 0
 
 
-def _result(storage: str, key: Key, file: str | None) -> dict[str, Any] | None:
-    if not file:
-        return None
-    look = preview(storage_named(storage), key, file)
-    link = None
-    if look.kind != "missing":
-        link = links.result_link(storage, key, file, links.STATUS_LINK_LIFE).url
-    return {"file": file, "look": look, "link": link, "key": key}
+def _found(service: Service, run: Run, own: TaskRow | None) -> tuple[Found, str | None]:
+    """Return what is there of the run's result, and the words of a store that can't be reached."""
+    if run.status != DONE:
+        return Found(run.storage), None
+    try:
+        return service.lookup.of_run(run, own), None
+    except DatanectarError as problem:
+        return Found(run.storage, missing=True), problem.message
+
+
+def _results(key: Key, files: list[ResultFile]) -> list[dict[str, Any]]:
+    """Return what the page shows of each file: a look at the first ones, and links."""
+    return [
+        {
+            "file": file.name,
+            "look": preview(file) if number < _LOOKED_AT else Preview("binary", file.size),
+            "link": links.file_link(key, file, links.STATUS_LINK_LIFE).url,
+            "key": key,
+        }
+        for number, file in enumerate(files)
+    ]
 
 
 def _log(run: Run, key: Key, tasks: list[TaskRow]) -> dict[str, str]:

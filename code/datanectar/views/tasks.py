@@ -8,6 +8,7 @@ from typing import Any
 from flask import Blueprint, Response, redirect, request, url_for
 from werkzeug.datastructures import MultiDict
 
+from datanectar.chainfiles import no_task
 from datanectar.errors import BadRequest, ChainError, DatanectarError, KeyUndefined, NotFound
 from datanectar.execution.service import Service
 from datanectar.records import Chain, Run, Task
@@ -100,8 +101,7 @@ def find(service: Service, type: str, chain: str, task: str) -> tuple[Chain, Tas
             return described, item
     if described.error:
         raise ChainError(f"{type}/{chain} can't be imported: {described.error}")
-    names = ", ".join(item.name for item in described.tasks) or "none"
-    raise NotFound(f"{type}/{chain} has no task {task[:100]!r}; its tasks: {names}.")
+    raise NotFound(no_task(described, task))
 
 
 def _form() -> MultiDict[str, str]:

@@ -1,0 +1,84 @@
+"""A project's settings file: ``datanectar.toml``, or ``[tool.datanectar]`` in its ``pyproject.toml``.
+
+Here it is found and read; which names and values it may have is said in ``settings``.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from datanectar.errors import StartupError
+
+FILE = "datanectar.toml"
+_SHARED_FILE = "pyproject.toml"
+_TABLE = "[tool.datanectar]"
+
+
+def find_project(start: Path) -> Path:
+    """Return the nearest folder at or above ``start`` that is a project, else ``start``.
+
+    A project holds ``code/chains`` or a settings file.
+    """
+    for folder in (start, *start.parents):
+        if os.path.isdir(folder / "code" / "chains") or os.path.isfile(folder / FILE):  # noqa: PTH112, PTH113 - pathlib raises where a folder above may not be read
+            return folder
+        if _has_table(folder / _SHARED_FILE):
+            return folder
+    return start
+
+
+def read_project_file(project: Path) -> tuple[str, dict[str, Any]]:
+    """Return the name of a project's settings file, as a reader is told it, and what it holds.
+
+    Both are empty when there is none.
+
+    Raises:
+        StartupError: when the file can't be read, or there are two.
+    """
+    own, shared = project / FILE, project / _SHARED_FILE
+    values = _read(own)
+    table = _read(shared).get("tool", {})
+    table = table.get("datanectar") if isinstance(table, dict) else None
+    if table is None:
+        return (str(own), values) if own.exists() else ("", {})
+    if own.exists():
+        raise StartupError(
+            f"{own} and {_TABLE} in {shared} both hold settings: keep one of the two."
+        )
+    if not isinstance(table, dict):
+        raise StartupError(f"{shared}: tool.datanectar is no table; write {_TABLE}.")
+    return f"{shared} {_TABLE}", table
+
+
+def _has_table(file: Path) -> bool:
+    try:
+        return bool(_read(file).get("tool", {}).get("datanectar"))
+    except (AttributeError, StartupError):  # of whatever project that is
+        return False
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (OSError, UnicodeDecodeError) as problem:
+        reason = getattr(problem, "strerror", None) or "it is no UTF-8 text"
+        raise StartupError(f"{file} can't be read: {reason}.") from problem
+    return _parse(file, text)
+
+
+def _parse(file: Path, text: str) -> dict[str, Any]:
+    if file.name == _SHARED_FILE and "datanectar" not in text:
+        return {}  # children start often, and most have nothing to look for in there
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    try:
+        return tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as problem:
+        raise StartupError(f"{file} is no TOML: {problem}.") from problem

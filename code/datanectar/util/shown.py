@@ -1,0 +1,24 @@
+"""How a task is shown: by the parameters that may be seen, in logs, errors and at a prompt."""
+
+from __future__ import annotations
+
+import luigi
+from luigi.parameter import ParameterVisibility
+
+
+def is_public(item: luigi.Parameter) -> bool:
+    """Tell whether a parameter's values may be seen: it is neither hidden nor private."""
+    return bool(item.visibility == ParameterVisibility.PUBLIC)
+
+
+def task_in_words(task: luigi.Task) -> str:
+    """Return family and significant parameters, as ``repr`` of a ``luigi.Task`` but for hidden ones.
+
+    Luigi shows those whatever their visibility (luigi/task.py ``Task.__repr__``).
+    """
+    shown = [
+        f"{name}={item.serialize(getattr(task, name))}"
+        for name, item in task.get_params()
+        if item.significant and is_public(item)
+    ]
+    return f"{task.get_task_family()}({', '.join(shown)})"

@@ -1,0 +1,147 @@
+"""What a chain says to its parent costs its run at most that word, and nobody else's anything."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from datanectar.execution.spool import run_log, spool_folder
+from datanectar.records import FAILED, Outcome
+from datanectar.runs.ids import new_id
+from datanectar.runs.store import RunStore
+from tests.runs.conftest import new_run
+from tests.servers.processes import Stack, wait_for
+
+WORDS = "bad/words_chain"
+
+
+@pytest.fixture(scope="module")
+def environ() -> dict[str, str]:
+    return {"DATANECTAR_HEARTBEAT_TIMEOUT": "2"}
+
+
+@pytest.mark.parametrize(
+    "progress", ["10**20", "2**31", "-5", "10**400", "float('nan')", "'many'", "True", "33.4"]
+)
+def test_a_progress_that_is_none_costs_no_attempt(
+    stack: Stack, tmp_path: Path, progress: str
+) -> None:
+    """Fault 3.1: one bad number had a run executed three times at once."""
+    evidence = tmp_path / "pids"
+
+    status = stack.run(f"{WORDS}/ProgressTask", progress=progress, evidence=str(evidence))
+
+    assert (status["job_status"], status["attempts"]) == ("DONE", 1), status
+    assert len(evidence.read_text().splitlines()) == 1
+    assert status["progress"] in (None, 0, 1, 33, 100)
+
+
+def test_forged_reports_count_for_nothing(stack: Stack) -> None:
+    """Fault 3.14: of numbers, keys and statuses that nothing can hold, none reaches the store."""
+    bad: list[dict[str, object]] = [
+        {"started": 1e300},
+        {"finished": -1},
+        {"log_number": 2**31},
+        {"progress": 2**63},
+        {"status": "SPLENDID"},
+        {"key": "../../x"},
+        {"task_id": "y" * 5000},
+        {"started": True},
+    ]
+    reports = json.dumps([{"task_id": f"bad{n}", **report} for n, report in enumerate(bad)])
+
+    status = stack.run(f"{WORDS}/ForgeTask", name="bounds", reports=reports)
+
+    assert (status["job_status"], status["attempts"]) == ("DONE", 1)
+    nodes = stack.get(f"/api/chaingraph?chain={status['key']}").json()["data"]["nodes"]
+    assert [node["family"].rpartition(".")[2] for node in nodes] == ["ForgeTask"]
+
+
+def test_a_report_about_another_key_takes_no_result_away(stack: Stack) -> None:
+    """Fault 3.18: chainstatus of another chain's key said FAILED "spoofed by another chain"."""
+    victim = stack.run(f"{WORDS}/VictimTask", name="v")
+    assert victim["job_status"] == "DONE"
+    forged = {"task_id": "Spoof", "key": victim["key"], "status": "FAILED", "error": "spoofed"}
+
+    forger = stack.run(f"{WORDS}/ForgeTask", name="spoof", reports=json.dumps([forged]), fail=True)
+
+    assert forger["job_status"] == "FAILED"
+    assert stack.status(str(victim["key"]))["job_status"] == "DONE"
+
+
+def test_files_of_attempts_that_are_over_are_removed_and_no_others(stack: Stack) -> None:
+    """Fault 3.4: after a reboot nobody recognised them, and they stayed for good."""
+    state = stack.settings.state
+    store = RunStore(stack.settings.database_url)
+    ended = stack.run(f"{WORDS}/VictimTask", name="over")
+    held = store.accept(new_run("held"), max_queued=10_000)[0].id
+    assert store.claim(held, "another-host", 600) is not None
+    over = [
+        spool_folder(state, str(ended["run_id"]), 1),
+        spool_folder(state, str(ended["run_id"]), 1, 2),
+        spool_folder(state, new_id(), 3),  # of a run whose history was forgotten
+        spool_folder(state, held, 0),
+    ]
+    kept = [spool_folder(state, held, 1), spool_folder(state, held, 1, 1)]
+    for spool in [*over, *kept]:
+        run_log(spool).write_text("what it said")
+        spool.with_name(f"{spool.name}.abc.begun").touch()
+    junk = state / "spool" / "notes.txt"
+    junk.touch()
+
+    stack.stop("worker")
+    stack.start_worker()
+
+    wait_for(lambda: not any(run_log(spool).exists() for spool in over), "they are removed")
+    assert all(run_log(spool).exists() for spool in kept)
+    assert junk.exists()
+    left = {path.name for path in (state / "spool").iterdir()} - {junk.name}
+    assert all(name.startswith(f"{held}-1") for name in left), left
+    store.finish(held, 1, "another-host", Outcome(FAILED, "as planned"))
+
+
+def test_files_stay_while_another_worker_may_be_at_them(stack: Stack) -> None:
+    """Fault 3.4's neighbour: a network drive that several hosts share."""
+    store = RunStore(stack.settings.database_url)
+    ended = stack.run(f"{WORDS}/VictimTask", name="shared")
+    fresh = spool_folder(stack.settings.state, str(ended["run_id"]), 1)
+    old = spool_folder(stack.settings.state, str(ended["run_id"]), 2)
+    for spool in (fresh, old):
+        run_log(spool).write_text("what it said")
+    long_ago = time.time() - 3600
+    os.utime(run_log(old), (long_ago, long_ago))
+    stack.stop("worker")
+    store.beat_worker("elsewhere", "another-host", 1, 1.0, 1)
+
+    stack.start_worker()
+
+    wait_for(lambda: not run_log(old).exists(), "what nobody has touched for an hour is removed")
+    assert run_log(fresh).exists()
+    store.forget_worker("elsewhere")
+
+
+def test_one_bad_leftover_keeps_no_other_run_from_being_taken_back(stack: Stack) -> None:
+    """Fault 3.1: an empty ``.shipped`` file ended each search for lost runs before they were."""
+    store = RunStore(stack.settings.database_url)
+    runs = []
+    for number in range(3):
+        run_id = store.accept(new_run(f"lost{number}"), max_queued=10_000)[0].id
+        run = store.claim(run_id, "a-dead-worker", 0.01)
+        assert run is not None
+        runs.append(run_id)
+        spool = spool_folder(stack.settings.state, run_id, 1)
+        folder = spool / "greetings" / "hello_chain" / "HelloTask"
+        folder.mkdir(parents=True)
+        (folder / f"{'0' * 32}.log").write_text("words")
+        (folder / f"{'0' * 32}.shipped").write_text("")
+
+    wait_for(lambda: all(_is_ended(store, run_id) for run_id in runs), "all are taken back")
+
+
+def _is_ended(store: RunStore, run_id: str) -> bool:
+    run = store.get(run_id)
+    return run is not None and run.owner != "a-dead-worker"
