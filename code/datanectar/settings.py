@@ -273,6 +273,11 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     return Settings(**values)
 
 
+def is_given(variable: str) -> bool:
+    """Tell whether somebody has set the variable on purpose."""
+    return bool(os.environ.get(variable))
+
+
 def _default(default: Any, values: dict[str, Any]) -> Any:
     return default(values) if callable(default) else default
 
