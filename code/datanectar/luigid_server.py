@@ -8,6 +8,7 @@ state folder; what luigid's own page reads, it answers without.
 from __future__ import annotations
 
 import argparse
+import base64
 import configparser
 import hmac
 import io
@@ -140,8 +141,8 @@ class Guard(tornado.routing.Router):
         method = request.path.removeprefix("/api/")
         if method == request.path or method in READING or request.method == "OPTIONS":
             return None
-        shown = request.headers.get("Authorization", "")
-        if self._token and hmac.compare_digest(shown.encode(), f"Bearer {self._token}".encode()):
+        shown = _token_in(request.headers.get("Authorization", ""))
+        if self._token and hmac.compare_digest(shown, self._token.encode()):
             return None
         return f"{method} changes what luigid knows, and needs the token of its project"
 
@@ -173,6 +174,20 @@ def _write_error(handler: tornado.web.RequestHandler, status_code: int, **option
     problem = options.get("exc_info", (None, None))[1]
     words = traceback.format_exception_only(problem)[-1].strip() if problem else "no such call"
     handler.finish(f"{words}\n")
+
+
+def _token_in(header: str) -> bytes:
+    """Return the token that a call shows, as a bearer or, by ``http://run:<token>@...``, as a password.
+
+    The second is how Luigi's own command shows it (luigi/rpc.py).
+    """
+    scheme, _, words = header.partition(" ")
+    if scheme.lower() != "basic":
+        return words.encode() if scheme.lower() == "bearer" else b""
+    try:
+        return base64.b64decode(words, validate=True).partition(b":")[2]
+    except ValueError:
+        return b""
 
 
 def _host_of(url: str) -> str | None:

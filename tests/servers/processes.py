@@ -21,7 +21,7 @@ from datanectar.execution.zygote_process import (
     zygote_command,
     zygote_environ,
 )
-from datanectar.luigid import Luigid
+from datanectar.luigid import Luigid, read_token
 from datanectar.settings import Settings, load
 
 #: Seconds that a part may take to come up, or a condition to come true, on a busy machine.
@@ -149,6 +149,11 @@ class Stack:
         environ = {"LUIGI_CONFIG_PATH": str(configuration)}
         self._begin("luigid", [*start, *where, *state], environ)
         wait_for(lambda: answers(self.luigid_url), "luigid answers")
+
+    @property
+    def luigid_door(self) -> str:
+        """The URL by which Luigi's own command may tell this stack's luigid something."""
+        return self.luigid_url.replace("//", f"//run:{read_token(self.settings.state)}@")
 
     @property
     def luigid(self) -> Luigid:
