@@ -69,5 +69,8 @@ def _is_amount(value: Any) -> bool:
 
 
 def _shown(value: Any) -> str:
-    text = repr(value)
+    try:
+        text = repr(value)
+    except Exception:  # an author's object, or a number with too many digits
+        text = f"a {type(value).__name__} that can't be shown"
     return text if len(text) <= 80 else f"{text[:77]}..."
