@@ -29,7 +29,7 @@ def read(url: str, method: str, page: str) -> Any:
     try:
         answer = json.loads(page)["response"]
         return _READERS.get(method, _anything)(answer)
-    except (ValueError, TypeError, KeyError, LookupError, RecursionError) as problem:
+    except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError) as problem:
         what = f"its answer to {method} can't be read: {page[:100]!r}"
         raise SchedulerError(not_luigid(url, what)) from problem
 
