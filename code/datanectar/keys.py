@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,7 +27,7 @@ NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,199}\Z")
 FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}\Z")
 
 _MD5 = re.compile(r"[0-9a-f]{32}\Z")
-_FREQUENCY_FORMATS = {"day": "%Y-%m-%d", "hour": "%Y-%m-%d %H"}
+_FREQUENCY_FORMATS = {"day": "%Y-%m-%d", "hour": "%Y-%m-%d %H%z"}
 #: A default ``repr``, ``<Thing object at 0x7f12>``, ends in a memory address: such a value differs
 #: in every process.
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+>")
@@ -152,7 +153,30 @@ def run_time() -> datetime:
     """Return the moment that stands for the whole run, fixed at the first call in a process tree.
 
     A run child finds it in the environment, as the request was answered with it; a plain ``luigi``
-    command fixes it at its first task. Naive, in the server's local time.
+    command fixes it at its first task. It has the offset of the zone that the run belongs to; that
+    of a run of before has none, and is in the server's local time.
     """
-    text = os.environ.setdefault(RUN_TIME_VARIABLE, datetime.now().isoformat(timespec="seconds"))
-    return datetime.fromisoformat(text)
+    return datetime.fromisoformat(os.environ.setdefault(RUN_TIME_VARIABLE, run_time_text()))
+
+
+def run_time_text(moment: datetime | None = None) -> str:
+    """Return a run's time as text, with its UTC offset; None: now, in the server's local time."""
+    return (moment or datetime.now().astimezone()).isoformat(timespec="seconds")
+
+
+def set_run_time(text: str) -> None:
+    """Have this process, and what it starts, belong to the run of this time.
+
+    Its local time becomes that of the run's zone, so that a chain's ``date.today()`` is of the
+    calendar that the key's date is of.
+    """
+    os.environ[RUN_TIME_VARIABLE] = text
+    moment = datetime.fromisoformat(text)
+    offset = moment.utcoffset()
+    if offset is None or offset == moment.astimezone().utcoffset():
+        return
+    minutes = round(offset.total_seconds() / 60)
+    hours, rest = divmod(abs(minutes), 60)
+    east, west = ("+", "-") if minutes >= 0 else ("-", "+")  # POSIX counts to the west
+    os.environ["TZ"] = f"<{east}{hours:02}{rest:02}>{west}{hours}:{rest:02}"
+    time.tzset()

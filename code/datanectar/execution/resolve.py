@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import traceback
 from typing import Any
 
@@ -16,7 +15,7 @@ from datanectar.errors import BadRequest, ChainError, DatanectarError, PayloadTo
 from datanectar.execution import log
 from datanectar.execution.fresh import instances_as_they_were
 from datanectar.execution.wanted import NotWanted, parse
-from datanectar.keys import RUN_TIME_VARIABLE
+from datanectar.keys import set_run_time
 from datanectar.records import Resolution, ResolveJob
 from datanectar.settings import current
 from datanectar.storage.select import default_name
@@ -46,7 +45,7 @@ def resolve(job: ResolveJob) -> Resolution:
         KeyUndefined: when the key can't be computed in full.
     """
     log.hold_output() if job.stays else log.discard_output()
-    os.environ[RUN_TIME_VARIABLE] = job.run_time
+    set_run_time(job.run_time)
     cls = APIChainCollector().task_class(job.type, job.chain, job.task)
     with instances_as_they_were():  # what the run makes is to be its own
         return _resolution(cls, job)
