@@ -18,7 +18,7 @@ from datanectar.keys import digest, parse_key
 from datanectar.luigid import Luigid
 from datanectar.records import Run
 from datanectar.runs.store import RunFilters, RunStore
-from datanectar.settings import load
+from datanectar.settings import current, load
 
 CHAIN = """import datetime
 
@@ -77,8 +77,10 @@ Make = Callable[..., Service]
 
 
 @pytest.fixture
-def make(tmp_path: Path) -> Iterator[Make]:
+def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
     """Make services of one project, with no worker that would take a run."""
+    monkeypatch.setenv("DATANECTAR_PROJECT", str(tmp_path))
+    current.cache_clear()
     chains = tmp_path / "code" / "chains" / "night"
     chains.mkdir(parents=True)
     made: list[Service] = []
@@ -103,6 +105,7 @@ def make(tmp_path: Path) -> Iterator[Make]:
     for service in made:
         service.children.close()
         service.store.close()
+    current.cache_clear()
 
 
 def runs_of(service: Service) -> list[Run]:
