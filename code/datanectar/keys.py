@@ -11,6 +11,7 @@ import json
 import os
 import re
 import time
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,8 +24,8 @@ RUN_TIME_VARIABLE = "DATANECTAR_RUN_TIME"
 
 #: What a type, a chain module or a task may be called to have a route and a key.
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,199}\Z")
-#: What a file beside a result may be called. No separator, no leading dot.
-FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}\Z")
+#: How long the name of a file beside a result may be, in characters and in bytes.
+_LONGEST_NAME, _MOST_BYTES = 128, 200
 
 _MD5 = re.compile(r"[0-9a-f]{32}\Z")
 _FREQUENCY_FORMATS = {"day": "%Y-%m-%d", "hour": "%Y-%m-%d %H%z"}
@@ -34,6 +35,11 @@ _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+>")
 
 #: What stands for a parameter's value in a key: its text, or kind and text of what is no text.
 Hashed = str | tuple[str, str]
+
+_FILE_NAMES = (
+    "a file name that a key can hold: letters, digits, blanks, '.', '_' and '-', "
+    f"{_LONGEST_NAME} at most, beginning with a letter, a digit or '_'."
+)
 
 PARAMS_FILE = "params.txt"
 LOG_FILE = "log"
@@ -59,9 +65,22 @@ class Key:
 
     def file(self, name: str) -> str:
         """Return the path of the file ``name`` under this key, relative to the store's root."""
-        if not FILE_NAME.match(name):
-            raise BadRequest(f"{name!r} is not a file name that a key can hold.")
+        if not is_file_name(name):
+            raise BadRequest(f"{name!r} is not {_FILE_NAMES}")
         return f"{self}/{name}"
+
+
+def is_file_name(name: str) -> bool:
+    """Tell whether a file beside a result may be called so.
+
+    Letters and digits of any script, composed as NFC has them; blanks, ``.``, ``_`` and ``-`` within.
+    So it is one name on every disk and in every bucket, and no path.
+    """
+    if not 0 < len(name) <= _LONGEST_NAME or not unicodedata.is_normalized("NFC", name):
+        return False
+    plain = all(char in " ._-" or unicodedata.category(char)[0] in "LMN" for char in name)
+    ends = name[0] not in " .-" and name[-1] != " "
+    return plain and ends and len(name.encode()) <= _MOST_BYTES
 
 
 def parse_key(text: str) -> Key:
@@ -89,8 +108,8 @@ def parse_target(text: str) -> tuple[Key, str | None]:
     head, _, name = text.strip("/").rpartition("/")
     if head.count("/") != 4:
         return parse_key(text), None
-    if not FILE_NAME.match(name):
-        raise BadRequest(f"{name[:200]!r} is not a file name that a key can hold.")
+    if not is_file_name(name):
+        raise BadRequest(f"{name[:200]!r} is not {_FILE_NAMES}")
     return parse_key(head), name
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from datanectar.api import links
@@ -9,6 +10,24 @@ from datanectar.api.answer import moment
 from datanectar.execution.service import Status
 from datanectar.keys import PARAMS_FILE
 from datanectar.records import DONE, Run, TaskRow
+
+#: Characters of a parameter that a list of runs shows, and how many parameters of a run.
+_SHOWN_TEXT, _SHOWN_PARAMETERS = 500, 100
+
+
+def listed(run: Run) -> Run:
+    """Return the run as lists have it: of long parameters the beginning, and how long they are."""
+    names = list(run.public_params)
+    shown = {name: _beginning(run.public_params[name]) for name in names[:_SHOWN_PARAMETERS]}
+    if len(names) > _SHOWN_PARAMETERS:
+        shown["…"] = f"{len(names) - _SHOWN_PARAMETERS} more"
+    return replace(run, public_params=shown)
+
+
+def _beginning(text: str) -> str:
+    if len(text) <= _SHOWN_TEXT:
+        return text
+    return f"{text[:_SHOWN_TEXT]}… ({len(text)} characters)"
 
 
 def run_data(run: Run) -> dict[str, Any]:
