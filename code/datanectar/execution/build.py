@@ -11,7 +11,6 @@ import contextlib
 import importlib
 import logging
 import multiprocessing
-import os
 import signal
 import sys
 import time
@@ -32,7 +31,7 @@ from datanectar.errors import ChainError, DatanectarError, SchedulerError
 from datanectar.execution import log, reasons, verdict
 from datanectar.execution.resources import problem_of
 from datanectar.execution.rpc import PING_INTERVAL, RunScheduler
-from datanectar.keys import RUN_TIME_VARIABLE, parse_key
+from datanectar.keys import parse_key, set_run_time
 from datanectar.luigid import worker_id
 from datanectar.records import DONE, FAILED, RUNNING, Outcome, RunJob, TaskReport
 from datanectar.settings import current
@@ -51,7 +50,7 @@ _FIRST_WAIT, _LONGEST_WAIT = 0.05, 1.0
 
 def run(job: RunJob, send: Send) -> Outcome:
     """Do the job in this process; reports go to ``send``, the end is returned."""
-    os.environ[RUN_TIME_VARIABLE] = job.run_time
+    set_run_time(job.run_time)
     spool = Path(job.spool)
     log.begin_run_log(spool)
     _configure_luigi()
