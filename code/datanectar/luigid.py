@@ -54,9 +54,6 @@ logging.getLogger("tornado.access").setLevel(logging.WARNING)
 luigid()
 """
 
-#: Runs ask luigid without a proxy (``execution.fetcher``), and so does everybody else.
-_DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-
 #: Seconds for which the answer to "is luigid up" is good.
 _UP_IS_GOOD_FOR = 1.0
 
@@ -73,7 +70,7 @@ def command(settings: Settings) -> list[str]:
         "--port",
         str(parts.port or 8082),
         "--state-path",
-        str(settings.state / "luigid.pickle"),
+        str(settings.state / "luigid.pickle").replace("%", "%%"),  # luigid makes it a setting
     ]
 
 
@@ -130,7 +127,7 @@ class Luigid:
         """
         body = urlencode({"data": json.dumps(arguments)}).encode()
         request = urllib.request.Request(f"{self.url}/api/{method}", body)  # noqa: S310
-        with _DIRECTLY.open(request, timeout=self._timeout) as response:
+        with urllib.request.urlopen(request, timeout=self._timeout) as response:  # noqa: S310
             return json.load(response)["response"]
 
     def end_worker(self, worker: str, why: str) -> None:

@@ -43,8 +43,6 @@ _STOP_LIMIT = 15.0
 
 #: What luigid says and keeps is its owner's alone.
 _PRIVATELY = 'umask 077; exec "$@" >>"$0" 2>&1'
-#: The chain that a new project has, and how it is run.
-_HELLO = ("testchains/hello_luigiworld_chain", "DownstreamTask?name=you")
 
 
 @dataclass
@@ -236,10 +234,7 @@ class Supervisor:
             _stop_process(part, limit)
 
     def _banner(self) -> str:
-        chain, task = _HELLO
-        if not (self._settings.chains / f"{chain}.py").is_file():
-            chain, task = "<type>/<chain>", "<Task>?<parameter>=<value>"
-        example = f"{self.url}/api/chains/{chain}/{task}"
+        example = f"{self.url}/api/chains/testchains/hello_luigiworld_chain/DownstreamTask?name=you"
         return (
             f"\n  app      {self.url}\n"
             f"  API      {self.url}/api/chains\n"
