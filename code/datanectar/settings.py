@@ -462,6 +462,11 @@ def current() -> Settings:
     return load()
 
 
+def is_given(variable: str) -> bool:
+    """Tell whether somebody has set the variable, or its name in the project's file, on purpose."""
+    return load_with_sources()[1][field_of(variable)] != "default"
+
+
 def field_of(variable: str) -> str:
     """Return the name that a setting's variable has in a settings file."""
     names = {field.metadata["variable"]: field.name for field in dataclasses.fields(Settings)}
