@@ -22,7 +22,7 @@ class Floor:
     """Builds tasks of ``benchmarks.floor_chain`` in forked children, one at a time.
 
     Args:
-        luigid_url: the luigid to build against.
+        luigid_url: the luigid to build against, with its token.
         folder: where the results go.
         kind: how to fork, :data:`FORK` or :data:`FORKSERVER`.
     """
@@ -82,8 +82,7 @@ def build(order: dict[str, Any], luigid_url: str) -> None:
     from benchmarks import floor_chain
 
     task = getattr(floor_chain, order.pop("task"))(**order)
-    host, port = luigid_url.rsplit("/", 1)[1].split(":")
-    luigi.build([task], scheduler_host=host, scheduler_port=int(port))
+    luigi.build([task], scheduler_url=luigid_url)
 
 
 def _serve(kind: str, luigid_url: str) -> None:

@@ -68,12 +68,12 @@ def _luigid(known: int, calls: int, runs: int) -> list[Figure]:
         stack.settings.state.mkdir(parents=True)
         save_luigid_state(stack.settings.state / "luigid.pickle", known)
         stack.start_luigid()
-        caller = _Luigid(stack.luigid_url)
+        caller = _Luigid(stack.luigid_door)
         figures = [
             Figure("scale", f"luigid, {known:,} tasks: {method}", median(times) * 1000, "ms", calls)
             for method, times in _ask(caller, calls).items()
         ]
-        rate = _rate(_speak_as_runs, stack.luigid_url, runs)
+        rate = _rate(_speak_as_runs, stack.luigid_door, runs)
         return [*figures, _figure(f"luigid, {known:,} tasks: runs of one task, 3 RPCs", rate)]
 
 
@@ -102,11 +102,14 @@ class _Luigid:
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
         self._connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=120)
+        self._headers = {
+            "Content-Type": "application/x-www-form-urlencoded",
+            "Authorization": f"Bearer {parts.password}",
+        }
 
     def call(self, method: str, **arguments: Any) -> Any:
-        headers = {"Content-Type": "application/x-www-form-urlencoded"}
         body = urlencode({"data": json.dumps(arguments)})
-        self._connection.request("POST", f"/api/{method}", body, headers)
+        self._connection.request("POST", f"/api/{method}", body, self._headers)
         return json.loads(self._connection.getresponse().read())["response"]
 
     def close(self) -> None:

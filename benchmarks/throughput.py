@@ -69,7 +69,7 @@ def _floor(stack: Stack, runs: int) -> float:
 
     with ExitStack() as opened:
         floors = [
-            opened.enter_context(Floor(stack.luigid_url, stack.project / "floor"))
+            opened.enter_context(Floor(stack.luigid_door, stack.project / "floor"))
             for _ in range(stack.settings.workers)
         ]
         return _together(runs, [partial(build, floor) for floor in floors])

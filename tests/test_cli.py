@@ -16,7 +16,14 @@ import psutil
 import pytest
 import requests
 
-from tests.servers.processes import Stack, answers, descendants, is_running, wait_for
+from tests.servers.processes import (
+    Stack,
+    answers,
+    descendants,
+    free_port,
+    is_running,
+    wait_for,
+)
 
 JOBS = "http/jobs_chain"
 
@@ -490,6 +497,37 @@ def test_up_serves_until_ctrl_c_and_leaves_no_process(
     wait_for(lambda: not any(map(is_running, pids)), "nothing is left", 5)
     assert "Traceback" not in one.out.read_text()
     assert "Stopping; running runs get " in one.out.read_text()
+
+
+@pytest.mark.parametrize("name", ["what?1", "100%25 #a", "a@b:c&d=%(here)s"])
+def test_a_project_may_have_any_name(make_stack: Callable[..., Stack], name: str) -> None:
+    """Fault 3.8: all that it makes lies in its folder, and behind a proxy that is none for it."""
+    proxy = f"http://127.0.0.1:{free_port()}"
+    stack = make_stack(name, http_proxy=proxy, HTTP_PROXY=proxy)
+    before = {path.name for path in stack.project.parent.iterdir()}
+    stack.start_up()
+
+    done = stack.run("basic/plain_chain/GreetTask", name="odd")
+    assert done["job_status"] == "DONE", done
+    shown = command(stack, "run", "basic/plain_chain/GreetTask", "name=odd", "--url", stack.url)
+    assert shown.returncode == 0, shown.stderr
+    state = stack.project / ".datanectar"
+    assert {path.name for path in state.iterdir()} >= {"runs.db", "queue.db", "luigid.log"}
+    stack.close()
+    assert (state / "luigid.pickle").exists()
+    assert {path.name for path in stack.project.parent.iterdir()} == before
+
+
+def test_projects_of_similar_names_share_nothing(make_stack: Callable[..., Stack]) -> None:
+    """Faults 3.8 and 3.21: the history of one is not the other's."""
+    one, other = make_stack("what?1"), make_stack("what?2")
+    one.start()
+    other.start()
+
+    one.run("basic/plain_chain/GreetTask", name="one")
+
+    assert len(one.get("/api/runs").json()["data"]["runs"]) == 1
+    assert other.get("/api/runs").json()["data"]["runs"] == []
 
 
 def test_ctrl_c_while_it_starts_leaves_no_process(up: Callable[..., Up]) -> None:

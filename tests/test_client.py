@@ -115,6 +115,61 @@ def test_an_app_that_is_not_there_is_named(stack: Stack) -> None:
         Client(url).chains()
 
 
+@pytest.fixture
+def behind_proxy(monkeypatch: pytest.MonkeyPatch) -> str:
+    """Have the environment name a proxy, at which nobody listens."""
+    proxy = f"http://me:hunter2@127.0.0.1:{free_port()}"
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, proxy)
+        monkeypatch.setenv(name.lower(), proxy)
+    return proxy.replace("me:hunter2@", "")
+
+
+def test_loopback_is_asked_without_a_proxy(stack: Stack, behind_proxy: str) -> None:
+    """Fault 3.10."""
+    for host in ("127.0.0.1", "localhost"):
+        client = Client(f"http://{host}:{stack.port}")
+        status = client.run("basic/plain_chain/GreetTask", name="proxied")
+        assert client.read(status) == b"hello proxied\n"
+        assert "".join(client.follow(status["key"]))
+
+
+def test_a_proxy_that_was_asked_is_named_without_its_password(behind_proxy: str) -> None:
+    """Fault 3.10: elsewhere, it may be the proxy that does not answer."""
+    with pytest.raises(Unavailable) as problem:
+        Client("http://chains.example:5000").chains()
+
+    assert behind_proxy in problem.value.message
+    assert "http://chains.example:5000" in problem.value.message
+    assert "hunter2" not in problem.value.message
+
+
+def test_a_proxys_refusal_and_anothers_page_are_told_apart_from_the_apps(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Fault 3.10: what a proxy answers is not taken for the app's words."""
+    server = HTTPServer(("127.0.0.1", 0), _Elsewhere)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        proxy = f"http://127.0.0.1:{server.server_port}"
+        monkeypatch.setenv("http_proxy", proxy)
+        with pytest.raises(Unavailable, match=f"no datanectar app, or .*{proxy}"):
+            Client("http://chains.example:5000").chains()
+        with pytest.raises(DatanectarError, match=f"by way of the proxy {proxy}: HTTP 501"):
+            Client("http://chains.example:5000").post("a/b_chain/CTask")
+    finally:
+        server.shutdown()
+        server.server_close()
+        _Elsewhere.seen.clear()
+
+
+def test_no_proxy_is_respected(monkeypatch: pytest.MonkeyPatch, behind_proxy: str) -> None:
+    monkeypatch.setenv("no_proxy", "chains.invalid")
+
+    with pytest.raises(Unavailable, match=r"app answers at http:..chains.invalid"):
+        Client("http://chains.invalid").chains()
+
+
 class _Elsewhere(BaseHTTPRequestHandler):
     """Another server, such as the one that a presigned URL leads to."""
 

@@ -164,10 +164,18 @@ FILE_ATTACKS = [
     "",
     "a\x00",
     "a\n",
-    "ä",
     "-rf",
     "x" * 129,
-    "a b",
+    "漢" * 67,
+    " a",
+    "a ",
+    "a\u0308",
+    "a\u202etxt.exe",
+    "a\u2028b",
+    "a\u00a0b",
+    "a\ud800",
+    "a;b",
+    "a#b",
     "log?x",
     "..\\log",
     "%2e%2e",
@@ -181,6 +189,14 @@ def test_no_name_leads_out_of_a_keys_folder(name: str) -> None:
     if name and name != "a/b":
         with pytest.raises(BadRequest):
             parse_target(f"{GOLDEN}/{name}")
+
+
+@pytest.mark.parametrize(
+    "name", ["out.txt", "Größe 2.csv", "日本語.parquet", "हिन्दी.txt", "_x-y.tar.gz", "log.12", "ä"]
+)
+def test_a_file_may_have_a_name_of_any_language(name: str) -> None:
+    """fault 3.22: an output_name with a blank or a letter beyond ASCII"""
+    assert parse_target(parse_key(GOLDEN).file(name)) == (parse_key(GOLDEN), name)
 
 
 names = st.from_regex(keys.NAME, fullmatch=True).filter(lambda name: not name.endswith("\n"))

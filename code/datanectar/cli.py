@@ -87,7 +87,7 @@ def worker() -> None:
         store=RunStore(settings.database_url),
         queue=RunQueue(settings.queue_url),
         children=Children(settings, ahead=settings.workers, duty=RUN),
-        luigid=Luigid(settings.luigid_url),
+        luigid=Luigid(settings.luigid_url, settings.state),
     )
     Worker(service).run()
 

@@ -92,6 +92,12 @@ class StorageError(DatanectarError):
     status = 502
 
 
+class SchedulerError(DatanectarError):
+    """Raised when luigid refuses what a run says, or when what answers at its address is not luigid."""
+
+    status = 502
+
+
 class Unavailable(DatanectarError):
     """Raised when a part that is needed now is away: the database, the queue, a child."""
 

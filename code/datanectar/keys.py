@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import re
+import time
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,17 +24,22 @@ RUN_TIME_VARIABLE = "DATANECTAR_RUN_TIME"
 
 #: What a type, a chain module or a task may be called to have a route and a key.
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,199}\Z")
-#: What a file beside a result may be called. No separator, no leading dot.
-FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}\Z")
+#: How long the name of a file beside a result may be, in characters and in bytes.
+_LONGEST_NAME, _MOST_BYTES = 128, 200
 
 _MD5 = re.compile(r"[0-9a-f]{32}\Z")
-_FREQUENCY_FORMATS = {"day": "%Y-%m-%d", "hour": "%Y-%m-%d %H"}
+_FREQUENCY_FORMATS = {"day": "%Y-%m-%d", "hour": "%Y-%m-%d %H%z"}
 #: A default ``repr``, ``<Thing object at 0x7f12>``, ends in a memory address: such a value differs
 #: in every process.
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+>")
 
 #: What stands for a parameter's value in a key: its text, or kind and text of what is no text.
 Hashed = str | tuple[str, str]
+
+_FILE_NAMES = (
+    "a file name that a key can hold: letters, digits, blanks, '.', '_' and '-', "
+    f"{_LONGEST_NAME} at most, beginning with a letter, a digit or '_'."
+)
 
 PARAMS_FILE = "params.txt"
 LOG_FILE = "log"
@@ -61,8 +67,8 @@ class Key:
 
     def file(self, name: str) -> str:
         """Return the path of the file ``name`` under this key, relative to the store's root."""
-        if not FILE_NAME.match(name):
-            raise BadRequest(f"{name!r} is not a file name that a key can hold.")
+        if not is_file_name(name):
+            raise BadRequest(f"{name!r} is not {_FILE_NAMES}")
         return f"{self}/{name}"
 
 
@@ -73,6 +79,19 @@ def is_own_file(name: str) -> bool:
     """
     plain = unicodedata.normalize("NFKC", name).casefold().rstrip(". ")
     return _OWN_FILE.fullmatch(plain) is not None
+
+
+def is_file_name(name: str) -> bool:
+    """Tell whether a file beside a result may be called so.
+
+    Letters and digits of any script, composed as NFC has them; blanks, ``.``, ``_`` and ``-`` within.
+    So it is one name on every disk and in every bucket, and no path.
+    """
+    if not 0 < len(name) <= _LONGEST_NAME or not unicodedata.is_normalized("NFC", name):
+        return False
+    plain = all(char in " ._-" or unicodedata.category(char)[0] in "LMN" for char in name)
+    ends = name[0] not in " .-" and name[-1] != " "
+    return plain and ends and len(name.encode()) <= _MOST_BYTES
 
 
 def parse_key(text: str) -> Key:
@@ -100,8 +119,8 @@ def parse_target(text: str) -> tuple[Key, str | None]:
     head, _, name = text.strip("/").rpartition("/")
     if head.count("/") != 4:
         return parse_key(text), None
-    if not FILE_NAME.match(name):
-        raise BadRequest(f"{name[:200]!r} is not a file name that a key can hold.")
+    if not is_file_name(name):
+        raise BadRequest(f"{name[:200]!r} is not {_FILE_NAMES}")
     return parse_key(head), name
 
 
@@ -164,7 +183,30 @@ def run_time() -> datetime:
     """Return the moment that stands for the whole run, fixed at the first call in a process tree.
 
     A run child finds it in the environment, as the request was answered with it; a plain ``luigi``
-    command fixes it at its first task. Naive, in the server's local time.
+    command fixes it at its first task. It has the offset of the zone that the run belongs to; that
+    of a run of before has none, and is in the server's local time.
     """
-    text = os.environ.setdefault(RUN_TIME_VARIABLE, datetime.now().isoformat(timespec="seconds"))
-    return datetime.fromisoformat(text)
+    return datetime.fromisoformat(os.environ.setdefault(RUN_TIME_VARIABLE, run_time_text()))
+
+
+def run_time_text(moment: datetime | None = None) -> str:
+    """Return a run's time as text, with its UTC offset; None: now, in the server's local time."""
+    return (moment or datetime.now().astimezone()).isoformat(timespec="seconds")
+
+
+def set_run_time(text: str) -> None:
+    """Have this process, and what it starts, belong to the run of this time.
+
+    Its local time becomes that of the run's zone, so that a chain's ``date.today()`` is of the
+    calendar that the key's date is of.
+    """
+    os.environ[RUN_TIME_VARIABLE] = text
+    moment = datetime.fromisoformat(text)
+    offset = moment.utcoffset()
+    if offset is None or offset == moment.astimezone().utcoffset():
+        return
+    minutes = round(offset.total_seconds() / 60)
+    hours, rest = divmod(abs(minutes), 60)
+    east, west = ("+", "-") if minutes >= 0 else ("-", "+")  # POSIX counts to the west
+    os.environ["TZ"] = f"<{east}{hours:02}{rest:02}>{west}{hours}:{rest:02}"
+    time.tzset()

@@ -7,7 +7,11 @@ is here. Nothing here imports Luigi, so the web and the worker can use it.
 from __future__ import annotations
 
 import http.client
+import ipaddress
 import json
+import os
+import secrets
+import stat
 import sys
 import threading
 import time
@@ -17,6 +21,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
+from datanectar.errors import SchedulerError, StartupError
 from datanectar.settings import Settings
 
 #: luigid's settings for a service; the reasons stand in the file.
@@ -25,56 +30,126 @@ CONFIGURATION = Path(__file__).with_name("luigid.cfg")
 #: How the reason of a task begins that has not failed, but whose process was stopped or lost.
 INTERRUPTED = "interrupted: "
 
-#: What luigid's process does. A saved state is good for one start: after a crash, an older one would
-#: have it believe that tasks run which have long ended, and let runs wait for them. What it is told to
-#: allow to other origins is read once: for each call, as Luigi does it (luigi/server.py
-#: ``RPCHandler.__init__``), that is half of a call's time. And a line a call would fill the disk.
-_PROGRAM = """
-from datanectar.lifeline import die_with_parent
-
-die_with_parent()
-
-import logging
-from pathlib import Path
-
-from luigi import server
-from luigi.cmdline import luigid
-from luigi.scheduler import SimpleTaskState
-
-
-def load_once(state, load=SimpleTaskState.load):
-    load(state)
-    Path(state._state_path).unlink(missing_ok=True)
-
-
-SimpleTaskState.load = load_once
-cors = server.cors()
-server.cors = lambda: cors
-logging.getLogger("tornado.access").setLevel(logging.WARNING)
-luigid()
-"""
-
-#: Runs ask luigid without a proxy (``execution.fetcher``), and so does everybody else.
-_DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+#: luigid's own default (luigi/cmdline.py ``luigid``).
+_PORT = 8082
+#: The file of the state folder that holds the token without which our luigid changes nothing.
+_TOKEN_FILE = "luigid.token"  # noqa: S105
 
 #: Seconds for which the answer to "is luigid up" is good.
 _UP_IS_GOOD_FOR = 1.0
 
 
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """Takes a redirect for the refusal that it is."""
+
+    def redirect_request(self, *_: Any, **__: Any) -> None:
+        """Follow nothing."""
+
+
+#: Neither led by a proxy of the environment nor by a redirect: the token is luigid's alone.
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirects)
+
+
+def address(url: str) -> tuple[str, int]:
+    """Return the host and the port of luigid's URL.
+
+    Raises:
+        StartupError: when it is no URL of luigid's.
+    """
+    try:
+        parts = urlsplit(url)
+        if parts.scheme == "http" and parts.hostname:
+            return parts.hostname, parts.port or _PORT
+    except ValueError:  # a port that is none
+        pass
+    raise StartupError(
+        f"DATANECTAR_LUIGID_URL is {url!r}; luigid's address looks like http://127.0.0.1:{_PORT}."
+    )
+
+
+def full_url(url: str) -> str:
+    """Return luigid's URL with its port, and without a slash at its end."""
+    host, port = address(url)
+    return url_of(host, port) + urlsplit(url).path.rstrip("/")
+
+
+def url_of(host: str, port: int) -> str:
+    """Return the URL of a host and a port."""
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine can reach what listens on a host's name or address."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def command(settings: Settings) -> list[str]:
-    """Return the command that starts luigid where the settings say it is, on loopback only."""
-    parts = urlsplit(settings.luigid_url)
-    return [
-        sys.executable,
-        "-c",
-        _PROGRAM,
-        "--address",
-        parts.hostname or "127.0.0.1",
-        "--port",
-        str(parts.port or 8082),
-        "--state-path",
-        str(settings.state / "luigid.pickle"),
-    ]
+    """Return the command that starts luigid where the settings say it is; its token is made here.
+
+    Whoever runs it gives it luigid's own configuration by ``LUIGI_CONFIG_PATH``.
+    """
+    host, port = address(settings.luigid_url)
+    make_token(settings.state)
+    where = ["--address", host, "--port", str(port), "--state", str(settings.state)]
+    files = [word for file in _luigi_files(settings) for word in ("--resources", str(file))]
+    return [sys.executable, "-m", "datanectar.luigid_server", *where, *files]
+
+
+def _luigi_files(settings: Settings) -> list[Path]:
+    """Return the files that Luigi reads in a run, which starts in ``code/`` (luigi/configuration)."""
+    own = os.environ.get("LUIGI_CONFIG_PATH")
+    files = [Path("/etc/luigi/luigi.cfg"), settings.code / "luigi.cfg"]
+    return [*files, settings.code / own] if own else files
+
+
+def make_token(state: Path) -> None:
+    """See that the state folder holds luigid's token, for this user alone to read."""
+    if read_token(state) is None:
+        file = state / _TOKEN_FILE
+        file.unlink(missing_ok=True)
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with open(descriptor, "w") as stream:  # noqa: PTH123
+            stream.write(secrets.token_hex(24))
+
+
+def drop_token(state: Path) -> None:
+    """Remove luigid's token: the luigid in use is somebody else's, and needs none."""
+    (state / _TOKEN_FILE).unlink(missing_ok=True)
+
+
+def read_token(state: Path) -> str | None:
+    """Return the token of this project's luigid; None when there is none that only we can write."""
+    try:
+        descriptor = os.open(state / _TOKEN_FILE, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return None
+    with open(descriptor) as stream:  # noqa: PTH123
+        return stream.read().strip() or None if is_ours_alone(os.fstat(descriptor), 0o077) else None
+
+
+def is_ours_alone(status: os.stat_result, others: int) -> bool:
+    """Tell whether this is a file of this user's on which nobody else has the rights ``others``."""
+    ours = stat.S_ISREG(status.st_mode) and status.st_uid == os.getuid()
+    return ours and not status.st_mode & others
+
+
+def token_for(url: str, state: Path) -> str | None:
+    """Return what to show to the luigid at ``url``: this project's own listens on loopback alone."""
+    return read_token(state) if is_loopback(address(url)[0]) else None
+
+
+def wire_id(type: str, chain: str, name: str) -> str:
+    """Return the name by which luigid knows a chain's task, or task family, of Luigi's name."""
+    prefix = f"{type}.{chain}."
+    return name if name.startswith(prefix) else prefix + name
+
+
+def not_luigid(url: str, what: str) -> str:
+    """Return the words for somebody else at luigid's address."""
+    return f"What answers at {url} is not luigid ({what}); stop it, or set DATANECTAR_LUIGID_URL to where luigid is."
 
 
 def worker_id(run_id: str, member: int = 0) -> str:
@@ -91,36 +166,58 @@ class Luigid:
 
     Args:
         url: the address, e.g. ``http://127.0.0.1:8082``.
+        state: the folder that holds its token, if it is this project's own.
         timeout: seconds that it may take to answer.
     """
 
-    def __init__(self, url: str, timeout: float = 2.0) -> None:
-        self.url = url.rstrip("/")
+    def __init__(self, url: str, state: Path | None = None, timeout: float = 2.0) -> None:
+        self.url = full_url(url)
+        self._state = state
         self._timeout = timeout
         self._lock = threading.Lock()
         self._asked_at = float("-inf")
         self._was_up = False
 
     def is_up(self) -> bool:
-        """Tell whether luigid answers; ``HEAD /`` touches nothing there. Good for a second."""
+        """Tell whether luigid answers there, and nobody else. Good for a second."""
         with self._lock:
             if time.monotonic() - self._asked_at > _UP_IS_GOOD_FOR:
-                self._was_up = self._answers()
+                try:
+                    self._was_up = self.look()
+                except SchedulerError:
+                    self._was_up = False
                 self._asked_at = time.monotonic()
             return self._was_up
 
-    def _answers(self) -> bool:
-        parts = urlsplit(self.url)
-        connection = http.client.HTTPConnection(
-            parts.hostname or "127.0.0.1", parts.port or 80, timeout=self._timeout
-        )
+    def look(self) -> bool:
+        """Tell whether luigid answers; False when nobody does.
+
+        Raises:
+            SchedulerError: when somebody else does.
+        """
         try:
-            connection.request("HEAD", "/")
-            return connection.getresponse().status < 500
+            answer = self.call("is_paused")
+        except urllib.error.HTTPError as problem:
+            with problem:
+                what = f"{problem.code} {problem.reason}"
+            raise SchedulerError(not_luigid(self.url, what)) from problem
+        except (ValueError, TypeError, LookupError, http.client.BadStatusLine) as problem:
+            if isinstance(problem, OSError):  # it has closed the connection without a word
+                return False
+            raise SchedulerError(not_luigid(self.url, "it does not speak as luigid")) from problem
         except (OSError, http.client.HTTPException):
             return False
-        finally:
-            connection.close()
+        if not isinstance(answer, dict) or "paused" not in answer:
+            raise SchedulerError(not_luigid(self.url, "it does not speak as luigid"))
+        return True
+
+    def takes_our_word(self) -> bool:
+        """Tell whether luigid lets us change something: that of another project does not."""
+        try:
+            self.call("forgive_failures", task_id="")  # there is no such task: nothing changes
+        except OSError:
+            return False
+        return True
 
     def call(self, method: str, **arguments: Any) -> Any:
         """Return luigid's answer to an RPC (luigi/scheduler.py, the methods with ``@rpc_method``).
@@ -129,8 +226,10 @@ class Luigid:
             OSError: when luigid can't be reached or refuses.
         """
         body = urlencode({"data": json.dumps(arguments)}).encode()
-        request = urllib.request.Request(f"{self.url}/api/{method}", body)  # noqa: S310
-        with _DIRECTLY.open(request, timeout=self._timeout) as response:
+        token = token_for(self.url, self._state) if self._state else None
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        request = urllib.request.Request(f"{self.url}/api/{method}", body, headers)  # noqa: S310
+        with _OPENER.open(request, timeout=self._timeout) as response:
             return json.load(response)["response"]
 
     def end_worker(self, worker: str, why: str) -> None:
@@ -154,6 +253,7 @@ class Luigid:
                     expl=json.dumps(f"{INTERRUPTED}{why}"),
                 )
 
-    def graph_url(self, task_id: str) -> str:
-        """Return the address of the task's graph on luigid's own page."""
-        return f"{self.url}/static/visualiser/index.html#tab=graph&taskId={quote(task_id)}"
+    def graph_url(self, type: str, chain: str, task_id: str) -> str:
+        """Return the address of a chain's task's graph on luigid's own page."""
+        name = quote(wire_id(type, chain, task_id))
+        return f"{self.url}/static/visualiser/index.html#tab=graph&taskId={name}"

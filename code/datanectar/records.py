@@ -18,7 +18,7 @@ from functools import cache
 from typing import Annotated, Any
 
 from datanectar.errors import BadRequest
-from datanectar.keys import FILE_NAME, parse_key
+from datanectar.keys import is_file_name, parse_key
 
 PENDING = "PENDING"
 RUNNING = "RUNNING"
@@ -88,7 +88,7 @@ def _key(value: str) -> str:
 
 
 def _file_name(value: str) -> str:
-    if not FILE_NAME.match(value):
+    if not is_file_name(value):
         raise ValueError(f"{value!r:.40} is no file name")
     return value
 

@@ -447,6 +447,11 @@ def _from_text(field: dataclasses.Field[Any], text: str, folder: Path | None) ->
     return value
 
 
+def is_given(name: str) -> bool:
+    """Tell whether somebody has set this field of :class:`Settings` on purpose."""
+    return load_with_sources()[1][name] != "default"
+
+
 def _default(default: Any, values: dict[str, Any]) -> Any:
     return default(values) if callable(default) else default
 
@@ -455,6 +460,11 @@ def _default(default: Any, values: dict[str, Any]) -> Any:
 def current() -> Settings:
     """Return this process's settings, read from its environment once."""
     return load()
+
+
+def is_given(variable: str) -> bool:
+    """Tell whether somebody has set the variable, or its name in the project's file, on purpose."""
+    return load_with_sources()[1][field_of(variable)] != "default"
 
 
 def field_of(variable: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import fcntl
 import os
 import select
@@ -15,10 +16,10 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from datanectar import luigid
-from datanectar.errors import StartupError
+from datanectar.chainfiles import chain_path
+from datanectar.errors import SchedulerError, StartupError
 from datanectar.execution.zygote_process import (
     SHARED,
     ZYGOTE_VARIABLE,
@@ -28,7 +29,7 @@ from datanectar.execution.zygote_process import (
 )
 from datanectar.luigid import Luigid
 from datanectar.private import private_file
-from datanectar.settings import PARENTS_ONLY, Settings
+from datanectar.settings import Settings, is_given
 
 #: Seconds that a part may take to answer after it was started.
 _START_LIMIT = 60.0
@@ -41,12 +42,18 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 15.0
 _COUNTED_LIVES = 10
 #: Seconds that a part gets to stop, beyond the workers' grace.
 _STOP_LIMIT = 15.0
+#: The task that the banner runs, where the project has it.
+_EXAMPLE = ("testchains", "hello_luigiworld_chain", "DownstreamTask")
+_LUIGID_URL = "DATANECTAR_LUIGID_URL"
+#: Addresses that one can listen on and not call.
+_EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104
+#: What luigid may see of the environment: what Python needs, and nobody's secrets.
+_SEEN = ("HOME", "LANG", "LD_LIBRARY_PATH", "PATH", "TMPDIR", "TZ", "USER", "VIRTUAL_ENV")
+_SEEN_BEGINNINGS = ("LC_", "PYTHON", "COVERAGE_")
 
 
 #: What luigid says and keeps is its owner's alone.
 _PRIVATELY = 'umask 077; exec "$@" >>"$0" 2>&1'
-#: The chain that a new project has, and how it is run.
-_HELLO = ("testchains/hello_luigiworld_chain", "DownstreamTask?name=you")
 
 
 @dataclass
@@ -166,18 +173,56 @@ class Supervisor:
         return self._settings.app_url
 
     def _start_luigid(self) -> None:
-        scheduler = Luigid(self._settings.luigid_url)
-        if scheduler.is_up():
-            self._say(f"luigid runs already at {scheduler.url}; using it.")
+        """Start luigid, or use the one that runs where the settings say on purpose."""
+        url = self._settings.luigid_url
+        host, port = luigid.address(url)
+        given = is_given("luigid_url")
+        if given and self._uses_luigid_of(url):
             return
-        parts = urlsplit(self._settings.luigid_url)
-        check_port(parts.hostname or "127.0.0.1", parts.port or 8082, "DATANECTAR_LUIGID_URL")
-        environ = {name: text for name, text in os.environ.items() if name not in PARENTS_ONLY}
+        if not luigid.is_loopback(host):
+            raise StartupError(
+                f"{_LUIGID_URL} is {url}, and no luigid answers there. `datanectar up` starts luigid "
+                "on loopback only: start one there, or leave the setting out."
+            )
+        if given or _is_free(host, port):
+            check_port(host, port, _LUIGID_URL)
+        else:
+            url = luigid.url_of(host, free_port(host))
+            self._say(f"Port {port} is taken; this project's luigid is at {url}.")
+            self._settings = dataclasses.replace(self._settings, luigid_url=url)
+        self._begin_luigid()
+
+    def _uses_luigid_of(self, url: str) -> bool:
+        """Tell whether a luigid runs at an address that was given on purpose, and is to be used.
+
+        Raises:
+            StartupError: when something else runs there, or the luigid of another project.
+        """
+        there = Luigid(url, self._settings.state)
+        host, _ = luigid.address(url)
+        try:
+            if host in _EVERYWHERE or not there.look():
+                return False
+        except SchedulerError as problem:
+            raise StartupError(problem.message) from problem
+        if not there.takes_our_word():
+            raise StartupError(
+                f"luigid at {there.url} is another project's and takes no word without its token: "
+                f"leave {_LUIGID_URL} out, and this project starts its own."
+            )
+        if Luigid(url).takes_our_word():
+            luigid.drop_token(self._settings.state)  # it needs none, and is not to see ours
+        self._say(f"luigid runs already at {there.url}; using it.")
+        return True
+
+    def _begin_luigid(self) -> None:
+        environ = {name: value for name, value in os.environ.items() if _may_see(name)}
         environ["LUIGI_CONFIG_PATH"] = str(luigid.CONFIGURATION)
         log = self._settings.state / "luigid.log"
         command = luigid.command(self._settings)
         self._begin(Part("luigid", ["sh", "-c", _PRIVATELY, str(log), *command], environ))
-        self._await("luigid", lambda: Luigid(self._settings.luigid_url).is_up())
+        started = Luigid(self._settings.luigid_url, self._settings.state)
+        self._await("luigid", lambda: started.is_up() and started.takes_our_word())
 
     def _start_zygote(self) -> int:
         """Start the zygote that web and worker share; return the socket on which to come to it.
@@ -250,16 +295,38 @@ class Supervisor:
             _stop_process(part, limit)
 
     def _banner(self) -> str:
-        chain, task = _HELLO
-        if not (self._settings.chains / f"{chain}.py").is_file():
-            chain, task = "<type>/<chain>", "<Task>?<parameter>=<value>"
-        example = f"{self.url}/api/chains/{chain}/{task}"
-        return (
+        lines = (
             f"\n  app      {self.url}\n"
             f"  API      {self.url}/api/chains\n"
             f"  luigid   {self._settings.luigid_url}\n\n"
-            f"Run a chain:\n  curl -X POST '{example}'\n\nCtrl-C stops everything.\n"
         )
+        if chain_path(self._settings.chains, *_EXAMPLE[:2]) is not None:
+            place = "/".join(_EXAMPLE)
+            lines += f"Run a chain:\n  curl -X POST '{self.url}/api/chains/{place}?name=you'\n\n"
+        return f"{lines}Ctrl-C stops everything.\n"
+
+
+def _may_see(name: str) -> bool:
+    return name in _SEEN or name.startswith(_SEEN_BEGINNINGS)
+
+
+def free_port(host: str) -> int:
+    """Return a port of this host's that nothing listens on."""
+    with socket.socket(_family(host)) as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
+
+
+def _is_free(host: str, port: int) -> bool:
+    try:
+        check_port(host, port, _LUIGID_URL)
+    except StartupError:
+        return False
+    return True
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
 def check_port(host: str, port: int, variable: str) -> None:
@@ -272,8 +339,7 @@ def check_port(host: str, port: int, variable: str) -> None:
     Raises:
         StartupError: when it can't.
     """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
+    with socket.socket(_family(host)) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))

@@ -36,7 +36,7 @@ def create_app(settings: Settings) -> Flask:
         store=store,
         queue=RunQueue(settings.queue_url),
         children=children,
-        luigid=Luigid(settings.luigid_url),
+        luigid=Luigid(settings.luigid_url, settings.state),
     )
     app = Flask("datanectar", static_folder=None)
     app.request_class = StrictRequest

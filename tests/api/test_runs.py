@@ -163,3 +163,20 @@ def test_a_run_that_waits_can_be_stopped_before_it_starts(
     again = data(stack.post("basic/plain_chain/GreetTask?name=early"))
     assert again["run_id"] != body["run_id"]
     refused(requests.delete(f"{stack.url}/api/runs/{'0' * 26}", timeout=30), 404)
+
+
+def test_lists_have_the_beginning_of_a_long_parameter_and_the_run_has_it_whole(
+    stack: Stack,
+) -> None:
+    """fault 3.17"""
+    long = "x" * 65_536
+    run_id = data(stack.post("basic/plain_chain/GreetTask", data={"name": long}))["run_id"]
+
+    runs = data(stack.get("/api/runs", params={"task": "GreetTask"}))["runs"]
+    shown = next(run["parameters"]["name"] for run in runs if run["id"] == run_id)
+
+    assert shown == f"{'x' * 500}… (65536 characters)"
+    assert data(stack.get(f"/api/runs/{run_id}"))["parameters"]["name"] == long
+    assert len(stack.get("/").text) + len(stack.get("/history").text) < len(long)
+    too_long = stack.post("basic/plain_chain/GreetTask", data={"name": long + "x"})
+    assert list(refused(too_long, 413)["data"]["fields"]) == ["name"]

@@ -48,6 +48,22 @@ def test_a_result_has_its_own_name_and_type_and_can_do_nothing_in_our_name(
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
+def test_a_results_name_may_have_blanks_and_letters_of_any_language(stack: Stack) -> None:
+    """fault 3.22: an output_name with a blank or a letter beyond ASCII"""
+    key, url = made(stack, f"{JOBS}/NamedTask")
+
+    assert url == f"/api/targets/{key}/Gr%C3%B6%C3%9Fe%202.csv"
+    assert stack.get(url).text == "a,b\n"
+    again = stack.post(f"{JOBS}/NamedTask")
+    location = again.headers["Location"].removeprefix(stack.url)
+    assert data(stack.get(location))["job_status"] == "DONE"
+    assert data(again)["target_url"] == stack.url + url
+    for page in (f"/results/{key.removeprefix('chains/')}", f"/runs/{data(again)['run_id']}"):
+        assert "Gr%C3%B6%C3%9Fe%202.csv" in stack.get(page).text
+    dropped = data(requests.delete(f"{stack.url}/api/targets/{key}", timeout=30))
+    assert dropped["dropped"] == ["Größe 2.csv"]
+
+
 def test_bytes_come_as_they_were_written_whole_or_in_ranges(stack: Stack) -> None:
     _, url = made(stack, f"{JOBS}/PictureTask")
 

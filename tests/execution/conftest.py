@@ -10,13 +10,12 @@ from typing import Any
 
 import pytest
 
-from datanectar import luigid
 from datanectar.execution.child_process import Child
 from datanectar.execution.children import Children
 from datanectar.execution.spool import clear, spool_folder
 from datanectar.records import Outcome, Refusal, Resolution, ResolveJob, RunJob, TaskReport
 from datanectar.settings import Settings
-from tests.servers.processes import Stack, answers, wait_for
+from tests.servers.processes import Stack, wait_for
 from tests.servers.stack import copy_catalogue
 
 LIMIT = 60.0
@@ -168,13 +167,6 @@ def make_bench(tmp_path: Path) -> Iterator[Callable[..., Bench]]:
     yield make
     for bench in made:
         bench.close()
-
-
-def start_plain_luigid(stack: Stack) -> None:
-    """Start luigid as a stranger would, with Luigi's own settings."""
-    stack.settings.state.mkdir(parents=True, exist_ok=True)
-    stack._begin("luigid", luigid.command(stack.settings), {"LUIGI_CONFIG_PATH": "/dev/null"})
-    wait_for(lambda: answers(stack.luigid_url), "luigid answers")
 
 
 def lines_of(file: Path) -> list[str]:

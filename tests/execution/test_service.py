@@ -23,7 +23,7 @@ def service(bench: Bench) -> Iterator[Service]:
     store = RunStore(settings.database_url)
     store.prepare()
     children: Children = bench.children
-    queue, luigid = RunQueue(settings.queue_url), Luigid(settings.luigid_url)
+    queue, luigid = RunQueue(settings.queue_url), Luigid(settings.luigid_url, settings.state)
     yield Service(settings, store=store, queue=queue, children=children, luigid=luigid)
     store.close()
 

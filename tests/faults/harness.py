@@ -21,7 +21,6 @@ import psutil
 import requests
 
 from datanectar.execution import offers
-from datanectar.luigid import Luigid
 from datanectar.records import ACTIVE, CANCELLED, DONE, FAILED, RUNNING, Run
 from datanectar.runs.store import RunFilters, RunStore
 from tests.faults.evidence import Evidence, is_whole
@@ -96,7 +95,7 @@ class Harness:
         chains = self.stack.project / "code" / "chains"
         shutil.copytree(CATALOGUE / "faulty", chains / "faulty", dirs_exist_ok=True)
         self.store = RunStore(self.stack.settings.database_url)
-        self.luigid = Luigid(self.stack.luigid_url)
+        self.luigid = self.stack.luigid
         self._began = time.time()
         self.faults: dict[str, Callable[[], None]] = {
             "kill web": lambda: self._restart("web"),

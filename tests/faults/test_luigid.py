@@ -5,14 +5,13 @@ from __future__ import annotations
 import signal
 import time
 
-from datanectar.luigid import Luigid
 from tests.faults.conftest import FAULTY
 from tests.faults.evidence import Evidence
 from tests.servers.processes import Stack, wait_for
 
 
 def running_at_luigid(stack: Stack) -> list[str]:
-    luigid = Luigid(stack.luigid_url)
+    luigid = stack.luigid
     return list(luigid.call("task_list", status="RUNNING", upstream_status=""))
 
 
@@ -35,7 +34,7 @@ def test_a_run_waits_for_luigid_says_so_and_goes_on(stack: Stack) -> None:
 
 def test_luigid_keeps_its_tasks_across_a_stop_and_forgets_them_in_a_crash(stack: Stack) -> None:
     stack.run(f"{FAULTY}/WorkTask", name="kept")
-    luigid = Luigid(stack.luigid_url)
+    luigid = stack.luigid
     known = list(luigid.call("task_list", status="DONE", upstream_status=""))
 
     stack.stop("luigid")
@@ -88,7 +87,7 @@ def test_a_task_that_luigid_has_disabled_is_run_when_it_is_asked_for_again(
     stack: Stack, evidence: Evidence
 ) -> None:
     first = stack.run(f"{FAULTY}/FailTask", name="again")
-    luigid = Luigid(stack.luigid_url)
+    luigid = stack.luigid
     assert list(luigid.call("task_list", status="DISABLED", upstream_status="")) != []
 
     second = stack.run(f"{FAULTY}/FailTask", name="again")
@@ -100,7 +99,7 @@ def test_a_task_that_luigid_has_disabled_is_run_when_it_is_asked_for_again(
 
 def test_only_what_the_dead_worker_ran_is_ended(stack: Stack) -> None:
     """As when a process is killed just after luigid gave it a task: nobody else has heard of it."""
-    luigid = Luigid(stack.luigid_url)
+    luigid = stack.luigid
     for worker in ("dead", "alive"):
         luigid.call("add_task", worker=worker, task_id=f"task-of-{worker}", status="PENDING")
         assert luigid.call("get_work", worker=worker)["task_id"] == f"task-of-{worker}"

@@ -12,7 +12,6 @@ import psutil
 import pytest
 import requests
 
-from datanectar.luigid import Luigid
 from datanectar.runs.store import RunStore
 from tests.faults.conftest import FAULTY
 from tests.faults.evidence import Evidence, is_whole
@@ -166,7 +165,7 @@ def test_a_suspended_worker_is_replaced_and_touches_nothing_when_it_comes_back(
     finally:
         stack.parts["worker"].send_signal(signal.SIGCONT)
     time.sleep(1)  # what it would do wrong, it does at once
-    running = Luigid(stack.luigid_url).call("task_list", status="RUNNING", upstream_status="")
+    running = stack.luigid.call("task_list", status="RUNNING", upstream_status="")
     status = stack.ended(key)
     stack.stop("second")
 
@@ -190,7 +189,7 @@ def test_a_cancelled_run_and_all_that_it_began_is_gone_within_five_seconds(
 
     assert time.monotonic() - began < 5
     assert (status["job_status"], status["error"]) == ("CANCELLED", "cancelled")
-    luigid = Luigid(stack.luigid_url)
+    luigid = stack.luigid
     assert not luigid.call("task_list", status="RUNNING", upstream_status="")
 
 

@@ -37,7 +37,7 @@ def service(tmp_path: Path) -> Iterator[Service]:
         store=store,
         queue=RunQueue(settings.queue_url),
         children=children,
-        luigid=Luigid(settings.luigid_url),
+        luigid=Luigid(settings.luigid_url, settings.state),
     )
     children.close()
     store.close()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pytest
 import requests
 
-from datanectar.luigid import Luigid
+from datanectar.luigid import CONFIGURATION
 from datanectar.records import Run
 from datanectar.runs.store import RunStore
 from tests.faults.evidence import Evidence
@@ -88,7 +88,7 @@ def site(
         namespaces = can_make_namespaces()
         hosts: dict[str, Host] = {}
         try:
-            stack.start_luigid()
+            stack.start_luigis_own(CONFIGURATION)  # which hosts share
             stack.start_web()
             for number, name in enumerate(("east", "west"), 1):
                 hosts[name] = Host(name, number, stack, namespaces)
@@ -127,7 +127,7 @@ def test_a_run_on_any_host_is_cancelled_within_five_seconds(site: Site) -> None:
 
     assert ends == {"CANCELLED"}
     assert time.monotonic() - began < 5
-    luigid = Luigid(site.stack.luigid_url)
+    luigid = site.stack.luigid
     assert not luigid.call("task_list", status="RUNNING", upstream_status="")
 
 

@@ -395,6 +395,47 @@ def test_a_cancel_and_a_claim_at_once_leave_no_run_that_does_not_know(
                 assert run_id in store.heartbeat("worker", LONG).cancelled
 
 
+def kept(store: RunStore, run_id: str) -> bool:
+    return "s3cret" in str(got(store, run_id).params)
+
+
+def test_a_run_that_has_ended_holds_no_private_values_however_it_ended(
+    store: RunStore, accept: Accept
+) -> None:
+    """Fault 4.5: nothing needs them any more."""
+    ids = [accept(word, name="ada") for word in ("done", "failed", "waiting", "lost", "released")]
+    done, failed, waiting, lost, released = ids
+    for run_id in (done, failed, lost, released):
+        assert claimed(store, run_id).params == {"secret": "s3cret", "name": "ada"}
+
+    store.finish(done, 1, "worker", Outcome(DONE))
+    store.finish(failed, 1, "worker", Outcome(FAILED, error="x"))
+    store.request_cancel(waiting)
+    assert store.take_back(got(store, lost), "lost", max_attempts=1) == FAILED
+    store.request_cancel(released)
+    store.release(released, 1, "worker", "cancelled")
+
+    for run_id in ids:
+        run = got(store, run_id)
+        assert run.status in (DONE, FAILED, CANCELLED)
+        assert run.params == run.public_params == {"name": "ada"}
+
+
+def test_a_run_that_is_not_at_its_end_keeps_its_private_values(
+    store: RunStore, accept: Accept
+) -> None:
+    lost, released, cancelled = accept("lost"), accept("released"), accept("cancelled")
+    for run_id in (lost, released, cancelled):
+        claimed(store, run_id)
+
+    store.take_back(got(store, lost), "lost", max_attempts=2)
+    store.release(released, 1, "worker", "stopped")
+    store.request_cancel(cancelled)  # which its worker is yet to hear of
+    assert not store.finish(cancelled, 1, "another", Outcome(DONE))
+
+    assert all(kept(store, run_id) for run_id in (lost, released, cancelled))
+
+
 def test_workers_are_listed_from_their_first_beat_until_they_leave(store: RunStore) -> None:
     store.beat_worker("w1", "host", 10, 5.5, 2)
     (first,) = store.workers()

@@ -6,6 +6,7 @@ import fcntl
 import importlib.util
 import multiprocessing
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -18,7 +19,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import inspect, text
+from sqlalchemy import func, inspect, select, text
 
 from datanectar.errors import StartupError
 from datanectar.runs import migrate
@@ -158,6 +159,56 @@ def test_who_comes_second_waits_for_the_lock_beside_the_file(tmp_path: Path) -> 
     preparing.join()
     assert revision_of(store) == HEAD
     store.close()
+
+
+def test_a_lock_that_is_never_let_go_is_told_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fault 4.10: who waits is told for whom, and does not wait for ever."""
+    monkeypatch.setattr(migrate, "_LOCK_SECONDS", 0.2)
+    with (tmp_path / "runs.db.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(StartupError, match=r"held .*runs.db.lock for 0.2 s") as refusal:
+            RunStore(f"sqlite:///{tmp_path}/runs.db").prepare()
+    assert "\n" not in refusal.value.message
+
+
+def test_a_lock_in_the_database_that_is_never_let_go_is_told(
+    postgres_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fault 4.10, on PostgreSQL."""
+    monkeypatch.setattr(migrate, "_LOCK_SECONDS", 0.2)
+    other = RunStore(postgres_database)
+    with other._db.write() as connection:
+        connection.execute(select(func.pg_advisory_xact_lock(migrate._ADVISORY_LOCK)))
+        with pytest.raises(StartupError, match="lock timeout") as refusal:
+            RunStore(postgres_database).prepare()
+    assert "\n" not in refusal.value.message
+    other.close()
+
+
+def test_ended_runs_of_an_older_version_lose_what_was_private(store: RunStore) -> None:
+    """Fault 4.5: what ninety days have gathered goes with the migration."""
+    ended = store.accept(new_run("ended", name="ada"), max_queued=10)[0].id
+    waits = store.accept(new_run("waits", name="bob"), max_queued=10)[0].id
+    with store._db.write() as connection:
+        connection.execute(text("UPDATE runs SET status = 'DONE' WHERE id = :id"), {"id": ended})
+        command.downgrade(alembic_config(connection), "0003")
+
+    store.prepare()
+
+    found = store.get(ended)
+    assert found is not None
+    assert found.params == {"name": "ada"}
+    assert found.given == ["name", "secret"]
+    still = store.get(waits)
+    assert still is not None
+    assert still.params == {"name": "bob", "secret": "s3cret"}
+    if store._db.file is not None:
+        connection = sqlite3.connect(store._db.file)
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        connection.close()
+        assert store._db.file.read_bytes().count(b"s3cret") == 1
 
 
 def test_a_store_that_is_up_to_date_is_opened_without_alembic(store: RunStore) -> None:

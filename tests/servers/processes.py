@@ -21,6 +21,7 @@ from datanectar.execution.zygote_process import (
     zygote_command,
     zygote_environ,
 )
+from datanectar.luigid import Luigid, read_token
 from datanectar.settings import Settings, load
 
 #: Seconds that a part may take to come up, or a condition to come true, on a busy machine.
@@ -139,6 +140,25 @@ class Stack:
         environ = {"LUIGI_CONFIG_PATH": str(luigid.CONFIGURATION)}
         self._begin("luigid", luigid.command(self.settings), environ)
         wait_for(lambda: answers(self.luigid_url), "luigid answers")
+
+    def start_luigis_own(self, configuration: Path | str) -> None:
+        """Start luigid as Luigi ships it, without a token, with a configuration file."""
+        start = [sys.executable, "-c", "from luigi.cmdline import luigid; luigid()"]
+        where = ["--address", "127.0.0.1", "--port", str(self.luigid_port)]
+        state = ["--state-path", str(self.project / "luigid.pickle")]
+        environ = {"LUIGI_CONFIG_PATH": str(configuration)}
+        self._begin("luigid", [*start, *where, *state], environ)
+        wait_for(lambda: answers(self.luigid_url), "luigid answers")
+
+    @property
+    def luigid_door(self) -> str:
+        """The URL by which Luigi's own command may tell this stack's luigid something."""
+        return self.luigid_url.replace("//", f"//run:{read_token(self.settings.state)}@")
+
+    @property
+    def luigid(self) -> Luigid:
+        """The luigid of this stack, with the token that it asks for."""
+        return Luigid(self.luigid_url, self.settings.state)
 
     def start_zygote(self, *sharers: str) -> None:
         """Start a zygote for these parts, as ``datanectar up`` does, or once more for the same."""

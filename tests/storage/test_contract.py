@@ -45,6 +45,15 @@ def test_prepare_may_be_called_again(storage: Storage) -> None:
     assert storage.exists(KEY, "out.txt")
 
 
+def test_a_file_may_have_a_name_of_any_language(storage: Storage) -> None:
+    """fault 3.22"""
+    storage.put_bytes(KEY, "Größe 2 日本.csv", b"kept")
+
+    assert storage.exists(KEY, "Größe 2 日本.csv")
+    assert [info.name for info in storage.list_files(KEY)] == ["Größe 2 日本.csv"]
+    assert b"".join(storage.read_chunks(KEY, "Größe 2 日本.csv")) == b"kept"
+
+
 def test_what_was_never_written_is_not_there(storage: Storage) -> None:
     assert storage.exists(KEY, "out.txt") is False
     assert storage.info(KEY, "out.txt") is None

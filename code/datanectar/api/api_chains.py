@@ -8,7 +8,6 @@ import os
 import sys
 import traceback
 from collections.abc import Iterable
-from importlib.abc import MetaPathFinder
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -120,8 +119,6 @@ class APIChainCollector:
             sys.path.insert(0, source)
         always_import_edits(source)
         mend_sqla()
-        if not any(isinstance(finder, _Namespaces) for finder in sys.meta_path):
-            sys.meta_path.insert(0, _Namespaces())
 
     def _sources(self, known: Iterable[str]) -> list[tuple[str, int, int]]:
         """Return the project's files that were imported since ``known``, with time and size."""
@@ -133,20 +130,6 @@ class APIChainCollector:
         }
         inside = sorted(file for file in files if file and file.startswith(root))
         return [(file, *file_stamp(file)) for file in inside]
-
-
-class _Namespaces(MetaPathFinder):
-    """Gives each chain a Luigi namespace as it is imported, also when another chain imports it.
-
-    luigid takes two tasks of one name for one task (its ids begin with the family). A finder, since
-    to name the namespaces ahead is to look for all chains in each child that needs one.
-    """
-
-    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> None:
-        """Name the namespace, and leave the finding to others."""
-        parts = fullname.split(".")
-        if len(parts) == 3 and parts[0] == "chains":
-            luigi.namespace(f"{parts[1]}.{parts[2]}", scope=fullname)
 
 
 def import_problem(problem: BaseException, path: Path) -> str:

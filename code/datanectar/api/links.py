@@ -24,13 +24,13 @@ def url(path: str) -> str:
 
 def status_url(key: str, file: str | None) -> str:
     """Return the address of a key's status."""
-    return url(f"/api/chainstatus?chain={key}/{file or 'out.txt'}")
+    return url(f"/api/chainstatus?chain={key}/{quote(file or 'out.txt')}")
 
 
 def log_url(key: str, file: str | None = None, run_id: str | None = None) -> str:
     """Return the address of a key's latest log, or of the one that a run wrote."""
     of_run = f"&run={run_id}" if run_id else ""
-    return url(f"/api/chainlog?chain={key}/{file or 'out.txt'}{of_run}")
+    return url(f"/api/chainlog?chain={key}/{quote(file or 'out.txt')}{of_run}")
 
 
 def target_url(key: Key | str, file: str) -> str:

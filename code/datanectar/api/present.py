@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from datanectar.api import links
@@ -10,6 +11,24 @@ from datanectar.execution.lookup import Status
 from datanectar.execution.results import ResultFile
 from datanectar.keys import PARAMS_FILE, Key
 from datanectar.records import CANCELLED, DONE, Run, TaskRow
+
+#: Characters of a parameter that a list of runs shows, and how many parameters of a run.
+_SHOWN_TEXT, _SHOWN_PARAMETERS = 500, 100
+
+
+def listed(run: Run) -> Run:
+    """Return the run as lists have it: of long parameters the beginning, and how long they are."""
+    names = list(run.public_params)
+    shown = {name: _beginning(run.public_params[name]) for name in names[:_SHOWN_PARAMETERS]}
+    if len(names) > _SHOWN_PARAMETERS:
+        shown["…"] = f"{len(names) - _SHOWN_PARAMETERS} more"
+    return replace(run, public_params=shown)
+
+
+def _beginning(text: str) -> str:
+    if len(text) <= _SHOWN_TEXT:
+        return text
+    return f"{text[:_SHOWN_TEXT]}… ({len(text)} characters)"
 
 
 def run_data(run: Run) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from flask import Blueprint, Response, request
 from werkzeug.datastructures import MultiDict
 
 from datanectar.api.answer import answer
-from datanectar.api.present import graph_data, run_data
+from datanectar.api.present import graph_data, listed, run_data
 from datanectar.errors import BadRequest, Conflict
 from datanectar.execution.service import Service
 from datanectar.records import CANCELLED, DONE, FAILED, PENDING, RUNNING
@@ -31,7 +31,7 @@ def blueprint(service: Service) -> Blueprint:
     def history() -> Response:
         filters, cursor, limit = asked_history(request.args)
         runs, following = service.store.list_runs(filters, cursor=cursor, limit=limit)
-        return answer({"runs": [run_data(run) for run in runs], "next_cursor": following})
+        return answer({"runs": [run_data(listed(run)) for run in runs], "next_cursor": following})
 
     @routes.get("/<run_id>")
     def one(run_id: str) -> Response:

@@ -8,28 +8,30 @@ Luigi's own verdict, which is success also when another worker had the root
 from __future__ import annotations
 
 import contextlib
+import importlib
 import logging
 import multiprocessing
-import os
 import signal
 import sys
 import time
 import traceback
 import warnings
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 import luigi
-from luigi.worker import TaskProcess, Worker
+from luigi.task_register import Register
+from luigi.worker import TaskProcess, Worker, _get_retry_policy_dict
 
 from datanectar.api.api_chains import APIChainCollector
-from datanectar.errors import DatanectarError
+from datanectar.errors import ChainError, DatanectarError, SchedulerError
 from datanectar.execution import log, reasons, verdict
+from datanectar.execution.resources import problem_of
 from datanectar.execution.rpc import PING_INTERVAL, RunScheduler
-from datanectar.keys import RUN_TIME_VARIABLE, parse_key
+from datanectar.keys import parse_key, set_run_time
 from datanectar.luigid import worker_id
 from datanectar.records import DONE, FAILED, RUNNING, Outcome, RunJob, TaskReport
 from datanectar.settings import current
@@ -48,7 +50,7 @@ _FIRST_WAIT, _LONGEST_WAIT = 0.05, 1.0
 
 def run(job: RunJob, send: Send) -> Outcome:
     """Do the job in this process; reports go to ``send``, the end is returned."""
-    os.environ[RUN_TIME_VARIABLE] = job.run_time
+    set_run_time(job.run_time)
     spool = Path(job.spool)
     log.begin_run_log(spool)
     _configure_luigi()
@@ -83,8 +85,7 @@ def _build_until_ended(root: luigi.Task, job: RunJob, send: Send) -> Outcome:
     if job.member:
         return _assist(root, job, send)
     wait = 0.0
-    settings = current()
-    scheduler = RunScheduler(settings.luigid_url, send, settings.retry_delay, root.task_id)
+    scheduler = _scheduler(send, root.task_id)
     # A wide run's failures may happen in workers that assist it: verdicts against its tasks must
     # be its own, so those of earlier runs are overruled from the start.
     scheduler.insist = job.width > 1
@@ -127,8 +128,13 @@ def _account(statuses: dict[str, str]) -> str:
 
 def _assist(root: luigi.Task, job: RunJob, send: Send) -> Outcome:
     """Take tasks of a wide run as long as luigid has some; what comes of them is luigid's to tell."""
-    _build(root, job, RunScheduler(current().luigid_url, send, current().retry_delay))
+    _build(root, job, _scheduler(send, None))
     return Outcome(DONE)
+
+
+def _scheduler(send: Send, root: str | None) -> RunScheduler:
+    settings = current()
+    return RunScheduler(settings.luigid_url, send, settings.retry_delay, root, settings.state)
 
 
 def _build(root: luigi.Task, job: RunJob, scheduler: RunScheduler) -> None:
@@ -188,6 +194,34 @@ class _RunWorker(Worker):
         self._silent: set[TaskProcess] = set()
         self._accounted: set[TaskProcess] = set()
 
+    def add(self, task: luigi.Task, *args: Any, **options: Any) -> Any:
+        """Check and schedule a task and all it requires (luigi/worker.py ``Worker.add``)."""
+        if isinstance(task, luigi.Task):
+            self._scheduler.names.learn(task)
+        return super().add(task, *args, **options)
+
+    def _add(self, task: luigi.Task, is_complete: Any) -> Iterator[luigi.Task]:
+        problem = _problem_of(task)
+        if problem is not None:
+            self._refuse(task, is_complete, problem)
+            return
+        for dependency in super()._add(task, is_complete):
+            self._scheduler.names.learn(dependency)
+            yield dependency
+
+    def _refuse(self, task: luigi.Task, is_complete: Any, problem: str) -> None:
+        """Schedule a task of which luigid can't be told: it is there all the same, or has failed."""
+        self._scheduled_tasks[task.task_id] = task
+        if is_complete is not True:
+            self.add_succeeded = False
+            task.trigger_event(luigi.Event.BROKEN_TASK, task, ChainError(problem))
+        status = DONE if is_complete is True else FAILED
+        self._scheduler.refuse_task(self._id, task, status, f"{task}: {problem}")
+
+    def _add_task_batcher(self, task: luigi.Task) -> None:
+        self._scheduler.names.learn(task)  # the last of its family, should two chains have one
+        super()._add_task_batcher(task)
+
     def _add_task(self, *args: Any, **call: Any) -> None:
         task = self._scheduled_tasks.get(call["task_id"])
         if task is not None:
@@ -210,6 +244,28 @@ class _RunWorker(Worker):
         if is_complete and other.task_id != task.task_id:
             self._scheduler.tell_found(task.task_id, other)
         return is_complete
+
+    def _get_work_task_id(self, answer: dict[str, Any]) -> str | None:
+        """Return the id of the task to run, which is one that was scheduled here or a batch of them.
+
+        Luigi makes the task of a batch from the names and texts in luigid's answer.
+        """
+        task_id: str | None = answer["task_id"]
+        if task_id is None and "batch_id" in answer:
+            task = self._scheduler.batch_task(answer["batch_task_ids"])
+            task_id = str(task.task_id)
+            self._scheduler.add_task(
+                worker=self._id,
+                task_id=task_id,
+                module=task.task_module,
+                family=task.task_family,
+                params=task.to_str_params(),
+                status=RUNNING,
+                batch_id=answer["batch_id"],
+            )
+        if task_id is not None:
+            self._scheduled_tasks.setdefault(task_id, self._scheduler.tasks[task_id])
+        return task_id
 
     def _purge_children(self) -> None:
         """Report what can't report itself; called by Luigi before each look at the results."""
@@ -258,6 +314,34 @@ def _explain(handle: Callable[[BaseException], Any], problem: BaseException) -> 
     return reasons.explanation(words, problem)
 
 
+def _problem_of(task: luigi.Task) -> str | None:
+    """Return why luigid can't be told of a task, or None; the options may be an author's code."""
+    try:
+        return problem_of(
+            {
+                "resources": task.process_resources(),
+                "priority": task.priority,
+                "retry_policy_dict": _get_retry_policy_dict(task),
+                "max_batch_size": task.max_batch_size,
+            }
+        )
+    except Exception as problem:
+        return f"its options can't be read: {reasons.of_exception(problem)}"
+
+
+def _load_task(module: str | None, task_name: str, params_str: dict[str, Any]) -> luigi.Task:
+    """Return a task by name, as ``luigi.task_register.load_task`` does, of the module that is meant.
+
+    Luigi looks by the family alone, and two chains in one process may each have a class of a name.
+    """
+    if module is not None:
+        importlib.import_module(module)
+    meant = [cls for cls in Register._reg if cls.__module__ == module]
+    named = [cls for cls in meant if cls.get_task_family() == task_name]
+    cls = named[-1] if named else Register.get_task_cls(task_name)
+    return cls.from_str_params(params_str)
+
+
 def _end_in_words(exitcode: int) -> str:
     """Return how a process ended, by ``multiprocessing``'s reckoning."""
     if exitcode > 0:
@@ -286,10 +370,15 @@ def _stop(process: TaskProcess) -> None:
 
 def _close_books(scheduler: RunScheduler, worker: str) -> None:
     """Leave no task RUNNING at luigid when the worker was thrown out of its work."""
-    for task_id in [t for t, status in scheduler.statuses.items() if status == RUNNING]:
-        text = "The run ended while this task ran."
-        scheduler.add_task(worker=worker, task_id=task_id, status=FAILED, runnable=False, expl=text)
-    scheduler.settle()
+    with contextlib.suppress(SchedulerError):  # it is how the run has ended, or tells nothing new
+        for task_id in [t for t, status in scheduler.statuses.items() if status == RUNNING]:
+            end = {
+                "status": FAILED,
+                "runnable": False,
+                "expl": "The run ended while this task ran.",
+            }
+            scheduler.add_task(worker=worker, task_id=task_id, **end)
+        scheduler.settle()
 
 
 def _first_failure(job: RunJob, scheduler: RunScheduler) -> Outcome | None:
@@ -332,6 +421,7 @@ def _configure_luigi() -> None:
     # Named, because its default changes with Python's version; a chain's tasks need not pickle.
     multiprocessing.set_start_method("fork", force=True)
     warnings.filterwarnings("ignore", message=".*multi-threaded.*fork", category=DeprecationWarning)
+    luigi.worker.load_task = _load_task
     config = luigi.configuration.get_config()
     config.set("core", "no_configure_logging", "true")
     config.set("core", "autoload_range", "false")

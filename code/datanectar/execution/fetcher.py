@@ -14,8 +14,14 @@ from itertools import islice
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from datanectar.errors import SchedulerError
+from datanectar.luigid import address, full_url, not_luigid
 from datanectar.records import SchedulerReport
 
+#: What a proxy answers while luigid behind it is away.
+_AWAY = (502, 503, 504)
+#: What luigid itself may answer but 200 (luigi/server.py ``RPCHandler``, and our own's guard).
+_LUIGIDS_OWN = (400, 403, 500)
 #: How many requests may be unanswered, so that neither side's buffers fill up.
 _MOST_UNANSWERED = 50
 
@@ -27,11 +33,12 @@ class Fetcher:
     are given by ``RemoteScheduler._fetcher`` (luigi/rpc.py).
     """
 
-    raises = (OSError, http.client.HTTPException)
+    #: What an outage of luigid is: a connection that fails. Whatever else goes wrong, it answers.
+    raises = (OSError, http.client.IncompleteRead)
 
-    def __init__(self, url: str, send: Callable[[Any], None]) -> None:
-        parts = urlsplit(url)
-        self._address = (parts.hostname or "127.0.0.1", parts.port or 80)
+    def __init__(self, url: str, send: Callable[[Any], None], token: str | None = None) -> None:
+        self._url = full_url(url)
+        self._token = f"Authorization: Bearer {token}\r\n" if token else ""
         self._send = send
         self._reachable = True
         self._lines: dict[tuple[int, int], _Line] = {}
@@ -40,7 +47,8 @@ class Fetcher:
         """Return luigid's answer.
 
         Raises:
-            OSError: when luigid can't be reached, or answers anything but 200.
+            OSError: when luigid can't be reached.
+            SchedulerError: when it refuses this call or one before it, or is not luigid.
         """
         with self._watched():
             return self._line().ask(self._request(full_url, body), timeout)
@@ -56,7 +64,7 @@ class Fetcher:
         """Return when luigid has done all that it was told.
 
         Raises:
-            OSError: as :meth:`fetch` does.
+            OSError, SchedulerError: as :meth:`fetch` does.
         """
         with self._watched():
             self._line().settle(timeout)
@@ -71,15 +79,14 @@ class Fetcher:
         # By process and thread: task processes and the pinging thread use this fetcher as well.
         me = (os.getpid(), threading.get_ident())
         if me not in self._lines:
-            self._lines[me] = _Line(self._address)
+            self._lines[me] = _Line(self._url)
         return self._lines[me]
 
     def _request(self, full_url: str, body: dict[str, str]) -> bytes:
-        host, port = self._address
         data = urlencode(body).encode()
         head = (
-            f"POST {urlsplit(full_url).path} HTTP/1.1\r\nHost: {host}:{port}\r\n"
-            f"Content-Length: {len(data)}\r\n"
+            f"POST {urlsplit(full_url).path} HTTP/1.1\r\nHost: {urlsplit(self._url).netloc}\r\n"
+            f"Content-Length: {len(data)}\r\n{self._token}"
             "Content-Type: application/x-www-form-urlencoded\r\n\r\n"
         )
         return head.encode() + data
@@ -106,8 +113,8 @@ class _Line:
     What has no answer yet when it breaks is sent again over the next one.
     """
 
-    def __init__(self, address: tuple[str, int]) -> None:
-        self._address = address
+    def __init__(self, url: str) -> None:
+        self._url = url
         self._socket: socket.socket | None = None
         self._reader: io.BufferedReader[Any] | None = None
         self._unanswered: deque[bytes] = deque()
@@ -161,7 +168,7 @@ class _Line:
 
     def _send(self, timeout: float) -> None:
         if self._socket is None:
-            self._socket = socket.create_connection(self._address, timeout)
+            self._socket = socket.create_connection(address(self._url), timeout)
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._reader = _Answers(socket.SocketIO(self._socket, "r"))
         if self._sent < len(self._unanswered):
@@ -170,17 +177,39 @@ class _Line:
             self._sent = len(self._unanswered)
 
     def _take_answer(self) -> str:
+        try:
+            return self._take_next()
+        except SchedulerError:
+            self._unanswered.clear()  # the run ends here: what it meant to say next is void
+            self.close()
+            raise
+
+    def _take_next(self) -> str:
         response = http.client.HTTPResponse(self, method="POST")  # type: ignore[arg-type]
-        response.begin()
-        text = response.read().decode()
+        try:
+            response.begin()
+            text = response.read().decode(errors="replace")
+        except Fetcher.raises:
+            raise
+        except (http.client.HTTPException, ValueError) as problem:
+            raise SchedulerError(not_luigid(self._url, "it does not speak HTTP")) from problem
         if response.status != 200:
-            what = self._unanswered[0].partition(b"\r\n")[0].decode()
-            raise OSError(f"luigid answers {response.status} to {what}: {text[:200]}")
+            raise self._refusal(response, text)
         self._unanswered.popleft()
         self._sent -= 1
         if response.will_close:
             self.close()
         return text
+
+    def _refusal(self, response: http.client.HTTPResponse, text: str) -> Exception:
+        status = f"{response.status} {response.reason}"
+        if response.status in _AWAY:
+            return OSError(f"{self._url} answers {status}")
+        if response.status not in _LUIGIDS_OWN:
+            return SchedulerError(not_luigid(self._url, status))
+        call = self._unanswered[0].split(b" ", 2)[1].decode()
+        words = f": {text[:300]}" if text and "<" not in text else ""
+        return SchedulerError(f"luigid at {self._url} refuses {call} ({status}){words}")
 
     def makefile(self, mode: str) -> io.BufferedReader[Any] | None:
         """Return where ``http.client`` reads the next answer."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from datanectar.errors import NotFound, StorageError
 from datanectar.execution.results import Declared, ResultFile, is_ours, under_key
-from datanectar.keys import DEFAULT_OUTPUT, FILE_NAME, Key
+from datanectar.keys import DEFAULT_OUTPUT, Key, is_file_name
 from datanectar.records import ACTIVE, DONE, FAILED, UNKNOWN, Run, TaskRow
 from datanectar.runs.store import RunStore
 from datanectar.settings import Settings
@@ -142,7 +142,7 @@ class Lookup:
         """
         run, task = self.known(key)
         place = _place(key, run, task) or Place(default_name(self._settings))
-        if FILE_NAME.match(name):
+        if is_file_name(name):
             for storage in self._stores(place.storage):
                 if info := storage_named(storage).info(key, name):
                     return under_key(storage_named(storage), key, info)

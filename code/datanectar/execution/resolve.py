@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from typing import Any
 
 import luigi
@@ -16,7 +15,7 @@ from datanectar.execution import log, reasons
 from datanectar.execution.fresh import instances_as_they_were
 from datanectar.execution.wanted import NotWanted, parse
 from datanectar.execution.whereabouts import has_nectar_output, whereabouts
-from datanectar.keys import RUN_TIME_VARIABLE
+from datanectar.keys import set_run_time
 from datanectar.records import Resolution, ResolveJob
 from datanectar.util.identity import (
     class_option,
@@ -44,7 +43,7 @@ def resolve(job: ResolveJob) -> Resolution:
         KeyUndefined: when the key can't be computed in full.
     """
     log.hold_output() if job.stays else log.discard_output()
-    os.environ[RUN_TIME_VARIABLE] = job.run_time
+    set_run_time(job.run_time)
     cls = APIChainCollector().task_class(job.type, job.chain, job.task)
     check_options(cls)
     with instances_as_they_were():  # what the run makes is to be its own

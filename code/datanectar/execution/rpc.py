@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import html
 import json
+import math
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeGuard
 
 import luigi
 from luigi.rpc import RemoteScheduler
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_fixed
 
-from datanectar.errors import DatanectarError
-from datanectar.execution import reasons
+from datanectar.errors import DatanectarError, SchedulerError
+from datanectar.execution import answers, reasons
 from datanectar.execution.fetcher import Fetcher
+from datanectar.execution.resources import problem_of, shortage
+from datanectar.execution.task_names import TaskNames
 from datanectar.execution.whereabouts import whereabouts
-from datanectar.luigid import INTERRUPTED
+from datanectar.luigid import INTERRUPTED, token_for
 from datanectar.records import (
     DISABLED,
     DONE,
@@ -55,6 +61,21 @@ _NO_WORK: dict[str, Any] = {
 
 #: Seconds between two signs of life to luigid.
 PING_INTERVAL = 5.0
+#: Seconds between two looks at what there is of the resources that a run waits for.
+_RESOURCES_INTERVAL = 1.0
+#: How often luigid may answer one question for work with what can't be done.
+_MOST_REFUSALS = 100
+#: A priority beyond which JSON has no numbers.
+_HIGHEST = 1e300
+
+
+class Silence:
+    """Takes a scheduler's place in a task's copy in another process: whatever it is told, it drops."""
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return lambda *_, **__: None
 
 
 class RunScheduler(RemoteScheduler):
@@ -68,14 +89,20 @@ class RunScheduler(RemoteScheduler):
         send: takes reports for the parent.
         retry_delay: seconds until a failed task with ``retry_count`` above 1 is tried again.
         root: the id of the task that the run is for; None for those who assist it.
+        state: the folder that may hold luigid's token.
     """
 
     def __init__(
-        self, url: str, send: Callable[[Any], None], retry_delay: float, root: str | None = None
+        self,
+        url: str,
+        send: Callable[[Any], None],
+        retry_delay: float,
+        root: str | None = None,
+        state: Path | None = None,
     ) -> None:
         super().__init__(url)
         self._root = root
-        self._fetcher = Fetcher(url, send)
+        self._fetcher = Fetcher(url, send, token_for(url, state) if state else None)
         self._rpc_retry_wait = RETRY_WAIT
         self._rpc_retry_attempts = RETRY_ATTEMPTS
         self._rpc_log_retries = False
@@ -89,6 +116,7 @@ class RunScheduler(RemoteScheduler):
         self.missing: set[str] = set()
         #: The tasks that the worker has scheduled; it fills this in before it calls.
         self.tasks: dict[str, luigi.Task] = {}
+        self.names = TaskNames()
         self._keyed: set[str] = set()
         self._found: set[str] = set()
         self._introduction: dict[str, Any] | None = {}
@@ -97,6 +125,15 @@ class RunScheduler(RemoteScheduler):
         self._additions: dict[str, dict[str, Any]] = {}
         self._failures: dict[str, int] = {}
         self._retries: dict[str, float] = {}
+        self._deps: dict[str, set[str]] = {}
+        self._doubted: set[str] = set()
+        self._refused: set[str] = set()
+        self._waiting: dict[str, str] = {}
+        self._looked_at_resources = float("-inf")
+
+    def __reduce__(self) -> tuple[type[Silence], tuple[()]]:
+        """Have a task be copied to another process, which has no pipe to the run's parent."""
+        return Silence, ()
 
     def add_task(self, **call: Any) -> Any:
         """Tell luigid of a task's status (luigi/scheduler.py ``add_task``), and the parent."""
@@ -105,18 +142,11 @@ class RunScheduler(RemoteScheduler):
         if policy is not None and policy.get("retry_count") is None:
             # luigid's own default is to try 999999999 times, a quarter of an hour apart.
             policy["retry_count"] = 1
+        call = _with_what_luigid_can_take(call)
         if call.get("batch_id") in self._batches:
             self._batches[task_id] = self._batches.pop(call["batch_id"])
         if status == PENDING:
-            self._additions.setdefault(task_id, call)
-            if call.get("runnable") is False:  # worker.py ``_add``: an ExternalTask without output
-                self.missing.add(task_id)
-            if self.insist and self.statuses.get(task_id) != RUNNING:
-                super().re_enable_task(task_id=task_id)
-                call = {**call, "status": _PENDING_AT_ONCE}
-            elif task_id == self._root and task_id not in self.statuses:
-                # It is not there, or this run would not be: somebody has dropped the result.
-                call = {**call, "status": _PENDING_AT_ONCE}
+            call = self._note_addition(task_id, call)
         if status == FAILED:
             self._note_failure(task_id, call)
         if status == _UNKNOWN:
@@ -125,12 +155,49 @@ class RunScheduler(RemoteScheduler):
             self.missing.discard(task_id)
         if "tracking_url" in call and status == RUNNING:
             self._send(TaskReport(task_id, tracking_url=_clip(str(call["tracking_url"]))))
+            if not str(call["tracking_url"]).startswith(("http://", "https://")):
+                return None  # luigid's page would run a link to javascript:
         else:
             self._report(task_id, status, call)
         if status in (DONE, FAILED):
             for member in self._batches.pop(task_id, []):  # luigid does the same with them
                 self._report(member, status, {})
         return super().add_task(**call)
+
+    def _note_addition(self, task_id: str, call: dict[str, Any]) -> dict[str, Any]:
+        """Keep what a task needs; return the call so that luigid believes it where it must."""
+        self._additions.setdefault(task_id, call)
+        if call.get("deps") is not None:
+            self._deps[task_id] = set(call["deps"])
+        self._deps.setdefault(task_id, set()).update(call.get("new_deps") or ())
+        if call.get("runnable") is False:  # worker.py ``_add``: an ExternalTask without output
+            self.missing.add(task_id)
+        if task_id in self._refused or (self.insist and self.statuses.get(task_id) != RUNNING):
+            self._refused.discard(task_id)
+            super().re_enable_task(task_id=task_id)
+            return {**call, "status": _PENDING_AT_ONCE}
+        if task_id == self._root and task_id not in self.statuses:
+            # It is not there, or this run would not be: somebody has dropped the result.
+            return {**call, "status": _PENDING_AT_ONCE}
+        return call
+
+    def refuse_task(self, worker: str, task: luigi.Task, status: str, problem: str) -> None:
+        """Announce a task with none of its options, for one of which luigid has no use.
+
+        Args:
+            worker: the worker's id.
+            task: the task.
+            status: DONE when it is there all the same; otherwise it has failed for ``problem``.
+            problem: what is wrong.
+        """
+        task_id = task.task_id
+        self.tasks[task_id] = task
+        if status != DONE:
+            self._announced[str(task)] = problem
+            status = _UNKNOWN
+        self.add_task(
+            worker=worker, task_id=task_id, status=status, runnable=False, family=task.task_family
+        )
 
     def add_worker(self, worker: str, info: Any) -> Any:
         """Tell luigid's page who the worker is, when it has lived long enough to be seen there."""
@@ -145,16 +212,109 @@ class RunScheduler(RemoteScheduler):
         self._retry_what_is_due(call["worker"])
         if self._all_are_done() and not call.get("current_tasks"):
             return dict(_NO_WORK)  # luigid has heard of each, and knows no more than is known here
-        answer = super().get_work(**call)
+        answer = self._work(call)
         task_id = answer.get("task_id")
         if task_id is not None:
             self.statuses[task_id] = RUNNING
-            self._send(TaskReport(task_id, status=RUNNING, started=time.time()))
+            message = "" if self._waiting.pop(task_id, None) else None
+            self._send(TaskReport(task_id, status=RUNNING, started=time.time(), message=message))
         elif "batch_id" in answer:
             self._batches[answer["batch_id"]] = answer["batch_task_ids"]
-        elif not call.get("current_tasks") and not self._may_wait(answer):
-            answer["n_pending_tasks"] = 0  # Luigi's worker then ends, keep_alive or not
+        else:
+            self._look_at_resources(call["worker"])
+            if not call.get("current_tasks") and not self._may_wait(answer):
+                answer["n_pending_tasks"] = 0  # Luigi's worker then ends, keep_alive or not
         return answer
+
+    def batch_task(self, members: list[str]) -> luigi.Task:
+        """Return the task that does these in one go, made of what is known here of them."""
+        first = self.tasks[members[0]]
+        values = dict(first.param_kwargs)
+        declared = dict(first.get_params())
+        for name in type(first).batch_param_names():
+            each = [self.tasks[member].param_kwargs[name] for member in members]
+            values[name] = declared[name]._batch_method(each)
+        task: luigi.Task = type(first)(**values)
+        self.names.learn(task)
+        self.tasks[task.task_id] = task
+        return task
+
+    def _work(self, call: dict[str, Any]) -> dict[str, Any]:
+        """Return luigid's answer, once it is something that this run has scheduled and can do.
+
+        Luigi's worker would import and run whatever task luigid names (worker.py ``_get_work``).
+        """
+        for _ in range(_MOST_REFUSALS):
+            answer: dict[str, Any] = super().get_work(**call)
+            members: list[str] = answer.get("batch_task_ids") or []
+            given = [answer["task_id"]] if answer["task_id"] is not None else members
+            known = [name for name in map(self.names.plain, given) if self._is_ours(name)]
+            if len(known) < len(given) or (members and not self._is_batch(known)):
+                self._refuse(call["worker"], given)
+            elif not self._put_back(call["worker"], known):
+                return self._in_our_names(answer, known)
+        raise SchedulerError(
+            f"luigid at {self._url} gives this run nothing but tasks that it did not schedule."
+        )
+
+    def _is_ours(self, task_id: str | None) -> TypeGuard[str]:
+        """Tell whether this run has asked luigid to have it run the task."""
+        if task_id is None or task_id not in self.tasks:
+            return False
+        return self._additions.get(task_id, {}).get("runnable", False) is not False
+
+    def _is_batch(self, members: list[str]) -> bool:
+        """Tell whether one task can do these: of one class, and equal but for what is batched."""
+        tasks = [self.tasks[member] for member in members]
+        batched = set(type(tasks[0]).batch_param_names())
+        rest = [{n: v for n, v in t.to_str_params().items() if n not in batched} for t in tasks]
+        alike = all(type(t) is type(tasks[0]) for t in tasks) and all(r == rest[0] for r in rest)
+        return bool(batched) and alike
+
+    def _in_our_names(self, answer: dict[str, Any], known: list[str]) -> dict[str, Any]:
+        if answer["task_id"] is not None:
+            answer["task_id"] = known[0]
+        elif known:
+            answer["batch_task_ids"] = known
+        answer["running_tasks"] = self.names.incoming(answer["running_tasks"])
+        return answer
+
+    def _refuse(self, worker: str, given: list[str]) -> None:
+        """Give back to luigid what this run has not scheduled, by luigid's names."""
+        for name in given:
+            self._refused.add(self.names.plain(name) or name)
+            text = json.dumps("The run that luigid gave this task to has not scheduled it.")
+            call = {"worker": worker, "task_id": name, "status": FAILED, "runnable": False}
+            self._tell("/api/add_task", {**call, "expl": text})
+
+    def _put_back(self, worker: str, given: list[str]) -> bool:
+        """Put tasks back whose dependencies are not there; tell whether there were any.
+
+        For some seconds luigid disbelieves that a task which it calls DONE is to run again. When its
+        result was dropped in that time, it gives what needs it.
+        """
+        put_back = False
+        for task_id in given:
+            gone = [dep for dep in self._deps.get(task_id, ()) if self._was_dropped(dep)]
+            for dep in gone:
+                self._doubted.add(dep)
+                again = {**self._additions[dep], "worker": worker, "status": _PENDING_AT_ONCE}
+                again["deps"] = sorted(self._deps.get(dep, ()))
+                super().add_task(**again)
+            if gone:
+                put_back = True
+                known = {**self._additions[task_id], "worker": worker, "deps": None}
+                super().add_task(**{**known, "new_deps": gone})
+        return put_back
+
+    def _was_dropped(self, task_id: str) -> bool:
+        """Tell whether a dependency that this run found missing, and nobody has made, is so still."""
+        if self.statuses.get(task_id) != PENDING or task_id in self._doubted:
+            return False
+        try:
+            return task_id in self._additions and not self.tasks[task_id].complete()
+        except Exception:  # an author's; the task that needs it will ask again, and say so
+            return False
 
     def ping(self, **call: Any) -> Any:
         """Tell luigid that the worker lives, and what it runs, should luigid have forgotten.
@@ -169,6 +329,15 @@ class RunScheduler(RemoteScheduler):
             info, self._introduction = self._introduction, None
             self.add_worker(call["worker"], info)
         return super().ping(**call)
+
+    def _get_retryer(self) -> Retrying:
+        """Return what tries again while luigid is away; Luigi's own does so whatever is wrong."""
+        return Retrying(
+            wait=wait_fixed(self._rpc_retry_wait),
+            stop=stop_after_attempt(self._rpc_retry_attempts),
+            retry=retry_if_exception_type(self._fetcher.raises),
+            reraise=True,
+        )
 
     def settle(self) -> None:
         """Return when luigid has done all that it was told; waits for it as every call does."""
@@ -186,7 +355,15 @@ class RunScheduler(RemoteScheduler):
     def set_task_status_message(self, task_id: str, status_message: str) -> Any:
         """Pass on the message that a task sets on itself."""
         self._send(TaskReport(task_id, message=_clip(str(status_message)[:500])))
-        return super().set_task_status_message(task_id=task_id, status_message=status_message)
+        # luigid's page takes it for HTML (static/visualiser/js/visualiserApp.js, ``.html(``).
+        escaped = html.escape(str(status_message))
+        return super().set_task_status_message(task_id=task_id, status_message=escaped)
+
+    def add_scheduler_message_response(self, task_id: str, message_id: str, response: Any) -> Any:
+        """Pass on a task's answer to a message, which luigid's page takes for HTML."""
+        return super().add_scheduler_message_response(
+            task_id=task_id, message_id=message_id, response=html.escape(str(response))
+        )
 
     def set_task_progress_percentage(self, task_id: str, progress_percentage: int) -> Any:
         """Pass on the progress that a task sets on itself."""
@@ -215,11 +392,21 @@ class RunScheduler(RemoteScheduler):
                 self.statuses[root] = DONE
 
     def _request(self, url: str, data: Any, attempts: int = 3, allow_null: bool = True) -> Any:
-        """Make a call (luigi/rpc.py ``RemoteScheduler._request``), or leave it on its way."""
-        if url not in _TOLD:
-            return super()._request(url, data, attempts, allow_null)
-        self._fetcher.tell(self._url + url, {"data": json.dumps(data)}, self._connect_timeout)
-        return None
+        """Make a call (luigi/rpc.py ``RemoteScheduler._request``), or leave it on its way.
+
+        What luigid is to be asked goes through here, and so do the names of tasks.
+        """
+        sent = self.names.outgoing(data)
+        if url in _TOLD:
+            self._tell(url, sent)
+            return None
+        method = url.rpartition("/")[2]
+        page = self._fetch(url, {"data": json.dumps(sent)})
+        answer = answers.read(self._url, method, page)
+        return answer if method == "get_work" else self.names.incoming(answer)
+
+    def _tell(self, url: str, sent: dict[str, Any]) -> None:
+        self._fetcher.tell(self._url + url, {"data": json.dumps(sent)}, self._connect_timeout)
 
     def _report(self, task_id: str, status: str, call: dict[str, Any]) -> None:
         self.statuses[task_id] = status
@@ -295,12 +482,51 @@ class RunScheduler(RemoteScheduler):
         return bool(self._retries or answer.get("running_tasks") or self._waits_for_resources())
 
     def _waits_for_resources(self) -> bool:
-        return any(
-            self.statuses.get(task_id) == PENDING
-            and call.get("resources")
-            and all(self.statuses.get(dep) == DONE for dep in call.get("deps") or ())
-            for task_id, call in self._additions.items()
-        )
+        return next(self._short_of_resources(), None) is not None
+
+    def _short_of_resources(self) -> Iterator[str]:
+        """Yield the tasks that nothing but resources keeps from running."""
+        for task_id, call in list(self._additions.items()):
+            if (
+                self.statuses.get(task_id) == PENDING
+                and call.get("resources")
+                and all(self.statuses.get(dep) == DONE for dep in self._deps[task_id])
+            ):
+                yield task_id
+
+    def _look_at_resources(self, worker: str) -> None:
+        """Say what tasks wait for; have those fail that would wait for ever."""
+        short = list(self._short_of_resources())
+        if not short or time.monotonic() - self._looked_at_resources < _RESOURCES_INTERVAL:
+            return
+        self._looked_at_resources = time.monotonic()
+        listed = super().resource_list()
+        for task_id in short:
+            found = shortage(self._additions[task_id]["resources"], listed)
+            if found is not None and found[1]:
+                self._give_up(worker, task_id, found[0])
+            elif found is not None and self._waiting.get(task_id) != found[0]:
+                self._waiting[task_id] = found[0]
+                self._send(TaskReport(task_id, message=_clip(found[0])))
+
+    def _give_up(self, worker: str, task_id: str, why: str) -> None:
+        self.errors[task_id] = f"{self.tasks[task_id]} {why}"
+        failed = {"status": FAILED, "runnable": False, "expl": json.dumps(why)}
+        super().add_task(worker=worker, task_id=task_id, **failed)
+        self._report(task_id, FAILED, {})
+
+
+def _with_what_luigid_can_take(call: dict[str, Any]) -> dict[str, Any]:
+    """Return an announcement without options that luigid can't count with.
+
+    A task may change its own while it runs; what it needed was said before.
+    """
+    priority = call.get("priority", 0)
+    if isinstance(priority, float) and math.isinf(priority):
+        call = {**call, "priority": math.copysign(_HIGHEST, priority)}
+    if problem_of(call) is None:
+        return call
+    return {**call, "resources": {}, "priority": 0, "retry_policy_dict": {"retry_count": 1}}
 
 
 def _json_bytes(text: str) -> int:

@@ -22,7 +22,7 @@ from datanectar.execution.lookup import Lookup, Status
 from datanectar.execution.queue import RUN_MESSAGE, RunQueue
 from datanectar.execution.results import ResultFile, is_ours
 from datanectar.execution.spool import begun_marker, run_log, spool_folder, spooled_log
-from datanectar.keys import LOG_FILE, Key, parse_key
+from datanectar.keys import LOG_FILE, Key, parse_key, run_time_text
 from datanectar.luigid import Luigid
 from datanectar.records import (
     ACTIVE,
@@ -49,12 +49,14 @@ _FIRST_LOOK, _LONGEST_LOOK = 0.005, 0.1
 class Accepted:
     """What became of a POST: the run that does it, or the result that is there already.
 
-    ``run`` is None when the result was there and no run of ours is known to have made it.
+    ``run`` is None when the result was there and no run of ours is known to have made it; it is
+    ``new`` when this POST began it.
     """
 
     resolution: Resolution
     run: Run | None
     done: bool
+    new: bool = False
 
 
 class Service:
@@ -96,10 +98,17 @@ class Service:
 
     @contextlib.contextmanager
     def _resolved(
-        self, type: str, chain: str, task: str, raw: dict[str, Any], *, to_run: bool = False
+        self,
+        type: str,
+        chain: str,
+        task: str,
+        raw: dict[str, Any],
+        *,
+        to_run: bool = False,
+        at: datetime | None = None,
     ) -> Iterator[tuple[Resolution, Child]]:
         """Give what a request would run, and the child that made it out, until the block's end."""
-        run_time = datetime.now().isoformat(timespec="seconds")
+        run_time = run_time_text(at)
         stays = to_run and self.children.can_be_handed_on
         resolution, child = self.children.meet(
             ResolveJob(type, chain, task, raw, run_time, stays),
@@ -117,17 +126,24 @@ class Service:
         return storage.exists(parse_key(resolution.key), resolution.output)
 
     def accept(
-        self, type: str, chain: str, task: str, raw: dict[str, Any], trigger: str = "http"
+        self,
+        type: str,
+        chain: str,
+        task: str,
+        raw: dict[str, Any],
+        trigger: str = "http",
+        at: datetime | None = None,
     ) -> Accepted:
         """Have a task run, unless its result is there or a run of it is on its way.
 
-        When this returns, the run is in the store and will end, whatever dies meanwhile.
+        When this returns, the run is in the store and will end, whatever dies meanwhile. ``at`` is
+        the moment that stands for the run, by the clock of its zone; None: now, by the server's.
 
         Raises:
             TooManyRuns: when the queue is full.
             NotFound, BadRequest, ChainError, KeyUndefined: see ``execution.resolve``.
         """
-        with self._resolved(type, chain, task, raw, to_run=True) as (resolution, child):
+        with self._resolved(type, chain, task, raw, to_run=True, at=at) as (resolution, child):
             new = NewRun(type, chain, task, resolution, trigger)
             if self.is_complete(resolution):
                 return Accepted(resolution, self._there_already(new), True)
@@ -135,7 +151,7 @@ class Service:
             if is_new:
                 self.children.offer(child, run.id)
                 self._announce(run)
-            return Accepted(resolution, run, False)
+            return Accepted(resolution, run, False, is_new)
 
     def _there_already(self, new: NewRun) -> Run | None:
         """Return the run that is known to have made a result that is there, if one is.

@@ -18,7 +18,6 @@ import socket
 import sys
 import tempfile
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -30,6 +29,7 @@ from datanectar.execution import build, log, resolve
 from datanectar.execution.fresh import luigi_as_it_was
 from datanectar.execution.prefault import Pages, besides, learn
 from datanectar.execution.wire import RESOLVE, RUN, RUN_TOO
+from datanectar.keys import run_time_text
 from datanectar.records import DONE, Resolution, ResolveJob, RunJob, decode, encode
 
 #: Seconds that it may take; on a quiet machine it takes 0.2.
@@ -78,8 +78,7 @@ def pages_written(resolution: Resolution) -> dict[int, Pages[int]]:
 
 
 def _resolve() -> Resolution:
-    now = datetime.now().isoformat(timespec="seconds")
-    job = encode(ResolveJob(_TYPE, _CHAIN, _TASK, {"name": "warm"}, now, _STAYS))
+    job = encode(ResolveJob(_TYPE, _CHAIN, _TASK, {"name": "warm"}, run_time_text(), _STAYS))
     return resolve.resolve(decode(job))
 
 

@@ -45,6 +45,8 @@ BUSY_SECONDS = 30
 #: In WAL mode NORMAL may lose the last commits in a power cut, and no more than them
 #: (sqlite.org/pragma.html#pragma_synchronous). What must not be lost is synced after its commit.
 SQLITE_SYNCHRONOUS = "NORMAL"
+#: Milliseconds that emptying the log waits for who reads; who writes waits with it.
+_CHECKPOINT_MS = 250
 #: Seconds to wait for a PostgreSQL server to answer, and for a connection of the pool.
 CONNECT_SECONDS = 5
 POOL_SECONDS = 10
@@ -197,7 +199,7 @@ class Database:
             raise Unavailable(self.unreachable(problem)) from problem
 
     def forget_overwritten(self) -> None:
-        """Let SQLite's log hold nothing any more of what was changed. Left undone where others read.
+        """Let SQLite's log hold nothing any more of what was changed; left undone while others read.
 
         The log would keep it until enough is written over it; in the database itself
         ``secure_delete`` sees to that.
@@ -208,7 +210,7 @@ class Database:
         with contextlib.suppress(DBAPIError, PoolTimeout), here.engine.connect() as connection:
             driver = connection.connection.driver_connection
             assert driver is not None  # it was just checked out
-            driver.execute("PRAGMA busy_timeout=0")
+            driver.execute(f"PRAGMA busy_timeout={_CHECKPOINT_MS}")
             try:
                 driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             finally:

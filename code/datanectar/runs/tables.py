@@ -30,7 +30,7 @@ from sqlalchemy import (
 from datanectar.records import PENDING, Run, TaskRow
 
 #: The newest revision in ``migrations/versions``: what this version of the code works with.
-HEAD = "0004"
+HEAD = "0005"
 
 #: Ids are compared byte by byte, whatever language the database was made for.
 ID_TYPE = Text().with_variant(Text(collation="C"), "postgresql")
@@ -138,6 +138,8 @@ schedule_fires = Table(
     metadata,
     Column("schedule", Text, primary_key=True),
     Column("fire_time", Double, primary_key=True),
+    Column("owed_until", Double),
+    Column("held_until", Double),
 )
 
 

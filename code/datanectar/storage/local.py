@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from datanectar.errors import NotFound, StartupError, StorageError
-from datanectar.keys import FILE_NAME, Key, parse_key
+from datanectar.keys import Key, is_file_name, parse_key
 from datanectar.storage.base import FileInfo, Storage
 from datanectar.storage.draft import Draft, writer
 from datanectar.storage.plain import open_plain, plain_stat
@@ -74,7 +74,7 @@ class LocalStorage(Storage):
 
     def list_files(self, key: Key) -> list[FileInfo]:
         """Return the files under the key, by name."""
-        names = [name for name in _names_in(self.path(key, "_").parent) if FILE_NAME.match(name)]
+        names = [name for name in _names_in(self.path(key, "_").parent) if is_file_name(name)]
         found = (self.info(key, name) for name in sorted(names))
         return [info for info in found if info is not None]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from datanectar.errors import NotFound, StartupError, StorageError
-from datanectar.keys import FILE_NAME, LOG_FILE, Key, parse_key
+from datanectar.keys import LOG_FILE, Key, is_file_name, parse_key
 from datanectar.settings import Settings
 from datanectar.storage.base import FileInfo, Link, Storage
 from datanectar.storage.draft import writer
@@ -86,7 +86,7 @@ class S3Storage(Storage):
         """Return the files under the key, by name."""
         folder = _object_name(key, "_")[:-1]
         listed = self._list(folder, Delimiter="/")
-        return sorted((info for _, info in listed if FILE_NAME.match(info.name)), key=_by_name)
+        return sorted((info for _, info in listed if is_file_name(info.name)), key=_by_name)
 
     def list_family(self, key: Key, file: str) -> Iterator[str]:
         """Yield the md5 of every key of this key's task whose ``file`` is there, by one listing."""

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection, Iterator, Mapping
+from datetime import datetime, tzinfo
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import luigi
 from luigi.parameter import ParameterVisibility
 
-from datanectar import keys
+from datanectar import cron, keys
 from datanectar.errors import DatanectarError, KeyUndefined
 from datanectar.keys import NAME, Key
 from datanectar.util import values
@@ -111,8 +113,26 @@ def digest_source(task: luigi.Task) -> str:
         },
         frequency=class_option(cls, "frequency", "day"),
         version=class_option(cls, "version", None),
-        run_time=keys.run_time(),
+        run_time=_by_own_calendar(cls, keys.run_time()),
     )
+
+
+def _by_own_calendar(cls: type[luigi.Task], moment: datetime) -> datetime:
+    """Return the moment by the clock of the zone of the class's schedule, if it has one.
+
+    Whoever asks for it, a task that is made every night is made once for each night.
+    """
+    schedule = class_option(cls, "schedule", None)
+    zone = _zone(schedule) if isinstance(schedule, str) else None
+    return moment if zone is None or moment.tzinfo is None else moment.astimezone(zone)
+
+
+@lru_cache(maxsize=100)
+def _zone(schedule: str) -> tzinfo | None:
+    try:
+        return cron.parse(schedule).zone
+    except ValueError:  # the listing says so
+        return None
 
 
 def _valued(task: luigi.Task) -> Iterator[tuple[str, luigi.Parameter[Any], Any]]:

@@ -16,7 +16,7 @@ import luigi
 
 from datanectar import cron
 from datanectar.errors import ChainError, KeyUndefined
-from datanectar.keys import FILE_NAME, is_own_file
+from datanectar.keys import is_file_name, is_own_file
 
 #: The most workers that may share one run, and the most processes within one.
 MOST_WIDTH, MOST_WORKERS = 100, 64
@@ -100,7 +100,7 @@ def _version(value: Any) -> str | None:
 
 
 def _output_name(value: Any) -> str | None:
-    if not isinstance(value, str) or not FILE_NAME.match(value):
+    if not isinstance(value, str) or not is_file_name(value):
         return "it can be a file name that a key can hold, such as 'out.csv'"
     if is_own_file(value):
         return "datanectar writes a file of that name itself: choose another, such as 'out.txt'"

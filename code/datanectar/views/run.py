@@ -132,7 +132,7 @@ def run_values(service: Service, run: Run) -> dict[str, Any]:
         "missing_words": words or found.note,
         "log": _log(run, key, tasks),
         "luigid_up": service.luigid.is_up(),
-        "luigid_graph": service.luigid.graph_url(run.task_id),
+        "luigid_graph": service.luigid.graph_url(run.type, run.chain, run.task_id),
         "change_url": _form_url(run),
         "failed_log": failed_log_url(run),
         "later": _later(service, run),

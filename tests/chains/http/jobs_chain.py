@@ -104,6 +104,16 @@ class PackedTask(NectarTask):
             out.write(b"\x1f\x8b...")
 
 
+class NamedTask(NectarTask):
+    """Its result's name has a blank and a letter beyond ASCII."""
+
+    output_name = "Größe 2.csv"
+
+    def run(self):
+        with self.output().open("w") as out:
+            out.write("a,b\n")
+
+
 class TableTask(NectarTask):
     output_name = "table.csv"
 
