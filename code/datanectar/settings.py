@@ -447,11 +447,6 @@ def _from_text(field: dataclasses.Field[Any], text: str, folder: Path | None) ->
     return value
 
 
-def is_given(name: str) -> bool:
-    """Tell whether somebody has set this field of :class:`Settings` on purpose."""
-    return load_with_sources()[1][name] != "default"
-
-
 def _default(default: Any, values: dict[str, Any]) -> Any:
     return default(values) if callable(default) else default
 

@@ -176,7 +176,7 @@ class Supervisor:
         """Start luigid, or use the one that runs where the settings say on purpose."""
         url = self._settings.luigid_url
         host, port = luigid.address(url)
-        given = is_given("luigid_url")
+        given = is_given(_LUIGID_URL)
         if given and self._uses_luigid_of(url):
             return
         if not luigid.is_loopback(host):

@@ -25,6 +25,7 @@ from datanectar.util.identity import class_option
 from datanectar.util.options import check_options
 from datanectar.util.shown import is_public
 from datanectar.util.sources import always_import_edits
+from datanectar.util.sqla import mend_sqla
 from datanectar.util.values import default_of, is_readable, text_of
 
 
@@ -117,6 +118,7 @@ class APIChainCollector:
         if source not in sys.path:
             sys.path.insert(0, source)
         always_import_edits(source)
+        mend_sqla()
 
     def _sources(self, known: Iterable[str]) -> list[tuple[str, int, int]]:
         """Return the project's files that were imported since ``known``, with time and size."""

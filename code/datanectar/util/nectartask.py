@@ -13,9 +13,12 @@ from datanectar.storage.select import default_name, storage_named
 from datanectar.util.identity import class_option, key_of, readable_texts
 from datanectar.util.options import Nectar
 from datanectar.util.shown import task_in_words
+from datanectar.util.sqla import mend_sqla
 from datanectar.util.target import NectarTarget
 from datanectar.util.tasklog import record_run
 from datanectar.util.texts import Texts
+
+mend_sqla()
 
 
 class NectarTask(Nectar, luigi.Task):

@@ -1,0 +1,45 @@
+"""Each task with a patience of its own."""
+
+import luigi
+
+from chains.examples.evidence import Noted, folder, ran
+
+
+class FlakyTask(Noted):
+    """Fails twice, then does it."""
+
+    name = "flaky.txt"
+    retry_count = 4
+
+    def text(self):
+        lines = (folder(self) / "ran").read_text().splitlines()
+        if lines.count(self.task_id) < 3:
+            raise RuntimeError("not yet")
+        return "at last"
+
+
+class FirmTask(Noted):
+    name = "firm.txt"
+
+
+class HopelessTask(luigi.Task):
+    retry_count = 2
+
+    def output(self):
+        return luigi.LocalTarget(str(folder(self) / "never.txt"))
+
+    def run(self):
+        ran(self)
+        raise RuntimeError("never")
+
+
+class PatientTask(Noted):
+    name = "patient.txt"
+
+    def requires(self):
+        return [FlakyTask(), FirmTask()]
+
+
+class BothTask(luigi.WrapperTask):
+    def requires(self):
+        return [FlakyTask(), HopelessTask()]
