@@ -140,7 +140,8 @@ class Chain:
     """One chain file: its tasks, or why it has none.
 
     ``sources`` are the project's files that its import read, each with its time (ns) and size
-    (bytes): when none has changed, neither has this record.
+    (bytes): when none has changed, neither has this record. A chain that is ``reading`` is being imported
+    at this moment, and shown as it was known before.
     """
 
     type: str
@@ -150,6 +151,7 @@ class Chain:
     tasks: list[Task] = field(default_factory=list)
     error: str | None = None
     sources: list[tuple[str, int, int]] = field(default_factory=list)
+    reading: bool = False
 
 
 # --- jobs for a child, and its answers -----------------------------------------------------

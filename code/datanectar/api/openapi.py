@@ -383,7 +383,8 @@ def _shapes() -> Json:
             api_href=text,
         ),
         "Chain": _object(
-            type=text, name=text, doc=text, error=maybe, tasks=many("Task"), api_href=text
+            type=text, name=text, doc=text, error=maybe, reading=flag, tasks=many("Task"),
+            api_href=text,
         ),
         "Chains": many("Chain"),
         "Status": _object(

@@ -172,7 +172,9 @@ class Service:
             NotFound: when none has it.
             Conflict: when several have, naming them.
         """
-        chains = [chain for chain in self.catalog.chains() if chain.type == type]
+        # Waits for all: a chain that is being read may have a task of that name as well.
+        everything = self.catalog.chains(patience=self.settings.import_timeout)
+        chains = [chain for chain in everything if chain.type == type]
         having = [chain.name for chain in chains if any(t.name == task for t in chain.tasks)]
         if len(having) > 1:
             places = {name: f"/api/chains/{type}/{name}/{task}" for name in having}
