@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from datanectar import luigid
 from datanectar.errors import StartupError
+from datanectar.execution.reaping import kill_and_reap
 from datanectar.execution.zygote_process import (
     SHARED,
     ZYGOTE_VARIABLE,
@@ -26,6 +27,7 @@ from datanectar.execution.zygote_process import (
     zygote_environ,
     zygote_folder,
 )
+from datanectar.lifeline import adopt_orphans
 from datanectar.luigid import Luigid
 from datanectar.settings import Settings
 
@@ -104,6 +106,8 @@ class Supervisor:
         """
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._stop)
+        # What a run left behind whose zygote and guard were killed comes here, and ends here.
+        adopt_orphans()
         try:
             self._claim_project()
             self._start()
@@ -205,6 +209,7 @@ class Supervisor:
             for part in self._parts:
                 if part.has_died():
                     self._revive(part)
+            kill_and_reap(but=[part.process.pid for part in self._parts if part.process])
             time.sleep(0.2)
 
     def _revive(self, part: Part) -> None:
@@ -239,6 +244,7 @@ class Supervisor:
             part.ask_to_stop()
         for part in [*first, *(part for part in self._parts if part not in first)]:
             _stop_process(part, limit)
+        kill_and_reap(but=[])
 
     def _banner(self) -> str:
         example = f"{self.url}/api/chains/testchains/hello_luigiworld_chain/DownstreamTask?name=you"

@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 from datanectar import errors
@@ -54,6 +54,7 @@ class Children:
         self._ready: deque[Child] = deque()
         self._lock = threading.Lock()
         self._zygote: ZygoteClient | None = None
+        self._zygotes_apart: set[ZygoteClient] = set()
         self._wanted = threading.Semaphore(0)
         self._closed = False
         self._filler: threading.Thread | None = None
@@ -159,6 +160,25 @@ class Children:
         self._wanted.release()
         return child
 
+    @contextlib.contextmanager
+    def apart(self) -> Iterator[Child]:
+        """Give a child below a zygote of its own for the block: what it does to that harms no other.
+
+        Raises:
+            Unavailable: when no child can be had.
+            StartupError: when a preload can't be imported.
+        """
+        zygote = ZygoteClient(self._settings, may_share=False)
+        with contextlib.closing(zygote):
+            with self._lock:
+                self._zygotes_apart.add(zygote)
+            try:
+                with contextlib.closing(zygote.fork(self._duty)) as child:
+                    yield child
+            finally:
+                with self._lock:
+                    self._zygotes_apart.discard(zygote)
+
     def _fork_or_ready(self) -> Child:
         try:
             return self._ready.popleft()
@@ -177,8 +197,9 @@ class Children:
         Args:
             moment: a reading of ``time.monotonic``; a later call puts it off.
         """
-        zygote = self._zygote
-        if zygote is not None:
+        with self._lock:
+            zygotes = [*self._zygotes_apart, *([self._zygote] if self._zygote else [])]
+        for zygote in zygotes:
             zygote.limit(moment)
 
     @property
