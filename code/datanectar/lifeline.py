@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -29,6 +30,16 @@ def die_with_parent(number: signal.Signals = signal.SIGTERM) -> None:
 def adopt_orphans() -> None:
     """Make this process the parent of what its descendants leave orphaned (Linux prctl(2))."""
     prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def be_first_to_go() -> None:
+    """When memory runs out, have the system end this process rather than those that mind it (Linux)."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
+        try:
+            os.write(descriptor, b"500")
+        finally:
+            os.close(descriptor)
 
 
 def prctl(option: int, value: int) -> None:

@@ -407,7 +407,8 @@ def _shapes() -> Json:
             log_url=maybe,
         ),
         "Graph": _object(
-            nodes=many("Node"), edges={"type": "array", "items": _object(**{"from": text, "to": text})}
+            note=maybe, nodes=many("Node"),
+            edges={"type": "array", "items": _object(**{"from": text, "to": text})},
         ),
         "Dropped": _object(key=text, dropped={"type": "array", "items": text}),
         "Health": {"type": "object"},

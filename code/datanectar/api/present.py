@@ -6,7 +6,7 @@ from typing import Any
 
 from datanectar.api import links
 from datanectar.api.answer import moment
-from datanectar.execution.service import Status
+from datanectar.execution.service import MOST_NODES, Status
 from datanectar.keys import PARAMS_FILE
 from datanectar.records import DONE, Run, TaskRow
 
@@ -87,10 +87,14 @@ def _last_line(text: str | None) -> str | None:
     return text.strip().splitlines()[-1] if text and text.strip() else None
 
 
+_TOO_LARGE = f"The run has more tasks; these are {MOST_NODES} of them."
+
+
 def graph_data(tasks: list[TaskRow]) -> dict[str, Any]:
     """Return a run's tasks as nodes and their requirements as edges."""
-    known = {task.task_id for task in tasks}
+    shown, known = tasks[:MOST_NODES], {task.task_id for task in tasks[:MOST_NODES]}
     return {
+        "note": _TOO_LARGE if len(tasks) > len(shown) else None,
         "nodes": [
             {
                 "id": task.task_id,
@@ -105,11 +109,11 @@ def graph_data(tasks: list[TaskRow]) -> dict[str, Any]:
                 "tracking_url": task.tracking_url,
                 "log_url": links.log_url(task.key, None, task.run_id) if task.key else None,
             }
-            for task in tasks
+            for task in shown
         ],
         "edges": [
             {"from": needed, "to": task.task_id}
-            for task in tasks
+            for task in shown
             for needed in task.requires
             if needed in known
         ],

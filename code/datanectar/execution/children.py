@@ -19,7 +19,15 @@ from datanectar.errors import ChainError, Unavailable
 from datanectar.execution.child_process import Child
 from datanectar.execution.wire import NOTHING
 from datanectar.execution.zygote_client import ZygoteClient
-from datanectar.records import Refusal
+from datanectar.records import (
+    Chain,
+    DescribeJob,
+    Refusal,
+    Resolution,
+    ResolveJob,
+    ShipJob,
+    Shipped,
+)
 from datanectar.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -123,7 +131,7 @@ class Children:
     def _meet(self, job: Any, timeout: float, subject: str) -> tuple[Any, Child]:
         child = self.take(job)
         try:
-            return _first_answer(child, timeout, subject), child
+            return _first_answer(child, timeout, subject, _ANSWERS.get(type(job), object)), child
         except BaseException:
             child.close()
             raise
@@ -259,12 +267,20 @@ class Children:
                 self._ready.popleft().close()
 
 
-def _first_answer(child: Child, timeout: float, subject: str) -> Any:
+#: What answers a job; whatever else a chain may have sent meanwhile does not.
+_ANSWERS: dict[type, type] = {DescribeJob: Chain, ResolveJob: Resolution, ShipJob: Shipped}
+
+
+def _first_answer(child: Child, timeout: float, subject: str, kind: type) -> Any:
+    """Return the child's answer of a kind; see :meth:`Children.meet` for what is raised."""
+    deadline = time.monotonic() + timeout
     try:
-        for answer in child.reports(timeout):
-            if isinstance(answer, Refusal):
-                raise errors.by_name(answer.error)(answer.message, fields=answer.fields)
-            return answer
+        while (left := deadline - time.monotonic()) > 0:
+            for answer in child.reports(left):
+                if isinstance(answer, Refusal):
+                    raise errors.by_name(answer.error)(answer.message, fields=answer.fields)
+                if isinstance(answer, kind):
+                    return answer
     except EOFError:
         end = child.wait_end()
         if child.is_lost:

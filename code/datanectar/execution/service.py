@@ -42,6 +42,8 @@ log = logging.getLogger(__name__)
 
 #: Seconds between two looks at a run that somebody waits for: at first, and at most.
 _FIRST_LOOK, _LONGEST_LOOK = 0.005, 0.1
+#: So many tasks of a run are shown at most.
+MOST_NODES = 10_000
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,9 @@ class Service:
             subject=f"{type}/{chain}",
         )
         with contextlib.closing(child):
+            key = parse_key(resolution.key)
+            if (key.type, key.chain) != (type, chain):  # the chain speaks for another
+                raise ChainError(f"{type}/{chain}: its key can't be that of another chain, {key}.")
             yield resolution, child
 
     def is_complete(self, resolution: Resolution) -> bool:
@@ -263,8 +268,8 @@ class Service:
         return storage_named(storage).exists(key, file)
 
     def tasks(self, run: Run) -> list[TaskRow]:
-        """Return the tasks of a run's graph."""
-        return self.store.tasks(run.id)
+        """Return the tasks of a run's graph: of a very large one, one more than can be shown."""
+        return self.store.tasks(run.id, MOST_NODES + 1, first=run.task_id)
 
     def storage_of(self, key: Key) -> Storage:
         """Return the store that a key's files are in, as far as its runs tell."""
