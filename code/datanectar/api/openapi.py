@@ -396,8 +396,8 @@ def _shapes() -> Json:
             api_href=text,
         ),
         "Chain": _object(
-            type=text, name=text, doc=text, error=maybe, tasks=many("Task"), api_href=text,
-            left_out=many("LeftOut"),
+            type=text, name=text, doc=text, error=maybe, reading=flag, tasks=many("Task"),
+            api_href=text, left_out=many("LeftOut"),
         ),
         "LeftOut": _object(name=text, reason=text),
         "Chains": many("Chain"),
@@ -424,7 +424,8 @@ def _shapes() -> Json:
             log_url=maybe,
         ),
         "Graph": _object(
-            nodes=many("Node"), edges={"type": "array", "items": _object(**{"from": text, "to": text})}
+            note=maybe, nodes=many("Node"),
+            edges={"type": "array", "items": _object(**{"from": text, "to": text})},
         ),
         "Dropped": _object(key=text, dropped={"type": "array", "items": text}),
         "Health": {"type": "object"},

@@ -65,6 +65,7 @@ def main(jobs: int, reports: int, get_ready: Callable[[], None], at_once: bool) 
     job = _next_job(jobs)
     if isinstance(job, ResolveJob) and job.stays:
         _serve(job, pipe)
+        log.trim_held_output()
         job = _await_run(jobs, get_ready, at_once)
     os.close(jobs)
     if job is not None:

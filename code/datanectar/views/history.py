@@ -18,6 +18,10 @@ _SUGGESTED = 200
 _FIELDS = {"status", "type", "chain", "task", "param", "since", "until"}
 
 
+#: Seconds to wait for chains that are being read: they are but suggestions for the filters here.
+_PATIENCE = 0.5
+
+
 def blueprint(service: Service) -> Blueprint:
     """Return the page."""
     routes = Blueprint("history_page", __name__)
@@ -34,7 +38,7 @@ def blueprint(service: Service) -> Blueprint:
         except BadRequest as error:
             problem = error
         newest = {name: asked.getlist(name) for name in asked if name != "cursor"}
-        chains = service.catalog.chains()
+        chains = service.catalog.chains(_PATIENCE)
         return page(
             "history.html",
             status=problem.status if problem else 200,
