@@ -156,3 +156,19 @@ def test_what_a_chain_leaves_behind_does_not_reach_the_next(
     assert list(chains) == ["a_chain", "b_chain"]
     assert chains["b_chain"].error is None
     assert project.default("b_chain") == "x"
+
+
+def test_an_edit_of_luigis_configuration_is_seen_and_is_no_chains_doing(project: Project) -> None:
+    """Fault 1.14: all chains are still described by one child."""
+    default = 'luigi.configuration.get_config().get("spot", "x", "none")'
+    for number in range(4):
+        project.write(f"n{number}_chain", TELLS + TASK.format(before="", default=default))
+    assert project.default("n1_chain") == "none"
+    before = {chain.doc for chain in project.chains().values()}
+
+    (project.stack.settings.code / "luigi.cfg").write_text("[spot]\nx=1\n")
+
+    assert project.default("n1_chain") == "1"
+    after = {chain.doc for chain in project.chains().values()}
+    assert len(before) == len(after) == 1
+    assert before != after

@@ -27,7 +27,7 @@ from luigi.worker import TaskProcess, Worker
 
 from datanectar.api.api_chains import APIChainCollector
 from datanectar.errors import DatanectarError
-from datanectar.execution import log, reasons, verdict
+from datanectar.execution import log, place, reasons, verdict
 from datanectar.execution.rpc import PING_INTERVAL, RunScheduler
 from datanectar.keys import RUN_TIME_VARIABLE, parse_key
 from datanectar.luigid import worker_id
@@ -65,6 +65,8 @@ def run(job: RunJob, send: Send) -> Outcome:
         number = _keep_reason(job, spool)
         if root is not None and number is not None:
             send(TaskReport(root.task_id, log_number=number))
+    if root is not None and not job.member:
+        log.speak_for(root)
     return outcome
 
 
@@ -322,9 +324,7 @@ def _configure_luigi() -> None:
     # Named, because its default changes with Python's version; a chain's tasks need not pickle.
     multiprocessing.set_start_method("fork", force=True)
     warnings.filterwarnings("ignore", message=".*multi-threaded.*fork", category=DeprecationWarning)
-    config = luigi.configuration.get_config()
-    config.set("core", "no_configure_logging", "true")
-    config.set("core", "autoload_range", "false")
+    place.configure_core()
     logger = logging.getLogger("luigi-interface")
     logger.handlers = [_handler("%(asctime)s %(levelname)s %(message)s")]
     logger.propagate = False

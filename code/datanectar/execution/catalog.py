@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 
-from datanectar.chainfiles import ChainFile, chain_path, file_stamp, find_chains
+from datanectar.chainfiles import ChainFile, chain_path, file_stamp, find_chains, luigi_stamps
 from datanectar.errors import ChainError, NotFound
 from datanectar.execution.children import Children
 from datanectar.records import Chain, DescribeJob, SurveyJob
@@ -55,10 +55,12 @@ class Catalog:
         self._today = today
         self._known: dict[tuple[str, str], _Known] = {}
         self._refreshing = threading.Lock()
+        self._luigi = luigi_stamps(settings.code)
 
     def chains(self) -> list[Chain]:
         """Return every chain as it is on disk now, in order of type and name."""
         with self._refreshing:  # two requests at once must not import everything twice
+            self._heed_configuration()
             files = find_chains(self._settings.chains)
             stale = [file for file in files if not file.problem and self._fresh(file) is None]
             with ThreadPoolExecutor(max_workers=self._settings.workers) as pool:
@@ -79,11 +81,18 @@ class Catalog:
             raise NotFound(
                 f"There is no chain {type[:100]}/{name[:100]}; GET /api/chains lists them."
             )
+        self._heed_configuration()
         file = ChainFile(type, name, path)
         known = self._fresh(file)
         if known is None:
             known = self._known[type, name] = self._describe(file)
         return known.chain
+
+    def _heed_configuration(self) -> None:
+        """Forget all that was described under another configuration of Luigi's."""
+        stamps = luigi_stamps(self._settings.code)
+        if stamps != self._luigi:
+            self._luigi, self._known = stamps, {}
 
     def _entry(self, file: ChainFile) -> Chain:
         if file.problem:

@@ -39,6 +39,9 @@ log = logging.getLogger(__name__)
 _SLICE = 0.25
 #: Seconds that the end of an attempt waits for its logs: who hears of it wants to read them.
 _LAST_LOGS = 10.0
+#: Seconds at most, and no more than DATANECTAR_GRACE, that the child of a run whose end is written
+#: has for its threads and exit handlers.
+_LAST_ACTS = 10.0
 
 
 class Graph:
@@ -166,6 +169,8 @@ class Watch(abc.ABC):
         try:
             return self._settle(child, outcome)
         finally:
+            if outcome is not None and self._order is None:
+                child.wait_end(min(self._settings.grace, _LAST_ACTS))
             child.close()
             if self._order != "abandon":  # the log in the store is the successor's by now
                 self._shipper.finish()
