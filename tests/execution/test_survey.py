@@ -242,3 +242,19 @@ def test_a_description_that_speaks_for_another_chain_counts_for_nothing(project:
     project.children.ask = lambda *_, **__: other  # type: ignore[method-assign]
 
     assert "can't be described" in str(project.chains()["a_chain"].error)
+
+
+def test_an_edit_of_luigis_configuration_is_seen_and_is_no_chains_doing(project: Project) -> None:
+    """Fault 1.14: all chains are still described by one child."""
+    default = 'luigi.configuration.get_config().get("spot", "x", "none")'
+    for number in range(4):
+        project.write(f"n{number}_chain", TELLS + TASK.format(before="", default=default))
+    assert project.default("n1_chain") == "none"
+    before = {chain.doc for chain in project.chains().values()}
+
+    (project.stack.settings.code / "luigi.cfg").write_text("[spot]\nx=1\n")
+
+    assert project.default("n1_chain") == "1"
+    after = {chain.doc for chain in project.chains().values()}
+    assert len(before) == len(after) == 1
+    assert before != after

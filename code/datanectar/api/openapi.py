@@ -9,7 +9,7 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from datanectar.execution.service import Service
-from datanectar.keys import FILE_NAME, NAME
+from datanectar.keys import FILE_NAME_PATTERN, NAME
 from datanectar.records import ACTIVE, ENDED, Chain, Parameter, Task
 from datanectar.runs.ids import RUN_ID
 
@@ -203,19 +203,18 @@ _RUN_ID = {"in": "path", "name": "run_id", "required": True, "schema": {"type": 
 _END = r"\Z"  # Python's; elsewhere it is $
 _KEY_PATTERN = "chains/{0}/{0}/{0}/[0-9a-f]{{32}}".format(NAME.pattern.removesuffix(_END))
 _CURSOR = f"^{RUN_ID.pattern.removesuffix(_END)}$"
-_FILE_PATTERN = FILE_NAME.pattern.removesuffix(_END)
 _TARGET = {
     "in": "path",
     "name": "target",
     "required": True,
-    "schema": {"type": "string", "pattern": f"^{_KEY_PATTERN}/{_FILE_PATTERN}$"},
+    "schema": {"type": "string", "pattern": f"^{_KEY_PATTERN}/{FILE_NAME_PATTERN}$"},
     "description": "`<key>/<file>`, such as `chains/<type>/<chain>/<Task>/<md5>/out.txt`",
 }
 _KEY = {
     "in": "query",
     "name": "chain",
     "required": True,
-    "schema": {"type": "string", "pattern": f"^{_KEY_PATTERN}(/{_FILE_PATTERN})?$"},
+    "schema": {"type": "string", "pattern": f"^{_KEY_PATTERN}(/{FILE_NAME_PATTERN})?$"},
     "description": "`<key>/<file>`, as a POST's `status_url` ends",
 }
 

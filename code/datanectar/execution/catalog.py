@@ -14,7 +14,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from datanectar.chainfiles import ChainFile, chain_path, file_stamp, find_chains, like_chain
+from datanectar.chainfiles import (
+    ChainFile,
+    chain_path,
+    file_stamp,
+    find_chains,
+    like_chain,
+    luigi_stamps,
+)
 from datanectar.errors import ChainError, DatanectarError, NotFound, Unavailable
 from datanectar.execution.children import Children
 from datanectar.records import Chain, DescribeJob, SurveyJob
@@ -69,6 +76,7 @@ class Catalog:
         self._children = children
         self._today = today
         self._known: dict[Place, _Known] = {}
+        self._luigi = luigi_stamps(settings.code)
         #: What is being read; whoever holds the lock may change this and what is known.
         self._reading: set[Place] = set()
         self._news = threading.Condition()
@@ -88,6 +96,7 @@ class Catalog:
         Raises:
             Unavailable: when chains can't be read for want of children.
         """
+        self._heed_configuration()
         files = find_chains(self._settings.chains)
         deadline = time.monotonic() + patience
         joined = self._read_stale(files, deadline)
@@ -161,6 +170,7 @@ class Catalog:
             raise NotFound(
                 f"There is no chain {type[:100]}/{name[:100]}; GET /api/chains lists them.{like}"
             )
+        self._heed_configuration()
         file = ChainFile(type, name, path)
         known = self._fresh(file)
         if known is None:
@@ -168,6 +178,13 @@ class Catalog:
             with self._news:
                 self._known[type, name] = known
         return known.chain
+
+    def _heed_configuration(self) -> None:
+        """Forget all that was described under another configuration of Luigi's."""
+        stamps = luigi_stamps(self._settings.code)
+        with self._news:
+            if stamps != self._luigi:
+                self._luigi, self._known = stamps, {}
 
     def _entry(self, file: ChainFile) -> Chain:
         if file.problem:

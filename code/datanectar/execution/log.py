@@ -148,6 +148,14 @@ def append_reason(task: luigi.Task, reason: str) -> None:
             stream.write(f"\n{reason}\n")
 
 
+def speak_for(root: luigi.Task) -> None:
+    """Send what the process still says, as its exit handlers run, to the root's log if it has one."""
+    with contextlib.suppress(DatanectarError, OSError):
+        storage, key = storage_of(root), key_of(root)
+        if begun_marker(_spool(), key).exists():
+            _point_output_at(_append_to(_log_file(storage, key), _log_mode(storage)))
+
+
 def keep_run_log(storage: Storage, key: Key, spool: Path) -> int | None:
     """Make the run log the log of a root that never came to run, unless it has one by now.
 

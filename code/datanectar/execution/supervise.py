@@ -43,6 +43,9 @@ _LAST_LOGS = 10.0
 #: So many tasks of a run are recorded at most, and so many characters about them all.
 MOST_TASKS = 100_000
 _ROOM = 64_000_000
+#: Seconds at most, and no more than DATANECTAR_GRACE, that the child of a run whose end is written
+#: has for its threads and exit handlers.
+_LAST_ACTS = 10.0
 
 
 class Graph:
@@ -204,7 +207,11 @@ class Watch(abc.ABC):
         Whatever is raised here, the child has ended by then: its run may soon be another's.
         """
         try:
-            return self._settle(child, self._attend(child))
+            outcome = self._attend(child)
+            again = self._settle(child, outcome)
+            if outcome is not None and self._order is None:
+                child.wait_end(min(self._settings.grace, _LAST_ACTS))
+            return again
         except BaseException:
             child.kill()
             child.wait_end()
