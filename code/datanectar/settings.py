@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from datanectar.errors import StartupError
 
@@ -60,6 +61,13 @@ def _seconds(text: str) -> float:
 
 def _words(text: str) -> tuple[str, ...]:
     return tuple(text.replace(",", " ").split())
+
+
+def _http(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme != "http" or not parts.hostname or parts.port == 0:
+        raise ValueError("must look like http://127.0.0.1:8082")
+    return text
 
 
 def _folder(text: str) -> Path:
@@ -108,7 +116,12 @@ class Settings:
         "the address that the app listens on; any but loopback needs `DATANECTAR_TOKENS`",
     )
     port: int = _setting("DATANECTAR_PORT", 5000, "the app's port", _whole(0))
-    luigid_url: str = _setting("DATANECTAR_LUIGID_URL", "http://127.0.0.1:8082", "where luigid is")
+    luigid_url: str = _setting(
+        "DATANECTAR_LUIGID_URL",
+        "http://127.0.0.1:8082",
+        "where luigid is; unless it is given, `datanectar up` takes another port when this one is taken",
+        _http,
+    )
     database_url: str = _setting(
         "DATANECTAR_DATABASE_URL",
         lambda s: f"sqlite:///{s['state'] / 'runs.db'}",
