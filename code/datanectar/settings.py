@@ -165,7 +165,10 @@ class Settings:
     )
     port: int = _setting("DATANECTAR_PORT", 5000, "the app's port", _whole(0, 65_535))
     luigid_url: str = _setting(
-        "DATANECTAR_LUIGID_URL", "http://127.0.0.1:8082", "where luigid is", _http_url
+        "DATANECTAR_LUIGID_URL",
+        "http://127.0.0.1:8082",
+        "where luigid is; unless it is given, `datanectar up` takes another port when this one is taken",
+        _http_url,
     )
     database_url: str = _setting(
         "DATANECTAR_DATABASE_URL",
