@@ -290,7 +290,9 @@ def _configure_luigi() -> None:
     config.set("core", "no_configure_logging", "true")
     config.set("core", "autoload_range", "false")
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler.setFormatter(
+        logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%d %H:%M:%S%z")
+    )
     logger = logging.getLogger("luigi-interface")
     logger.handlers = [handler]
     logger.propagate = False
