@@ -102,6 +102,36 @@ def test_times_are_the_readers_own_and_say_so(stack: Stack, open_page: Callable[
     expect(page.get_by_label("Since (Asia/Tokyo)")).not_to_have_value("")
 
 
+def test_a_run_with_private_values_is_not_run_again_without_them(stack: Stack) -> None:
+    """Fault 4.5: they are gone with its end; a run with the default in their place is another one."""
+    stack.chain(
+        "fresh/private_chain",
+        "import luigi\nfrom datanectar import NectarTask\n"
+        "class LoginTask(NectarTask):\n"
+        "    name = luigi.Parameter()\n"
+        "    word = luigi.Parameter(default='', visibility=luigi.parameter.ParameterVisibility.PRIVATE)\n"
+        "    def run(self):\n        self.output().open('w').close()\n",
+    )
+    run_id = stack.client.post("fresh/private_chain/LoginTask", name="ada", word="s3cret")["run_id"]
+    done = wait_for(
+        lambda: stack.get(f"/api/runs/{run_id}").json()["data"]["finished"], "it has ended"
+    )
+    assert done
+    engine = create_engine(stack.settings.database_url)
+    with engine.begin() as connection:
+        connection.execute(
+            runs.update().where(runs.c.id == run_id).values(given='["name", "word"]')
+        )
+    engine.dispose()
+
+    page = requests.post(f"{stack.url}/runs/{run_id}/again", headers=HTML, timeout=30)
+
+    assert page.status_code == 400
+    assert "is private, so it was not kept; give it again" in page.text
+    assert 'value="ada"' in page.text
+    assert "s3cret" not in page.text
+
+
 def test_an_unknown_path_is_answered_in_own_words(web: Stack) -> None:
     for answer in (get(web, "/nowhere"), get(web, "/api/nowhere")):
         assert answer.status_code == 404
