@@ -294,6 +294,8 @@ def _die_with_supervisor() -> bool:
 
 def _log_to_stderr() -> None:
     logging.basicConfig(
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        datefmt="%Y-%m-%d %H:%M:%S%z",
+        level=logging.INFO,
     )
     logging.getLogger("huey").setLevel(logging.ERROR)

@@ -451,5 +451,5 @@ def _log_what_tasks_log() -> None:
 
 def _handler(form: str) -> logging.StreamHandler[Any]:
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter(form))
+    handler.setFormatter(logging.Formatter(form, "%Y-%m-%d %H:%M:%S%z"))
     return handler
