@@ -8,7 +8,12 @@ import traceback
 from typing import Any
 
 import luigi
-from luigi.parameter import OptionalParameterMixin
+from luigi.parameter import (
+    OptionalParameter,
+    OptionalParameterMixin,
+    OptionalStrParameter,
+    StrParameter,
+)
 
 from datanectar.api.api_chains import APIChainCollector
 from datanectar.errors import BadRequest, ChainError, DatanectarError, PayloadTooLarge
@@ -28,8 +33,10 @@ from datanectar.util.identity import (
 )
 from datanectar.util.nectartask import NectarTask, output_name
 from datanectar.util.target import NectarTarget
-from datanectar.util.values import default_of, text_of
+from datanectar.util.values import canonical, default_of, text_of
 
+#: Luigi's types of which the values are texts.
+_TEXTS = (luigi.Parameter, StrParameter, OptionalParameter, OptionalStrParameter)
 #: Characters that one parameter may have, and all of a request together.
 _LONGEST_TEXT = 64 * 1024
 _LONGEST_TOGETHER = 256 * 1024
@@ -155,11 +162,14 @@ def given_names(cls: type[luigi.Task], raw: dict[str, Any]) -> list[str]:
 
 
 def _means_default(cls: type[luigi.Task], name: str, item: luigi.Parameter, value: Any) -> bool:
-    """Tell whether ``value`` is JSON's null, for a parameter that is None unless given."""
+    """Tell whether ``value`` is the default and no text: JSON's null, or false for False."""
     family = cls.get_task_family()
-    if value is not None or isinstance(item, OptionalParameterMixin):
+    if isinstance(value, str) or not item.has_task_value(family, name):
         return False
-    return item.has_task_value(family, name) and item.task_value(family, name) is None
+    default = item.task_value(family, name)
+    if value is None:
+        return default is None and not isinstance(item, OptionalParameterMixin)
+    return type(item) in _TEXTS and canonical(item, value) == canonical(item, default)
 
 
 def _construct(cls: type[luigi.Task], values: dict[str, Any]) -> luigi.Task:
@@ -184,10 +194,10 @@ def read_parameter(item: luigi.Parameter, value: Any) -> Any:
     text.encode()  # raises for half a surrogate pair, which JSON can spell and nothing can hash
     _check_kind(item, text)
     parsed = item.normalize(parse(item, text))
-    canonical = text_of(item, parsed)
-    kept = item.parse(canonical)
+    kept_text = text_of(item, parsed)
+    kept = item.parse(kept_text)
     if _is_lost(parsed, item.normalize(kept)):
-        raise ValueError(f"it can only be kept as {canonical!r}, which is something else")
+        raise ValueError(f"it can only be kept as {kept_text!r}, which is something else")
     return kept
 
 
@@ -223,6 +233,8 @@ def _text(item: luigi.Parameter, value: Any) -> str:
         return ""
     if value is None:
         raise ValueError("null is no value")
+    if isinstance(value, bool) and type(item) in _TEXTS:
+        raise ValueError("it takes text, of which each is true; let it be a BoolParameter")
     if isinstance(item, (luigi.ListParameter, luigi.DictParameter)) or not isinstance(
         value, (list, dict)
     ):

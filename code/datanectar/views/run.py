@@ -46,7 +46,7 @@ def blueprint(service: Service) -> Blueprint:
     @routes.post("/again")
     def again(run_id: str) -> Response:
         run = service.run(run_id)
-        return start(service, run.type, run.chain, run.task, dict(run.params))
+        return start(service, run.type, run.chain, run.task, _given_again(run))
 
     @routes.post("/drop")
     def drop(run_id: str) -> Response:
@@ -54,6 +54,11 @@ def blueprint(service: Service) -> Blueprint:
         return _back(run_id)
 
     return routes
+
+
+def _given_again(run: Run) -> dict[str, str]:
+    """Return the run's parameters as a request can give them; what is no text is the default's."""
+    return {name: text for name, text in run.params.items() if name.isidentifier()}
 
 
 def results(service: Service) -> Blueprint:
