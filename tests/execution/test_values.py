@@ -126,8 +126,10 @@ def test_long_parameters_are_refused_by_name(bench: Bench) -> None:
         bench.resolve(f"{CHAIN}/NumberTask", number="x" * (64 * 1024 + 1))
     assert list(problem.value.fields) == ["number"]
     assert bench.resolve(f"{CHAIN}/NumberTask", number="x" * 64 * 1024)
-    with pytest.raises(BadRequest):
-        bench.resolve(f"{CHAIN}/NumberTask", number="x", other="y")
+    with pytest.raises(PayloadTooLarge, match="number"):
+        bench.resolve(f"{CHAIN}/NumberTask", number="ä" * 40_000)
+    with pytest.raises(PayloadTooLarge, match="together"):
+        bench.resolve(f"{CHAIN}/NumberTask", **{f"p{n}": "x" * 60_000 for n in range(5)})
 
 
 def test_a_json_value_that_is_the_default_is_the_default(bench: Bench) -> None:

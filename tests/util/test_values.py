@@ -33,6 +33,10 @@ class Colour(enum.Enum):
     BLUE = 2
 
 
+class Named(str, enum.Enum):
+    SOME = "some"
+
+
 class Hexadecimal(luigi.Parameter):
     """As an author writes one."""
 
@@ -96,6 +100,7 @@ FIVES = luigi.DateMinuteParameter(interval=5)
         (luigi.PathParameter(), [pathlib.Path("a/b"), "read:a//b"], "a/b"),
         (luigi.Parameter(), ["False", "read:False"], "False"),
         (StrParameter(), [""], ""),
+        (luigi.Parameter(), [Named.SOME, "some"], "some"),
         (luigi.IntParameter(), [None], "None"),
         (Hexadecimal(), [255, "read:FF"], "0xff"),
         (PointParameter(), [Point(3), Point(3), "read:03"], "3"),

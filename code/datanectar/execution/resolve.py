@@ -37,7 +37,7 @@ from datanectar.util.values import canonical, default_of, text_of
 
 #: Luigi's types of which the values are texts.
 _TEXTS = (luigi.Parameter, StrParameter, OptionalParameter, OptionalStrParameter)
-#: Characters that one parameter may have, and all of a request together.
+#: Bytes that one parameter may have, and all of a request together.
 _LONGEST_TEXT = 64 * 1024
 _LONGEST_TOGETHER = 256 * 1024
 
@@ -108,8 +108,9 @@ def make_task(cls: type[luigi.Task], raw: dict[str, Any]) -> luigi.Task:
         if name not in declared
     }
     values: dict[str, Any] = {}
+    given = given_names(cls, raw)
     for name, item in declared.items():
-        if name in given_names(cls, raw):
+        if name in given:
             try:
                 values[name] = read_parameter(item, raw[name])
             except NotWanted as problem:
@@ -133,23 +134,24 @@ def make_task(cls: type[luigi.Task], raw: dict[str, Any]) -> luigi.Task:
 
 def _refuse_long(raw: dict[str, Any]) -> None:
     sizes = {name: _size(value) for name, value in raw.items()}
-    long = {name: f"{size} characters" for name, size in sizes.items() if size > _LONGEST_TEXT}
+    long = {name: f"{size} bytes" for name, size in sizes.items() if size > _LONGEST_TEXT}
     if long:
         listed = ", ".join(f"{name[:100]} ({size})" for name, size in long.items())
         raise PayloadTooLarge(
-            f"A parameter may have {_LONGEST_TEXT} characters; too long: {listed}. "
+            f"A parameter may have {_LONGEST_TEXT} bytes; too long: {listed}. "
             "Give the name of a file instead.",
             fields=long,
         )
     if sum(sizes.values()) > _LONGEST_TOGETHER:
         raise PayloadTooLarge(
-            f"The parameters have {sum(sizes.values())} characters together; "
+            f"The parameters have {sum(sizes.values())} bytes together; "
             f"{_LONGEST_TOGETHER} is the most."
         )
 
 
 def _size(value: Any) -> int:
-    return len(value if isinstance(value, str) else json.dumps(value))
+    text = value if isinstance(value, str) else json.dumps(value)
+    return len(text.encode(errors="surrogatepass"))
 
 
 def given_names(cls: type[luigi.Task], raw: dict[str, Any]) -> list[str]:
@@ -166,10 +168,13 @@ def _means_default(cls: type[luigi.Task], name: str, item: luigi.Parameter, valu
     family = cls.get_task_family()
     if isinstance(value, str) or not item.has_task_value(family, name):
         return False
-    default = item.task_value(family, name)
     if value is None:
-        return default is None and not isinstance(item, OptionalParameterMixin)
-    return type(item) in _TEXTS and canonical(item, value) == canonical(item, default)
+        return (
+            not isinstance(item, OptionalParameterMixin) and item.task_value(family, name) is None
+        )
+    if type(item) not in _TEXTS:
+        return False
+    return canonical(item, value) == canonical(item, item.task_value(family, name))
 
 
 def _construct(cls: type[luigi.Task], values: dict[str, Any]) -> luigi.Task:
