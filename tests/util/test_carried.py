@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from datanectar.util.carried import from_text, to_text
@@ -37,6 +37,7 @@ nested = st.recursive(
 )
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(nested)
 def test_so_does_what_is_made_of_such(value: Any) -> None:
     text = to_text(value)

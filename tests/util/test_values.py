@@ -12,7 +12,7 @@ from typing import Any
 
 import luigi
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from luigi import date_interval
 from luigi.freezing import FrozenOrderedDict
@@ -180,6 +180,7 @@ nested = st.recursive(
 )
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(st.text(), nested))
 def test_an_object_has_one_text_however_it_was_made(value: dict[str, Any]) -> None:
     item = luigi.DictParameter()
