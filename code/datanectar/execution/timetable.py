@@ -79,7 +79,10 @@ class Timetable:
             for task in chain.tasks:
                 if task.schedule and not task.error:
                     place = (chain.type, chain.name, task.name)
-                    entries[place] = self._entry(place, cron.parse(task.schedule))
+                    try:
+                        entries[place] = self._entry(place, cron.parse(task.schedule))
+                    except ValueError as problem:  # it keeps no other from its schedule
+                        log.error("the schedule of %s can't be kept: %s", "/".join(place), problem)
         self._entries = entries
 
     def _entry(self, place: Place, schedule: cron.Cron) -> _Entry:
