@@ -21,6 +21,7 @@ from datanectar.errors import ChainError, NotFound
 from datanectar.keys import NAME
 from datanectar.records import Chain, Parameter, Task
 from datanectar.settings import current
+from datanectar.util.configuration import follow_files
 from datanectar.util.identity import class_option
 from datanectar.util.sources import always_import_edits
 
@@ -116,6 +117,7 @@ class APIChainCollector:
         if source not in sys.path:
             sys.path.insert(0, source)
         always_import_edits(source)
+        follow_files()
 
     def _sources(self, known: Iterable[str]) -> list[tuple[str, int, int]]:
         """Return the project's files that were imported since ``known``, with time and size."""
