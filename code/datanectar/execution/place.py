@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import contextlib
 import logging
 import os
@@ -40,17 +41,24 @@ def settle(type: str, chain: str) -> None:
     """Make this the process of one chain, before it is imported.
 
     ``sys.argv`` names its file, and Luigi's configuration is read again if its files have changed.
+
+    Raises:
+        ChainError: when the configuration can't be read.
     """
     sys.argv = [str(current().chains / type / f"{chain}.py")]
     stamps = configuration_files()
     if stamps == _read[0]:
         return
     _read[0] = stamps
-    parser: Any = get_config().__class__
+    before: Any = get_config()
+    parser = before.__class__
     logger = logging.getLogger("luigi-interface")
     logger.disabled, parser._instance = True, None  # or what is gone from the files would stay
     try:
         get_config()
+    except (configparser.Error, OSError, ValueError) as problem:
+        parser._instance = before
+        raise ChainError(f"Luigi's configuration can't be read: {problem}") from problem
     finally:
         logger.disabled = False
     configure_core()
