@@ -1,15 +1,27 @@
-"""Docs that can't go stale: ``docs/settings.md`` is made from the table of settings.
+"""Docs that can't go stale: what they say is there is there, and what they show runs.
 
+``docs/settings.md`` is made from the table of settings;
 ``python tests/test_docs.py`` writes it anew.
 """
 
 from __future__ import annotations
 
+import ast
+import os
+import re
+import subprocess
+import sys
 from pathlib import Path
 
-from datanectar.settings import rows
+import pytest
 
-PAGE = Path(__file__).parent.parent / "docs" / "settings.md"
+from datanectar.settings import rows
+from tests.servers.processes import Stack
+
+ROOT = Path(__file__).parent.parent
+PAGE = ROOT / "docs" / "settings.md"
+SECURITY = (ROOT / "docs" / "security.md").read_text()
+BRINGING = (ROOT / "docs" / "bringing-a-pipeline.md").read_text()
 
 HEAD = """# Settings
 
@@ -61,6 +73,44 @@ def _default(text: str) -> str:
 
 def test_the_page_of_settings_has_every_setting_as_it_is() -> None:
     assert PAGE.read_text() == settings_page(), "run: python tests/test_docs.py"
+
+
+@pytest.mark.parametrize("test", sorted(set(re.findall(r"`(tests/[\w/]+\.py::\w+)`", SECURITY))))
+def test_a_test_that_the_page_on_security_names_is_there(test: str) -> None:
+    file, _, name = test.partition("::")
+    tree = ast.parse((ROOT / file).read_text())
+    assert name in [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
+
+
+def test_each_attack_has_a_test() -> None:
+    table = SECURITY.partition("| attack |")[2].partition("\n\n")[0]
+    attacks = table.splitlines()[2:]
+    assert len(attacks) > 20
+    assert not [line for line in attacks if "::test_" not in line]
+
+
+@pytest.mark.parametrize("page", ["security.md", "bringing-a-pipeline.md"])
+def test_the_readme_leads_to_the_page(page: str) -> None:
+    assert f"(docs/{page})" in (ROOT / "README.md").read_text()
+
+
+def test_the_pipeline_that_is_brought_runs_as_it_stands(stack: Stack) -> None:
+    """Both ways of the page on bringing a pipeline: the second finds what the first has made."""
+    place = re.search(r"`code/chains/(.+)\.py`:\n", BRINGING)
+    source = re.search(r"```python\n(.+?)```", BRINGING, re.DOTALL)
+    inbox, by_luigi, _ = re.findall(r"^\$ (.+)$", BRINGING, re.MULTILINE)
+    assert place
+    assert source
+    stack.chain(place[1], source[1])
+    luigi = f"{Path(sys.executable).parent}/luigi"
+    script = f"{inbox} && {by_luigi.replace('../venv/bin/luigi', luigi)}"
+    environ = {"PATH": os.environ["PATH"], "HOME": str(stack.project)}
+    subprocess.run(["sh", "-c", script], check=True, cwd=stack.project, env=environ)
+
+    status = stack.run(f"{place[1]}/TotalTask", day="2026-05-17")
+
+    assert status["job_status"] == "DONE", status
+    assert (stack.project / "code" / "totals" / "2026-05-17.txt").read_text() == "3"
 
 
 if __name__ == "__main__":
