@@ -16,6 +16,7 @@ import psutil
 import pytest
 import requests
 
+from datanectar import luigid
 from tests.servers.processes import (
     Stack,
     answers,
@@ -566,8 +567,10 @@ def test_a_part_that_is_killed_is_started_again_and_with_the_supervisor_all_go(
 
 
 def test_up_uses_a_luigid_that_runs_already_and_leaves_it(
-    stack: Stack, up: Callable[..., Up]
+    make_stack: Callable[..., Stack], up: Callable[..., Up]
 ) -> None:
+    stack = make_stack("lender")
+    stack.start_luigis_own(luigid.CONFIGURATION)
     one = up(DATANECTAR_LUIGID_URL=stack.luigid_url).ready()
 
     assert f"luigid runs already at {stack.luigid_url}; using it." in one.out.read_text()

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import pytest
 
 from datanectar import Client
-from datanectar.errors import BadRequest, DatanectarError, NotFound, Unavailable
+from datanectar.errors import BadRequest, DatanectarError, NotFound, Unavailable, by_status
 from tests.servers.processes import Stack, free_port, wait_for
 
 JOBS = "http/jobs_chain"
@@ -49,6 +49,22 @@ def test_a_refusal_is_raised_with_its_words_and_fields(stack: Stack) -> None:
     assert list(refusal.value.fields) == ["nonsense"]
     with pytest.raises(NotFound, match="no task 'NoTask'"):
         client.post("basic/plain_chain/NoTask")
+
+
+def test_a_run_that_was_waited_for_in_vain_is_an_answer(stack: Stack) -> None:
+    """Fault 2.7."""
+    client = Client(stack.url)
+    client._session.headers["Prefer"] = "wait=30"
+
+    answer = client.post(f"{JOBS}/FlakyTask", name="waited", cure="/no/cure")
+
+    assert (answer["job_status"], answer["error"]) == ("FAILED", "ValueError: waited is sick")
+
+
+def test_a_status_of_500_is_no_fault_of_the_start() -> None:
+    """Fault 3.22."""
+    assert by_status(500) is DatanectarError
+    assert by_status(404) is NotFound
 
 
 def test_a_result_that_is_not_there_is_not_read(stack: Stack) -> None:

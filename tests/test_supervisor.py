@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import http.server
 import os
 import signal
+import socket
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +17,7 @@ import psutil
 import pytest
 
 from datanectar.execution.zygote_process import SHARED
+from datanectar.luigid import Luigid
 from datanectar.settings import load
 from datanectar.supervisor import Part, Supervisor
 from tests.execution.conftest import lines_of
@@ -275,3 +279,125 @@ def test_a_preload_that_cant_be_imported_stops_up_and_is_named(
     assert stack.parts["up"].wait(60) == 2
     assert "DATANECTAR_PRELOAD: no_such_module_anywhere can't be imported" in stack.output("up")
     assert "zygote did not start" in stack.output("up")
+
+
+# --- luigid -----------------------------------------------------------------------------------
+
+
+def up_without_url(stack: Stack) -> str:
+    """Start ``up`` with no word where luigid is to be; return where it says that it is."""
+    del stack.defaults["DATANECTAR_LUIGID_URL"]
+    stack.start_up()
+    (line,) = (line for line in stack.output("up").splitlines() if line.startswith("  luigid "))
+    return line.split()[-1]
+
+
+def test_a_project_has_its_own_luigid_when_the_port_is_taken(
+    make_stack: Callable[..., Stack],
+) -> None:
+    """fault 3.21"""
+    stack = make_stack()
+    with socket.socket() as taken:
+        with contextlib.suppress(OSError):  # then it is taken by somebody else
+            taken.bind(("127.0.0.1", 8082))
+            taken.listen()
+        url = up_without_url(stack)
+
+        assert not url.endswith(":8082")
+        assert f"Port 8082 is taken; this project's luigid is at {url}." in stack.output("up")
+        assert greets(stack, "own")
+        known = Luigid(url).call("task_list", status="DONE", upstream_status="")
+        assert [task["name"] for task in known.values()] == ["basic.plain_chain.GreetTask"]
+        assert stack.get("/readyz").json()["data"]["scheduler"] is True
+        assert stack.stop("up", signal.SIGINT) == 0
+
+
+def refused(stack: Stack) -> str:
+    """Start ``up``, which has to refuse; return its line."""
+    stack._begin("up", [sys.executable, "-m", "datanectar", "up"])
+    assert stack.parts["up"].wait(60) == 2
+    (line,) = (x for x in stack.output("up").splitlines() if x.startswith("datanectar: "))
+    return line
+
+
+def test_another_server_where_luigid_is_to_be_is_named(make_stack: Callable[..., Stack]) -> None:
+    """fault 3.9"""
+    stack = make_stack()
+    server = http.server.ThreadingHTTPServer(
+        ("127.0.0.1", stack.luigid_port), http.server.SimpleHTTPRequestHandler
+    )
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        assert refused(stack) == (
+            f"datanectar: What answers at {stack.luigid_url} is not luigid (501 Unsupported method "
+            "('POST')); stop it, or set DATANECTAR_LUIGID_URL to where luigid is."
+        )
+        stack.start_web()
+        assert stack.get("/readyz").json()["data"]["scheduler"] is False
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_another_datanectar_where_luigid_is_to_be_is_named(
+    make_stack: Callable[..., Stack],
+) -> None:
+    """fault 3.9"""
+    one, other = make_stack("one"), make_stack("other")
+    one.start_web()
+    other.defaults["DATANECTAR_LUIGID_URL"] = one.url
+
+    assert f"What answers at {one.url} is not luigid (" in refused(other)
+
+
+def test_another_projects_luigid_is_not_used(make_stack: Callable[..., Stack]) -> None:
+    """fault 3.21"""
+    one, other = make_stack("one"), make_stack("other")
+    one.start_luigid()
+    other.defaults["DATANECTAR_LUIGID_URL"] = one.luigid_url
+
+    assert f"luigid at {one.luigid_url} is another project's" in refused(other)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "[::]", "192.0.2.1"])
+def test_luigid_is_started_on_loopback_alone(make_stack: Callable[..., Stack], host: str) -> None:
+    """fault 4.11"""
+    stack = make_stack()
+    url = f"http://{host}:{stack.luigid_port}"
+    stack.defaults["DATANECTAR_LUIGID_URL"] = url
+
+    assert f"DATANECTAR_LUIGID_URL is {url}" in refused(stack)
+    assert not answers(stack.luigid_url)
+
+
+@linux
+def test_luigid_sees_no_secrets(make_stack: Callable[..., Stack]) -> None:
+    """fault 4.1"""
+    secrets = {
+        "DATANECTAR_TOKENS": "hush-hush-hush-hush:admin",
+        "AWS_SECRET_ACCESS_KEY": "hush",
+        "ANY_OTHER": "hush",
+    }
+    stack = make_stack(**secrets)
+    stack.start_up()
+    pid = part(stack, "datanectar.luigid_server").pid
+
+    environ = Path(f"/proc/{pid}/environ").read_text()
+    assert "hush" not in environ
+    assert "DATANECTAR_DATABASE_URL" not in environ
+    assert "LUIGI_CONFIG_PATH=" in environ
+    assert stack.stop("up", signal.SIGINT) == 0
+
+
+def test_a_broken_state_of_luigid_does_not_keep_up_from_starting(
+    make_stack: Callable[..., Stack],
+) -> None:
+    """fault 4.8"""
+    stack = make_stack()
+    stack.settings.state.mkdir(parents=True, exist_ok=True)
+    (stack.settings.state / "luigid.pickle").write_bytes(b"garbage")
+
+    stack.start_up()
+
+    assert greets(stack, "well")
+    assert stack.stop("up", signal.SIGINT) == 0

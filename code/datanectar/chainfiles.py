@@ -66,6 +66,17 @@ def file_stamp(path: str | Path) -> tuple[int, int]:
     return (status.st_mtime_ns, status.st_size)
 
 
+def luigi_stamps(code: Path) -> list[tuple[int, int]]:
+    """Return the stamps of the files that Luigi reads its configuration from, there or not.
+
+    See luigi/configuration: ``cfg_parser.py`` and ``toml_parser.py``.
+    """
+    names = ("client.cfg", "luigi.cfg", "luigi.toml")
+    files = [folder / name for folder in (Path("/etc/luigi"), code) for name in names]
+    own = os.environ.get("LUIGI_CONFIG_PATH")
+    return [file_stamp(file) for file in [*files, *([code / own] if own else [])]]
+
+
 def _folders(chains: Path) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(chains) as entries:

@@ -131,6 +131,8 @@ def chains(type: str | None, url: str, token: str | None) -> None:
             parameters = " ".join(_parameter(item) for item in task["parameters"])
             words = task["error"] or task["doc"].partition("\n")[0]
             _list(f"{place}/{task['name']}", parameters, words)
+        for left in chain["left_out"]:
+            _list(place, "", f"no route for {left['name']}: {left['reason']}")
 
 
 def _list(name: str, parameters: str, words: str) -> None:
@@ -294,6 +296,8 @@ def _die_with_supervisor() -> bool:
 
 def _log_to_stderr() -> None:
     logging.basicConfig(
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        datefmt="%Y-%m-%d %H:%M:%S%z",
+        level=logging.INFO,
     )
     logging.getLogger("huey").setLevel(logging.ERROR)

@@ -45,6 +45,9 @@ PARAMS_FILE = "params.txt"
 LOG_FILE = "log"
 DEFAULT_OUTPUT = "out.txt"
 
+#: As a regular expression that JSON Schema reads, what every file name fits (see :func:`is_file_name`).
+FILE_NAME_PATTERN = r"[^\x00-\x1f\x7f/.\- ][^\x00-\x1f\x7f/]{0,127}"
+
 _OWN_FILE = re.compile(rf"{re.escape(PARAMS_FILE)}|{LOG_FILE}(\.\d+)?")
 
 

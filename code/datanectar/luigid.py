@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from datanectar.errors import SchedulerError, StartupError
+from datanectar.errors import SchedulerError
 from datanectar.settings import Settings
 
 #: luigid's settings for a service; the reasons stand in the file.
@@ -51,20 +51,9 @@ _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedire
 
 
 def address(url: str) -> tuple[str, int]:
-    """Return the host and the port of luigid's URL.
-
-    Raises:
-        StartupError: when it is no URL of luigid's.
-    """
-    try:
-        parts = urlsplit(url)
-        if parts.scheme == "http" and parts.hostname:
-            return parts.hostname, parts.port or _PORT
-    except ValueError:  # a port that is none
-        pass
-    raise StartupError(
-        f"DATANECTAR_LUIGID_URL is {url!r}; luigid's address looks like http://127.0.0.1:{_PORT}."
-    )
+    """Return the host and the port of luigid's URL."""
+    parts = urlsplit(url)
+    return parts.hostname or "127.0.0.1", parts.port or _PORT
 
 
 def full_url(url: str) -> str:

@@ -154,7 +154,8 @@ class Chain:
     """One chain file: its tasks, or why it has none; ``left_out`` are those without a route.
 
     ``sources`` are the project's files that its import read, each with its time (ns) and size
-    (bytes): when none has changed, neither has this record.
+    (bytes): when none has changed, neither has this record. A chain that is ``reading`` is being imported
+    at this moment, and shown as it was known before.
     """
 
     type: str
@@ -165,6 +166,7 @@ class Chain:
     error: str | None = None
     sources: list[tuple[str, int, int]] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
+    reading: bool = False
 
 
 # --- jobs for a child, and its answers -----------------------------------------------------

@@ -165,7 +165,10 @@ class Settings:
     )
     port: int = _setting("DATANECTAR_PORT", 5000, "the app's port", _whole(0, 65_535))
     luigid_url: str = _setting(
-        "DATANECTAR_LUIGID_URL", "http://127.0.0.1:8082", "where luigid is", _http_url
+        "DATANECTAR_LUIGID_URL",
+        "http://127.0.0.1:8082",
+        "where luigid is; unless it is given, `datanectar up` takes another port when this one is taken",
+        _http_url,
     )
     database_url: str = _setting(
         "DATANECTAR_DATABASE_URL",
@@ -445,11 +448,6 @@ def _from_text(field: dataclasses.Field[Any], text: str, folder: Path | None) ->
         query = text.partition("?")[2]
         return sqlite_url(folder / sqlite_file(text)) + (f"?{query}" if query else "")
     return value
-
-
-def is_given(name: str) -> bool:
-    """Tell whether somebody has set this field of :class:`Settings` on purpose."""
-    return load_with_sources()[1][name] != "default"
 
 
 def _default(default: Any, values: dict[str, Any]) -> Any:

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from datanectar import luigid
 from datanectar.chainfiles import chain_path
 from datanectar.errors import SchedulerError, StartupError
+from datanectar.execution.reaping import kill_and_reap
 from datanectar.execution.zygote_process import (
     SHARED,
     ZYGOTE_VARIABLE,
@@ -27,6 +28,7 @@ from datanectar.execution.zygote_process import (
     zygote_environ,
     zygote_folder,
 )
+from datanectar.lifeline import adopt_orphans
 from datanectar.luigid import Luigid
 from datanectar.private import private_file
 from datanectar.settings import Settings, is_given
@@ -118,6 +120,8 @@ class Supervisor:
         """
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._stop)
+        # What a run left behind whose zygote and guard were killed comes here, and ends here.
+        adopt_orphans()
         try:
             self._claim_project()
             self._start()
@@ -176,7 +180,7 @@ class Supervisor:
         """Start luigid, or use the one that runs where the settings say on purpose."""
         url = self._settings.luigid_url
         host, port = luigid.address(url)
-        given = is_given("luigid_url")
+        given = is_given(_LUIGID_URL)
         if given and self._uses_luigid_of(url):
             return
         if not luigid.is_loopback(host):
@@ -259,6 +263,7 @@ class Supervisor:
             for part in self._parts:
                 if part.has_died():
                     self._revive(part)
+            kill_and_reap(but=[part.process.pid for part in self._parts if part.process])
             time.sleep(0.2)
 
     def _revive(self, part: Part) -> None:
@@ -293,6 +298,7 @@ class Supervisor:
             part.ask_to_stop()
         for part in [*first, *(part for part in self._parts if part not in first)]:
             _stop_process(part, limit)
+        kill_and_reap(but=[])
 
     def _banner(self) -> str:
         lines = (

@@ -35,7 +35,7 @@ class Mail(luigi.Config):
 ReportTask = Report
 BetterTask = GoodTask
 helper = _Base
-__tasks__ = [Listed, GreetTask, "Report", int]
+__all_tasks__ = [Listed, GreetTask, "Report", int]
 """
 PLACE = "named/left_chain"
 
@@ -43,7 +43,7 @@ PLACE = "named/left_chain"
 @pytest.fixture(scope="module")
 def project(web: Stack) -> Stack:
     web.chain(PLACE, LISTED)
-    web.chain("named/wrong_chain", "__tasks__ = 5\n")
+    web.chain("named/wrong_chain", "__all_tasks__ = 5\n")
     web.chain("my-type/x_chain", "import luigi\nclass OneTask(luigi.Task):\n    pass\n")
     web.chain("named/two-part_chain", "")
     return web
@@ -61,7 +61,7 @@ def test_the_listing_names_what_has_no_route_and_why(project: Stack) -> None:
     left = {item["name"]: item["reason"] for item in chain["left_out"]}
     assert set(left) == {"Report", "ReportTask", "BetterTask", "GreetTask", "'Report'", "int"}
     assert "gets a route when its name ends in Task" in left["Report"]
-    assert "__tasks__ = [Report]" in left["ReportTask"]
+    assert "__all_tasks__ = [Report]" in left["ReportTask"]
     assert "ask for GoodTask" in left["BetterTask"]
     assert "defined in chains.basic.plain_chain" in left["GreetTask"]
     assert "no luigi.Task class" in left["int"]
@@ -70,8 +70,8 @@ def test_the_listing_names_what_has_no_route_and_why(project: Stack) -> None:
 def test_a_list_that_is_none_says_so(project: Stack) -> None:
     chain = data(project.get("/api/chains/named/wrong_chain"))
 
-    assert [item["name"] for item in chain["left_out"]] == ["__tasks__"]
-    assert "__tasks__ = [Report]" in chain["left_out"][0]["reason"]
+    assert [item["name"] for item in chain["left_out"]] == ["__all_tasks__"]
+    assert "__all_tasks__ = [Report]" in chain["left_out"][0]["reason"]
 
 
 def test_a_listed_task_has_its_own_name_as_route_family_and_key(project: Stack) -> None:
@@ -90,7 +90,7 @@ def test_a_post_of_what_has_no_route_is_told_why(project: Stack, path: str) -> N
     message = refused(project.post(path), 404)["message"]
 
     assert "gets a route when its name ends in Task" in message
-    assert "__tasks__ = [Report]" in message
+    assert "__all_tasks__ = [Report]" in message
 
 
 @pytest.mark.parametrize("path", ["/api/chains/{}/Report", "/chains/{}/Report"])

@@ -39,7 +39,7 @@ def test_every_route_of_the_api_is_described(web: Stack, spec: dict[str, Any]) -
     for path in ("/api/chains", "/api/chainstatus", "/api/runs", "/healthz", "/metrics"):
         assert path in described
     assert set(spec["paths"]["/api/runs/{run_id}"]) == {"get", "delete"}
-    assert set(spec["paths"]["/api/targets/{target}"]) == {"get", "delete"}
+    assert set(spec["paths"]["/api/targets/{target}"]) == {"get", "head", "delete"}
 
 
 def test_parameters_are_typed_as_luigi_types_them(spec: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from tests.api.answers import data, refused
 from tests.servers.processes import Stack, wait_for
@@ -119,6 +120,22 @@ def test_prefer_wait_is_answered_with_the_failure(stack: Stack) -> None:
     assert body["error"] == "ValueError: waited is sick"
     failed_log = stack.get(body["failed_log_url"].removeprefix(stack.url)).text
     assert "the sick attempt" in failed_log
+
+
+def test_prefer_wait_is_answered_with_the_cancelling(stack: Stack, tmp_path: Path) -> None:
+    """Faults 2.7 and 2.8."""
+    parameters = {"name": "stopped", "gate": tmp_path / "never"}
+    run_id = data(stack.post(f"{JOBS}/GatedTask", params=parameters))["run_id"]
+    with ThreadPoolExecutor() as pool:
+        waiting = pool.submit(
+            stack.post, f"{JOBS}/GatedTask", params=parameters, headers={"Prefer": "wait=50"}
+        )
+        requests.delete(f"{stack.url}/api/runs/{run_id}", timeout=30)
+        refusal = refused(waiting.result(), 409)
+
+    assert refusal["message"].startswith("The run was cancelled")
+    assert refusal["data"]["job_status"] == "CANCELLED"
+    assert refusal["data"]["failed_log_url"] is None
 
 
 def test_prefer_wait_ends_with_its_time(stack: Stack, tmp_path: Path) -> None:

@@ -7,8 +7,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
+from datanectar.errors import ChainError
 from datanectar.records import DONE
 from tests.execution.conftest import Bench, Ran
+from tests.servers.processes import wait_for
 
 CONF = """
 import luigi
@@ -88,6 +92,19 @@ def test_sections_of_luigi_cfg_go_by_the_names_of_classes(
 
     assert (tmp_path / "sent-green.txt").read_text() == "smtp.example:25"
     assert (tmp_path / "sent-red.txt").read_text() == "smtp.example:25"
+
+    section = section.replace("green", "blue") + "\n[core]\nx=1\n"
+    (bench.settings.code / "luigi.cfg").write_text(section.replace("example", "elsewhere"))
+    wait_for(lambda: _sent(bench) == "blue", "an edit counts")
+    done(bench.run("f/conf_chain/SendTask"))
+    assert (tmp_path / "sent-blue.txt").read_text() == "smtp.elsewhere:25"
+    (bench.settings.code / "luigi.cfg").write_text("no section\n")
+    with pytest.raises(ChainError, match="Luigi's configuration can't be read"):
+        bench.resolve("f/conf_chain/SendTask")
+
+
+def _sent(bench: Bench) -> str:
+    return bench.resolve("f/conf_chain/SendTask").params["colour"]
 
 
 def test_a_task_has_the_id_that_luigis_command_gives_it(bench: Bench, tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ class FakeChild:
     """A child that says what it is told to; notes in which order it is ended."""
 
     was_killed = True
+    is_lost = False
     pid = 1
 
     def __init__(self, says: Callable[[], Iterator[Any]]) -> None:
@@ -203,3 +204,19 @@ def test_spool_names_are_read_back(tmp_path: Path) -> None:
         (run_id, 1, spools[0]),
         (run_id, 12, spools[1]),
     ]
+
+
+@pytest.mark.parametrize(("is_apart", "counted"), [(False, 0), (True, 1)])
+def test_a_loss_with_the_zygote_counts_for_a_run_that_had_it_alone(
+    watched: tuple[RunStore, Supervision], is_apart: bool, counted: int
+) -> None:
+    """Fault 4.9: it may have been another run that killed it."""
+    store, watch = watched
+    watch._is_apart = is_apart
+    child: Any = FakeChild(failing(EOFError()))
+    child.is_lost = True
+
+    assert watch.watch(child) is True
+
+    run = store.get(watch.run.id)
+    assert run is not None and (run.status, run.losses) == (PENDING, counted)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from datanectar.errors import Unavailable
 from datanectar.execution.catalog import Catalog
 from datanectar.execution.children import Children
 from datanectar.records import Chain
@@ -38,7 +41,7 @@ class Project:
         return self.stack.settings.chains / "many" / f"{name}.py"
 
     def chains(self) -> dict[str, Chain]:
-        return {chain.name: chain for chain in self.catalog.chains()}
+        return {chain.name: chain for chain in self.catalog.chains(patience=60)}
 
     def default(self, name: str) -> object:
         return self.chains()[name].tasks[0].parameters[0].default
@@ -156,3 +159,102 @@ def test_what_a_chain_leaves_behind_does_not_reach_the_next(
     assert list(chains) == ["a_chain", "b_chain"]
     assert chains["b_chain"].error is None
     assert project.default("b_chain") == "x"
+
+
+HANGS = "import time; time.sleep(600)"
+
+
+def test_no_listing_waits_for_chains_that_hang_and_they_are_read_side_by_side(
+    project: Project,
+) -> None:
+    """Fault 3.19: four chains that hang at import made each listing take 50 s."""
+    for number in range(4):
+        project.write(f"hang{number}_chain", HANGS)
+    for number in range(6):
+        project.write(f"n{number}_chain", TELLS)
+    began = time.monotonic()
+
+    listed = {chain.name: chain for chain in project.catalog.chains(patience=0.5)}
+
+    assert time.monotonic() - began < 2.5
+    assert len(listed) == 10
+    assert all(listed[f"hang{n}_chain"].reading for n in range(4))
+    assert not any(chain.error for chain in listed.values())
+    everything = project.chains()
+    assert time.monotonic() - began < 4 * 3, "one after another takes 4 times the limit at least"
+    assert not any(chain.reading for chain in everything.values())
+    assert all("longer than 3 s" in str(everything[f"hang{n}_chain"].error) for n in range(4))
+    assert all(everything[f"n{n}_chain"].doc.isdecimal() for n in range(6))
+
+
+def test_a_chain_that_hangs_after_an_edit_is_shown_as_it_was_while_it_is_read(
+    project: Project,
+) -> None:
+    """Fault 3.20: a page needs no description, and what is known is shown at once."""
+    project.write("a_chain", TASK.format(before="", default="'first'"))
+    project.write("b_chain", TELLS)
+    before = project.chains()
+    project.write("a_chain", HANGS)
+
+    during = {chain.name: chain for chain in project.catalog.chains(patience=0.2)}
+
+    assert during["a_chain"] == dataclasses.replace(before["a_chain"], reading=True)
+    assert during["b_chain"] == before["b_chain"]
+    began = time.monotonic()
+    project.catalog.chain("many", "b_chain")
+    assert time.monotonic() - began < 1, "one chain waits for no other"
+    assert "longer than 3 s" in str(project.chains()["a_chain"].error)
+
+
+def test_an_edit_counts_for_whoever_asks_after_it_though_the_chain_is_being_read(
+    project: Project,
+) -> None:
+    gate = project.stack.project / "gate"
+    waits = f"import os, time\nwhile not os.path.exists({str(gate)!r}): time.sleep(0.01)\n"
+    project.write("a_chain", waits + TASK.format(before="", default="'before'"))
+    project.catalog.chains(patience=0.1)
+    project.write("a_chain", TASK.format(before="", default="'after the edit'"))
+    gate.touch()
+
+    assert project.default("a_chain") == "after the edit"
+
+
+def test_without_children_a_listing_says_so_and_works_when_they_are_back(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.write("a_chain", TELLS)
+    with monkeypatch.context() as patch:
+
+        def none(*_: object, **__: object) -> object:
+            raise Unavailable("No child process can be started.")
+
+        patch.setattr(project.children, "ask", none)
+        with pytest.raises(Unavailable, match="No child process"):
+            project.chains()
+
+    assert project.chains()["a_chain"].doc.isdecimal()
+
+
+def test_a_description_that_speaks_for_another_chain_counts_for_nothing(project: Project) -> None:
+    """Fault 3.14's neighbour: names are checked as numbers are."""
+    other = Chain("many", "b_chain", "/somewhere")
+    project.write("a_chain", "")
+    project.children.ask = lambda *_, **__: other  # type: ignore[method-assign]
+
+    assert "can't be described" in str(project.chains()["a_chain"].error)
+
+
+def test_an_edit_of_luigis_configuration_is_seen_and_is_no_chains_doing(project: Project) -> None:
+    """Fault 1.14: all chains are still described by one child."""
+    default = 'luigi.configuration.get_config().get("spot", "x", "none")'
+    for number in range(4):
+        project.write(f"n{number}_chain", TELLS + TASK.format(before="", default=default))
+    assert project.default("n1_chain") == "none"
+    before = {chain.doc for chain in project.chains().values()}
+
+    (project.stack.settings.code / "luigi.cfg").write_text("[spot]\nx=1\n")
+
+    assert project.default("n1_chain") == "1"
+    after = {chain.doc for chain in project.chains().values()}
+    assert len(before) == len(after) == 1
+    assert before != after

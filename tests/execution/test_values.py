@@ -8,6 +8,7 @@ import pytest
 
 from datanectar.errors import BadRequest, KeyUndefined, PayloadTooLarge
 from datanectar.records import DONE
+from datanectar.util import carried
 from tests.execution.conftest import Bench, Ran
 
 CHAIN = "luigi/values_chain"
@@ -92,7 +93,10 @@ def test_a_default_that_changes_is_what_it_was_when_the_run_was_accepted(bench: 
 
     ran = bench.finish(bench.begin_resolved(f"{CHAIN}/MomentTask", resolution))
 
-    assert repr(resolution.params["label"]) in result(bench, ran)
+    found = result(bench, ran)
+    assert repr(resolution.params["label"]) in found
+    assert f"'plain': {carried.from_text(resolution.params['=plain'])!r}" in found
+    assert "{'a': 1.5}, None, 'x')" in found
     assert resolution.given == []
 
 
@@ -122,5 +126,17 @@ def test_long_parameters_are_refused_by_name(bench: Bench) -> None:
         bench.resolve(f"{CHAIN}/NumberTask", number="x" * (64 * 1024 + 1))
     assert list(problem.value.fields) == ["number"]
     assert bench.resolve(f"{CHAIN}/NumberTask", number="x" * 64 * 1024)
-    with pytest.raises(BadRequest):
-        bench.resolve(f"{CHAIN}/NumberTask", number="x", other="y")
+    with pytest.raises(PayloadTooLarge, match="number"):
+        bench.resolve(f"{CHAIN}/NumberTask", number="ä" * 40_000)
+    with pytest.raises(PayloadTooLarge, match="together"):
+        bench.resolve(f"{CHAIN}/NumberTask", **{f"p{n}": "x" * 60_000 for n in range(5)})
+
+
+def test_a_json_value_that_is_the_default_is_the_default(bench: Bench) -> None:
+    """fault 1.2"""
+    default = bench.resolve(f"{CHAIN}/UntypedTask")
+
+    given = {"wipe": False, "rows": 3, "maybe": None}
+    assert bench.resolve(f"{CHAIN}/UntypedTask", **given).key == default.key
+    with pytest.raises(BadRequest, match="BoolParameter"):
+        bench.resolve(f"{CHAIN}/UntypedTask", wipe=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import time
 from pathlib import Path
 
@@ -73,6 +74,33 @@ def test_a_report_about_another_key_takes_no_result_away(stack: Stack) -> None:
     assert stack.status(str(victim["key"]))["job_status"] == "DONE"
 
 
+def test_a_run_that_reports_without_end_stays_bounded(stack: Stack) -> None:
+    """Fault 3.18: 100,000 forged reports made 122 MB of one run's JSON."""
+    forged = json.dumps([{"task_id": f"TaskNUMBER_{n}", "status": "PENDING"} for n in range(40)])
+
+    status = stack.run(f"{WORDS}/ForgeTask", name="many", reports=forged, times=300)
+
+    assert (status["job_status"], status["attempts"]) == ("DONE", 1)
+    graph = stack.get(f"/api/runs/{status['run_id']}").json()["data"]["graph"]
+    assert len(graph["nodes"]) == 10_000
+    assert graph["note"] == "The run has more tasks; these are 10000 of them."
+    assert graph["nodes"][0]["key"] == status["key"], "what was asked for is among them"
+
+
+def test_children_are_the_first_to_go_when_memory_runs_out(stack: Stack, tmp_path: Path) -> None:
+    """Fault 3.18: the system might have killed the web or the zygote for a chain's memory."""
+    evidence = tmp_path / "pids"
+    answer = stack.client.post(f"{WORDS}/ProgressTask", progress="1", evidence=str(evidence))
+    wait_for(lambda: evidence.exists() and evidence.read_text().strip(), "it runs")
+
+    child = Path(f"/proc/{evidence.read_text().strip()}")
+    if child.exists():  # on Linux
+        assert (child / "oom_score_adj").read_text().strip() == "500"
+        worker = stack.parts["worker"].pid
+        assert Path(f"/proc/{worker}/oom_score_adj").read_text().strip() != "500"
+    stack.ended(str(answer["key"]))
+
+
 def test_files_of_attempts_that_are_over_are_removed_and_no_others(stack: Stack) -> None:
     """Fault 3.4: after a reboot nobody recognised them, and they stayed for good."""
     state = stack.settings.state
@@ -115,13 +143,23 @@ def test_files_stay_while_another_worker_may_be_at_them(stack: Stack) -> None:
     long_ago = time.time() - 3600
     os.utime(run_log(old), (long_ago, long_ago))
     stack.stop("worker")
-    store.beat_worker("elsewhere", "another-host", 1, 1.0, 1)
+    stop = threading.Event()
 
-    stack.start_worker()
+    def beat() -> None:
+        while not stop.is_set():
+            store.beat_worker("elsewhere", "another-host", 1, 1.0, 1)
+            stop.wait(0.3)
 
-    wait_for(lambda: not run_log(old).exists(), "what nobody has touched for an hour is removed")
-    assert run_log(fresh).exists()
-    store.forget_worker("elsewhere")
+    beating = threading.Thread(target=beat)
+    beating.start()
+    try:
+        stack.start_worker()
+        wait_for(lambda: not run_log(old).exists(), "what is an hour old is removed")
+        assert run_log(fresh).exists()
+    finally:
+        stop.set()
+        beating.join()
+        store.forget_worker("elsewhere")
 
 
 def test_one_bad_leftover_keeps_no_other_run_from_being_taken_back(stack: Stack) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from datanectar.errors import BadRequest, NotFound, StorageError
+from datanectar.execution.spool import SPOOL_VARIABLE
 from datanectar.keys import Key
 from datanectar.settings import Settings
 from datanectar.storage.base import Storage, keep_earlier
@@ -304,3 +305,52 @@ def test_text_that_utf8_cannot_hold_is_an_error_and_publishes_nothing(storage: S
     with pytest.raises(UnicodeEncodeError), storage.open_write(KEY, "out.txt") as stream:
         stream.write("\ud800")
     assert storage.list_files(KEY) == []
+
+
+def test_a_library_may_write_a_file_by_itself(storage: Storage) -> None:
+    """Fault 3.7: at a path with the file's own name, by which libraries tell what to write."""
+    with storage.temporary_file(KEY, "out.csv.gz") as path:
+        assert path.name == "out.csv.gz"
+        path.write_bytes(b"whole")
+        assert not storage.exists(KEY, "out.csv.gz")
+
+    assert b"".join(storage.read_chunks(KEY, "out.csv.gz")) == b"whole"
+    assert not path.parent.exists()
+    assert [info.name for info in storage.list_files(KEY)] == ["out.csv.gz"]
+
+
+@pytest.mark.parametrize(
+    ("act", "error"),
+    [
+        (lambda path: None, FileNotFoundError),
+        (lambda path: path.mkdir(), IsADirectoryError),
+        (lambda path: path.write_bytes(b"half") and 1 / 0, ZeroDivisionError),
+    ],
+    ids=["nothing", "folder", "exception"],
+)
+def test_what_is_no_file_at_the_end_is_told_and_leaves_nothing(
+    storage: Storage, act: Callable[[Path], object], error: type[Exception]
+) -> None:
+    """Fault 3.7."""
+    with pytest.raises(error), storage.temporary_file(KEY, "out.txt") as path:
+        act(path)
+
+    assert not path.parent.exists()
+    assert storage.list_files(KEY) == []
+
+
+def test_a_file_that_a_library_writes_lies_where_it_goes_with_its_run(
+    storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fault 3.7: on the disk of the result, or among the run's own files; never in /tmp."""
+    monkeypatch.setenv(SPOOL_VARIABLE, str(tmp_path / "spool" / "run-1"))
+    monkeypatch.setenv("TMPDIR", "/dev/null/small")
+
+    with storage.temporary_file(KEY, "out.txt") as path:
+        path.write_bytes(b"x")
+
+        place = path.parent.parent
+        if isinstance(storage, LocalStorage):
+            assert place == storage.path(KEY, "out.txt").parent
+        else:
+            assert place == tmp_path / "spool" / "run-1"

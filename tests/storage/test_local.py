@@ -179,3 +179,39 @@ def test_foreign_files_are_not_listed(storage: LocalStorage) -> None:
     assert not storage.exists(KEY, "folder")
     (storage.root / KEY.family_prefix / ".DS_Store").touch()
     assert set(storage.list_family(KEY, "out.txt")) == {KEY.md5}
+
+
+def test_what_a_killed_library_leaves_is_swept_and_what_a_living_one_writes_is_not(
+    storage: LocalStorage,
+) -> None:
+    """Fault 3.7."""
+    pid = os.fork()
+    if pid == 0:
+        with storage.temporary_file(KEY, "out.csv") as path:
+            path.write_bytes(b"half")
+            os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(pid, 0)
+    folder = storage.path(KEY, "out.csv").parent
+    assert len(list(folder.iterdir())) == 1
+    assert storage.list_files(KEY) == []
+
+    with storage.temporary_file(KEY, "out.csv") as path:
+        assert list(folder.iterdir()) == [path.parent]
+        path.write_bytes(b"first")
+        storage.put_bytes(KEY, "out.csv", b"second")
+        assert path.exists()
+
+    assert [entry.name for entry in folder.iterdir()] == ["out.csv"]
+    assert storage.path(KEY, "out.csv").read_bytes() == b"first"
+
+
+def test_a_link_that_a_library_makes_is_followed(storage: LocalStorage, tmp_path: Path) -> None:
+    """Fault 3.7."""
+    (tmp_path / "elsewhere").write_bytes(b"whole")
+
+    with storage.temporary_file(KEY, "out.txt") as path:
+        path.symlink_to(tmp_path / "elsewhere")
+
+    assert storage.path(KEY, "out.txt").read_bytes() == b"whole"
+    assert not storage.path(KEY, "out.txt").is_symlink()
+    assert (tmp_path / "elsewhere").exists()

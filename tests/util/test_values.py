@@ -12,7 +12,7 @@ from typing import Any
 
 import luigi
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from luigi import date_interval
 from luigi.freezing import FrozenOrderedDict
@@ -31,6 +31,10 @@ from datanectar.util.values import canonical, default_of, is_readable, text_of
 class Colour(enum.Enum):
     RED = 1
     BLUE = 2
+
+
+class Named(str, enum.Enum):
+    SOME = "some"
 
 
 class Hexadecimal(luigi.Parameter):
@@ -96,6 +100,7 @@ FIVES = luigi.DateMinuteParameter(interval=5)
         (luigi.PathParameter(), [pathlib.Path("a/b"), "read:a//b"], "a/b"),
         (luigi.Parameter(), ["False", "read:False"], "False"),
         (StrParameter(), [""], ""),
+        (luigi.Parameter(), [Named.SOME, "some"], "some"),
         (luigi.IntParameter(), [None], "None"),
         (Hexadecimal(), [255, "read:FF"], "0xff"),
         (PointParameter(), [Point(3), Point(3), "read:03"], "3"),
@@ -175,6 +180,7 @@ nested = st.recursive(
 )
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(st.text(), nested))
 def test_an_object_has_one_text_however_it_was_made(value: dict[str, Any]) -> None:
     item = luigi.DictParameter()

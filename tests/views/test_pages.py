@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
 import pytest
 import requests
@@ -54,6 +57,79 @@ def test_an_error_is_a_page_for_a_browser_and_the_envelope_for_a_program(web: St
         answer = requests.get(f"{web.url}/runs/nosuchrun", headers=headers, timeout=30)
         assert answer.json()["status"] == 404
     assert get(web, "/api/runs/nosuchrun").json()["status"] == 404
+
+
+def test_the_history_is_filtered_in_the_zone_that_the_form_names(stack: Stack) -> None:
+    """Fault 2.12: a time without a zone of its own is one of the form's, else of UTC."""
+    run = stack.client.post("basic/plain_chain/GreetTask", name="zoned")["run_id"]
+    now = datetime.now(timezone.utc)
+
+    def shown(zone: str, since: datetime) -> bool:
+        query = urlencode({"since": since.strftime("%Y-%m-%dT%H:%M"), "zone": zone})
+        answer = get(stack, f"/history?{query}")
+        assert answer.status_code == 200
+        return str(run) in answer.text
+
+    for zone in ("Asia/Tokyo", "America/New_York", "UTC", ""):
+        there = now.astimezone(ZoneInfo(zone or "UTC"))
+        assert shown(zone, there - timedelta(minutes=5))
+        assert not shown(zone, there + timedelta(minutes=5))
+    page = get(stack, "/history?since=2026-01-01T00:00&zone=Asia/Tokyo").text
+    assert "Since (<span data-zone>Asia/Tokyo</span>)" in page
+    assert 'value="2026-01-01T00:00"' in page
+    for zone in ("Nowhere/Atall", "../../etc/passwd", "/etc/passwd", "a" * 300):
+        refused = get(stack, f"/history?since=2026-01-01T00:00&zone={zone}")
+        assert refused.status_code == 400
+        assert "a name such as Europe/Berlin" in refused.text
+
+
+def test_times_are_the_readers_own_and_say_so(stack: Stack, open_page: Callable[..., Any]) -> None:
+    """Fault 2.12: one zone per reader: the browser's, named at each time and field."""
+    stack.run("basic/plain_chain/GreetTask", name="zoned")
+    page = open_page(f"{stack.url}/history", timezone_id="Asia/Tokyo")
+
+    title = page.locator("time").first.get_attribute("title")
+    assert title.endswith(" Asia/Tokyo")
+    told = datetime.fromisoformat(title.removesuffix(" Asia/Tokyo"))
+    assert abs(datetime.now(ZoneInfo("Asia/Tokyo")).replace(tzinfo=None) - told) < timedelta(
+        hours=1
+    )
+    field = page.get_by_label("Since (Asia/Tokyo)")
+    field.fill((told - timedelta(minutes=1)).strftime("%Y-%m-%dT%H:%M"))
+    page.get_by_role("button", name="Filter").click()
+    page.wait_for_url("**zone=Asia**")
+    assert page.locator("time").count() >= 1
+    expect(page.get_by_label("Since (Asia/Tokyo)")).not_to_have_value("")
+
+
+def test_a_run_with_private_values_is_not_run_again_without_them(stack: Stack) -> None:
+    """Fault 4.5: they are gone with its end; a run with the default in their place is another one."""
+    stack.chain(
+        "fresh/private_chain",
+        "import luigi\nfrom datanectar import NectarTask\n"
+        "class LoginTask(NectarTask):\n"
+        "    name = luigi.Parameter()\n"
+        "    word = luigi.Parameter(default='', visibility=luigi.parameter.ParameterVisibility.PRIVATE)\n"
+        "    def run(self):\n        self.output().open('w').close()\n",
+    )
+    run_id = stack.client.post("fresh/private_chain/LoginTask", name="ada", word="s3cret")["run_id"]
+    done = wait_for(
+        lambda: stack.get(f"/api/runs/{run_id}").json()["data"]["finished"], "it has ended"
+    )
+    assert done
+    engine = create_engine(stack.settings.database_url)
+    with engine.begin() as connection:
+        connection.execute(
+            runs.update().where(runs.c.id == run_id).values(given='["name", "word"]')
+        )
+    engine.dispose()
+
+    page = requests.post(f"{stack.url}/runs/{run_id}/again", headers=HTML, timeout=30)
+
+    assert page.status_code == 400
+    assert "is private, so it was not kept; give it again" in page.text
+    assert 'value="ada"' in page.text
+    assert "s3cret" not in page.text
 
 
 def test_an_unknown_path_is_answered_in_own_words(web: Stack) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
+from datanectar.execution.results import ResultFile, under_key
 from datanectar.keys import Key
 from datanectar.storage.local import LocalStorage
 from datanectar.views.preview import LOOK, Preview, preview
@@ -20,8 +22,14 @@ def storage(tmp_path: Path) -> LocalStorage:
 
 
 def look(storage: LocalStorage, content: bytes, file: str = "out.txt") -> Preview:
+    return preview(kept(storage, content, file))
+
+
+def kept(storage: LocalStorage, content: bytes, file: str = "out.txt") -> ResultFile:
     storage.put_bytes(KEY, file, content)
-    return preview(storage, KEY, file)
+    info = storage.info(KEY, file)
+    assert info is not None
+    return under_key(storage, KEY, info)
 
 
 def test_text_is_shown_as_it_is(storage: LocalStorage) -> None:
@@ -65,7 +73,9 @@ def test_what_is_no_text_is_not_shown(storage: LocalStorage) -> None:
 
 def test_empty_and_missing_files_are_told_apart(storage: LocalStorage) -> None:
     assert look(storage, b"").kind == "empty"
-    assert preview(storage, KEY, "other.txt").kind == "missing"
+    gone = kept(storage, b"gone", "other.txt")
+    storage.delete(KEY, "other.txt")
+    assert preview(gone).kind == "missing"
 
 
 def test_a_character_at_the_cut_does_not_spoil_the_text(storage: LocalStorage) -> None:
@@ -75,16 +85,16 @@ def test_a_character_at_the_cut_does_not_spoil_the_text(storage: LocalStorage) -
         assert set(found.text) <= {"x", "€"}
 
 
-def test_only_the_beginning_is_read(tmp_path: Path) -> None:
-    class Counting(LocalStorage):
-        pieces = 0
+def test_only_the_beginning_is_read(storage: LocalStorage) -> None:
+    class Counting(ResultFile):
+        pieces: ClassVar[int] = 0
 
-        def read_chunks(self, key: Key, file: str, start: int = 0) -> Iterator[bytes]:
-            for piece in super().read_chunks(key, file, start):
-                self.pieces += len(piece)
+        def read(self) -> Iterator[bytes]:
+            for piece in super().read():
+                Counting.pieces += len(piece)
                 yield piece
 
-    storage = Counting(tmp_path)
-    found = look(storage, b"line\n" * 2_000_000)
+    file = Counting(**vars(kept(storage, b"line\n" * 2_000_000)))
+    found = preview(file)
     assert (found.kind, found.size, len(found.text)) == ("text", 10_000_000, LOOK)
-    assert storage.pieces <= 1024 * 1024
+    assert 0 < Counting.pieces <= 1024 * 1024

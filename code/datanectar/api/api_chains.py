@@ -18,6 +18,7 @@ from luigi.parameter import OptionalParameterMixin
 from datanectar.chainfiles import chain_path, file_stamp, find_chains, like_chain, no_task
 from datanectar.errors import ChainError, NotFound
 from datanectar.execution import reasons
+from datanectar.execution.place import no_command_line
 from datanectar.records import Chain, Parameter, Task
 from datanectar.settings import current
 from datanectar.util import routes
@@ -97,7 +98,8 @@ class APIChainCollector:
         """
         path = self._path(type, name)
         try:
-            return importlib.import_module(f"chains.{type}.{name}")
+            with no_command_line():
+                return importlib.import_module(f"chains.{type}.{name}")
         except BaseException as problem:  # authors' code: SystemExit and KeyboardInterrupt too
             raise ChainError(import_problem(problem, path)) from problem
 
@@ -134,15 +136,18 @@ class APIChainCollector:
 
 def import_problem(problem: BaseException, path: Path) -> str:
     """Return one line: the error, and the last line of the chain's own that led to it."""
+    hint = ""
     if isinstance(problem, SystemExit):
         text = f"it calls sys.exit({problem.code!r}) when it is imported"
+        hint = ": put what it does as a script below `if __name__ == '__main__':`"
     else:
         text = reasons.of_exception(problem)
     if isinstance(problem, SyntaxError):
         return f"{type(problem).__name__}: {problem.msg} ({Path(problem.filename or path).name}, line {problem.lineno})"
     frames = traceback.extract_tb(problem.__traceback__)
     lines = [frame.lineno for frame in frames if frame.filename == str(path)]
-    return f"{text} ({path.name}, line {lines[-1]})" if lines else f"{text} ({path.name})"
+    place = f"{path.name}, line {lines[-1]}" if lines else path.name
+    return f"{text} ({place}){hint}"
 
 
 def describe_task(cls: type[luigi.Task]) -> Task:

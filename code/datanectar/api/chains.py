@@ -100,6 +100,7 @@ def _chain(chain: Chain) -> dict[str, Any]:
         "name": chain.name,
         "doc": chain.doc,
         "error": chain.error,
+        "reading": chain.reading,
         "api_href": url(f"/api/chains/{chain.type}/{chain.name}"),
         "tasks": [_task(chain, task) for task in chain.tasks],
         "left_out": [asdict(left) for left in chain.left_out],

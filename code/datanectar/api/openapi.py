@@ -9,8 +9,9 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from datanectar.execution.service import Service
-from datanectar.keys import NAME
+from datanectar.keys import FILE_NAME_PATTERN, NAME
 from datanectar.records import ACTIVE, ENDED, Chain, Parameter, Task
+from datanectar.runs.ids import RUN_ID
 
 Json = dict[str, Any]
 
@@ -88,7 +89,10 @@ def _task_paths(chains: list[Chain]) -> Json:
             place = f"/api/chains/{chain.type}/{chain.name}/{task.name}"
             name = f"{chain.type}.{chain.name}.{task.name}"
             parameters = [_parameter(item) for item in task.parameters]
-            paths[place] = {"post": _run(chain, task, f"run.{name}", parameters)}
+            paths[place] = {
+                "get": _look("chains", f"Describe {task.name}", f"describe.{name}", "Task"),
+                "post": _run(chain, task, f"run.{name}", parameters),
+            }
             paths[f"{place}/key"] = {"get": _explain(chain, task, f"key.{name}", parameters)}
     return paths
 
@@ -113,6 +117,24 @@ def _run(chain: Chain, task: Task, name: str, parameters: list[Json]) -> Json:
         "Location": {"description": "the address of the status", "schema": {"type": "string"}}
     }
     return operation
+
+
+def _run_any(name: str, places: list[Json]) -> Json:
+    """Describe the POST to a place where any task may be; its parameters are the task's."""
+    given = {
+        "in": "query",
+        "name": "parameters",
+        "schema": {"type": "object", "additionalProperties": {"type": "string"}},
+        "description": "the task's parameters",
+    }
+    words = "The run that makes the result, or the result that is there."
+    refusals = (400, 404, 409, 422, 429, 503)
+    return _operation(name, "chains", "Run a task", "Accepted", words, refusals, [*places, given])
+
+
+def _open(summary: str, name: str) -> Json:
+    """Describe what needs no token."""
+    return {**_look("operation", summary, name, "Health"), "security": []}
 
 
 def _explain(chain: Chain, task: Task, name: str, parameters: list[Json]) -> Json:
@@ -175,20 +197,24 @@ def _first_line(text: str) -> str:
 
 _TYPE = {"in": "path", "name": "type", "required": True, "schema": {"type": "string"}}
 _CHAIN = {"in": "path", "name": "chain", "required": True, "schema": {"type": "string"}}
+_CHAIN_OR_TASK = {**_CHAIN, "description": "the chain's name; in a POST, the task's"}
 _TASK = {"in": "path", "name": "task", "required": True, "schema": {"type": "string"}}
 _RUN_ID = {"in": "path", "name": "run_id", "required": True, "schema": {"type": "string"}}
+_END = r"\Z"  # Python's; elsewhere it is $
+_KEY_PATTERN = "chains/{0}/{0}/{0}/[0-9a-f]{{32}}".format(NAME.pattern.removesuffix(_END))
+_CURSOR = f"^{RUN_ID.pattern.removesuffix(_END)}$"
 _TARGET = {
     "in": "path",
     "name": "target",
     "required": True,
-    "schema": {"type": "string", "format": "path"},
+    "schema": {"type": "string", "pattern": f"^{_KEY_PATTERN}/{FILE_NAME_PATTERN}$"},
     "description": "`<key>/<file>`, such as `chains/<type>/<chain>/<Task>/<md5>/out.txt`",
 }
 _KEY = {
     "in": "query",
     "name": "chain",
     "required": True,
-    "schema": {"type": "string", "pattern": "^chains/"},
+    "schema": {"type": "string", "pattern": f"^{_KEY_PATTERN}(/{FILE_NAME_PATTERN})?$"},
     "description": "`<key>/<file>`, as a POST's `status_url` ends",
 }
 
@@ -208,10 +234,12 @@ def _fixed_paths() -> Json:
             "get": _look("chains", "List the chains of a type", "chains.type", "Chains", [_TYPE])
         },
         "/api/chains/{type}/{chain}": {
-            "get": _look("chains", "One chain", "chains.one", "Chain", [_TYPE, _CHAIN])
+            "get": _look("chains", "One chain", "chains.one", "Chain", [_TYPE, _CHAIN_OR_TASK]),
+            "post": _run_any("run.short", [_TYPE, _CHAIN_OR_TASK]),
         },
         "/api/chains/{type}/{chain}/{task}": {
-            "get": _look("chains", "One task", "chains.task", "Task", [_TYPE, _CHAIN, _TASK])
+            "get": _look("chains", "One task", "chains.task", "Task", [_TYPE, _CHAIN, _TASK]),
+            "post": _run_any("run", [_TYPE, _CHAIN, _TASK]),
         },
         "/api/chains/{type}/{task}/key": {"get": _short_key()},
         "/api/chainstatus": {
@@ -229,8 +257,8 @@ def _fixed_paths() -> Json:
             "get": _look("runs", "One run with its graph", "runs.one", "Run", [_RUN_ID]),
             "delete": _cancel(),
         },
-        "/healthz": {"get": _look("operation", "Is the app alive", "healthz", "Health")},
-        "/readyz": {"get": _look("operation", "Can it take requests", "readyz", "Health")},
+        "/healthz": {"get": _open("Is the app alive", "healthz")},
+        "/readyz": {"get": _open("Can it take requests", "readyz")},
         "/metrics": {"get": _text("operation", "Figures for Prometheus", "metrics", [])},
     }
 
@@ -241,8 +269,8 @@ def _filters() -> list[Json]:
         *(_query(name, "", type="string") for name in ("type", "chain", "task", "key")),
         _query("since", "accepted then or later", type="string", format="date-time"),
         _query("until", "accepted then or earlier", type="string", format="date-time"),
-        _query("param", "`name=value`; may be repeated", type="string"),
-        _query("cursor", "`next_cursor` of the page before", type="string"),
+        _query("param", "`name=value`; may be repeated", type="string", pattern="^[^=]+="),
+        _query("cursor", "`next_cursor` of the page before", type="string", pattern=_CURSOR),
         _query("limit", "runs on a page", type="integer", minimum=1, maximum=500, default=50),
     ]
 
@@ -287,7 +315,11 @@ def _cancel() -> Json:
 
 
 def _drop() -> Json:
-    target = {**_TARGET, "description": "the key: `chains/<type>/<chain>/<Task>/<md5>`"}
+    target = {
+        **_TARGET,
+        "schema": {"type": "string", "pattern": f"^{_KEY_PATTERN}$"},
+        "description": "the key: `chains/<type>/<chain>/<Task>/<md5>`",
+    }
     return _operation(
         "target.drop",
         "results",
@@ -396,8 +428,8 @@ def _shapes() -> Json:
             api_href=text,
         ),
         "Chain": _object(
-            type=text, name=text, doc=text, error=maybe, tasks=many("Task"), api_href=text,
-            left_out=many("LeftOut"),
+            type=text, name=text, doc=text, error=maybe, reading=flag, tasks=many("Task"),
+            api_href=text, left_out=many("LeftOut"),
         ),
         "LeftOut": _object(name=text, reason=text),
         "Chains": many("Chain"),
@@ -424,7 +456,8 @@ def _shapes() -> Json:
             log_url=maybe,
         ),
         "Graph": _object(
-            nodes=many("Node"), edges={"type": "array", "items": _object(**{"from": text, "to": text})}
+            note=maybe, nodes=many("Node"),
+            edges={"type": "array", "items": _object(**{"from": text, "to": text})},
         ),
         "Dropped": _object(key=text, dropped={"type": "array", "items": text}),
         "Health": {"type": "object"},

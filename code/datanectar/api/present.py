@@ -9,6 +9,7 @@ from datanectar.api import links
 from datanectar.api.answer import moment
 from datanectar.execution.lookup import Status
 from datanectar.execution.results import ResultFile
+from datanectar.execution.service import MOST_NODES
 from datanectar.keys import PARAMS_FILE, Key
 from datanectar.records import CANCELLED, DONE, Run, TaskRow
 
@@ -121,10 +122,14 @@ def _has_begun(status: Status) -> bool:
     return status.job_status == DONE or was_done or began
 
 
+_TOO_LARGE = f"The run has more tasks; these are {MOST_NODES} of them."
+
+
 def graph_data(tasks: list[TaskRow]) -> dict[str, Any]:
     """Return a run's tasks as nodes and their requirements as edges."""
-    known = {task.task_id for task in tasks}
+    shown, known = tasks[:MOST_NODES], {task.task_id for task in tasks[:MOST_NODES]}
     return {
+        "note": _TOO_LARGE if len(tasks) > len(shown) else None,
         "nodes": [
             {
                 "id": task.task_id,
@@ -139,11 +144,11 @@ def graph_data(tasks: list[TaskRow]) -> dict[str, Any]:
                 "tracking_url": task.tracking_url,
                 "log_url": links.log_url(task.key, None, task.run_id) if task.key else None,
             }
-            for task in tasks
+            for task in shown
         ],
         "edges": [
             {"from": needed, "to": task.task_id}
-            for task in tasks
+            for task in shown
             for needed in task.requires
             if needed in known
         ],

@@ -56,7 +56,7 @@ def blueprint(service: Service) -> Blueprint:
     def chaingraph() -> Response:
         key, file = asked_key()
         run = service.status(key, file).run
-        return answer(graph_data(service.tasks(run)) if run else {"nodes": [], "edges": []})
+        return answer(graph_data(service.tasks(run) if run else []))
 
     return routes
 

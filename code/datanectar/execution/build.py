@@ -28,7 +28,7 @@ from luigi.worker import TaskProcess, Worker, _get_retry_policy_dict
 
 from datanectar.api.api_chains import APIChainCollector
 from datanectar.errors import ChainError, DatanectarError, SchedulerError
-from datanectar.execution import log, reasons, verdict
+from datanectar.execution import log, place, reasons, verdict
 from datanectar.execution.resources import problem_of
 from datanectar.execution.rpc import PING_INTERVAL, RunScheduler
 from datanectar.keys import parse_key, set_run_time
@@ -67,6 +67,8 @@ def run(job: RunJob, send: Send) -> Outcome:
         number = _keep_reason(job, spool)
         if root is not None and number is not None:
             send(TaskReport(root.task_id, log_number=number))
+    if root is not None and not job.member:
+        log.speak_for(root)
     return outcome
 
 
@@ -422,9 +424,7 @@ def _configure_luigi() -> None:
     multiprocessing.set_start_method("fork", force=True)
     warnings.filterwarnings("ignore", message=".*multi-threaded.*fork", category=DeprecationWarning)
     luigi.worker.load_task = _load_task
-    config = luigi.configuration.get_config()
-    config.set("core", "no_configure_logging", "true")
-    config.set("core", "autoload_range", "false")
+    place.configure_core()
     logger = logging.getLogger("luigi-interface")
     logger.handlers = [_handler("%(asctime)s %(levelname)s %(message)s")]
     logger.propagate = False
@@ -451,5 +451,5 @@ def _log_what_tasks_log() -> None:
 
 def _handler(form: str) -> logging.StreamHandler[Any]:
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter(form))
+    handler.setFormatter(logging.Formatter(form, "%Y-%m-%d %H:%M:%S%z"))
     return handler

@@ -14,7 +14,8 @@ from typing import Any
 
 from datanectar.api.api_chains import APIChainCollector
 from datanectar.errors import DatanectarError
-from datanectar.execution import build, log, reasons, resolve, survey
+from datanectar.execution import build, log, place, reasons, resolve, survey
+from datanectar.execution.ending import end_as_python_does, own_no_handlers
 from datanectar.records import (
     Chain,
     DescribeJob,
@@ -63,12 +64,16 @@ def main(jobs: int, reports: int, get_ready: Callable[[], None], at_once: bool) 
     """
     pipe = Reports(reports)
     job = _next_job(jobs)
+    own_no_handlers()
     if isinstance(job, ResolveJob) and job.stays:
         _serve(job, pipe)
+        log.trim_held_output()
         job = _await_run(jobs, get_ready, at_once)
     os.close(jobs)
     if job is not None:
         _serve(job, pipe)
+    if isinstance(job, RunJob):  # whose end is told by now
+        end_as_python_does()
     return 0
 
 
@@ -91,6 +96,8 @@ def _arrives_within(seconds: float, descriptor: int) -> bool:
 
 def _serve(job: Any, pipe: Reports) -> None:
     try:
+        if isinstance(job, (DescribeJob, ResolveJob, RunJob)):
+            place.settle(job.type, job.chain)
         answer = _DUTIES[type(job)](job, pipe.send)
         if answer is not None:
             pipe.send(answer)

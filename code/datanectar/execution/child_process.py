@@ -22,6 +22,10 @@ _LONGEST_REPORT = 16 * 1024 * 1024
 _EXIT_NEWS = 5.0
 
 
+#: How a child ended whose zygote was killed.
+LOST = "lost with the process that started it"
+
+
 class Killer(Protocol):
     """What can kill a child's process group: its zygote, which knows whether the pid is still it."""
 
@@ -166,7 +170,7 @@ class Child:
 def describe_end(status: int | None) -> str:
     """Return a wait status in words."""
     if status is None:
-        return "lost with the process that started it"
+        return LOST
     if os.WIFSIGNALED(status):
         number = os.WTERMSIG(status)
         try:

@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 from datanectar import errors
@@ -19,7 +19,15 @@ from datanectar.errors import ChainError, Unavailable
 from datanectar.execution.child_process import Child
 from datanectar.execution.wire import NOTHING
 from datanectar.execution.zygote_client import ZygoteClient
-from datanectar.records import Refusal
+from datanectar.records import (
+    Chain,
+    DescribeJob,
+    Refusal,
+    Resolution,
+    ResolveJob,
+    ShipJob,
+    Shipped,
+)
 from datanectar.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -54,6 +62,7 @@ class Children:
         self._ready: deque[Child] = deque()
         self._lock = threading.Lock()
         self._zygote: ZygoteClient | None = None
+        self._zygotes_apart: set[ZygoteClient] = set()
         self._wanted = threading.Semaphore(0)
         self._closed = False
         self._filler: threading.Thread | None = None
@@ -122,7 +131,7 @@ class Children:
     def _meet(self, job: Any, timeout: float, subject: str) -> tuple[Any, Child]:
         child = self.take(job)
         try:
-            return _first_answer(child, timeout, subject), child
+            return _first_answer(child, timeout, subject, _ANSWERS.get(type(job), object)), child
         except BaseException:
             child.close()
             raise
@@ -159,6 +168,25 @@ class Children:
         self._wanted.release()
         return child
 
+    @contextlib.contextmanager
+    def apart(self) -> Iterator[Child]:
+        """Give a child below a zygote of its own for the block: what it does to that harms no other.
+
+        Raises:
+            Unavailable: when no child can be had.
+            StartupError: when a preload can't be imported.
+        """
+        zygote = ZygoteClient(self._settings, may_share=False)
+        with contextlib.closing(zygote):
+            with self._lock:
+                self._zygotes_apart.add(zygote)
+            try:
+                with contextlib.closing(zygote.fork(self._duty)) as child:
+                    yield child
+            finally:
+                with self._lock:
+                    self._zygotes_apart.discard(zygote)
+
     def _fork_or_ready(self) -> Child:
         try:
             return self._ready.popleft()
@@ -177,8 +205,9 @@ class Children:
         Args:
             moment: a reading of ``time.monotonic``; a later call puts it off.
         """
-        zygote = self._zygote
-        if zygote is not None:
+        with self._lock:
+            zygotes = [*self._zygotes_apart, *([self._zygote] if self._zygote else [])]
+        for zygote in zygotes:
             zygote.limit(moment)
 
     @property
@@ -238,12 +267,20 @@ class Children:
                 self._ready.popleft().close()
 
 
-def _first_answer(child: Child, timeout: float, subject: str) -> Any:
+#: What answers a job; whatever else a chain may have sent meanwhile does not.
+_ANSWERS: dict[type, type] = {DescribeJob: Chain, ResolveJob: Resolution, ShipJob: Shipped}
+
+
+def _first_answer(child: Child, timeout: float, subject: str, kind: type) -> Any:
+    """Return the child's answer of a kind; see :meth:`Children.meet` for what is raised."""
+    deadline = time.monotonic() + timeout
     try:
-        for answer in child.reports(timeout):
-            if isinstance(answer, Refusal):
-                raise errors.by_name(answer.error)(answer.message, fields=answer.fields)
-            return answer
+        while (left := deadline - time.monotonic()) > 0:
+            for answer in child.reports(left):
+                if isinstance(answer, Refusal):
+                    raise errors.by_name(answer.error)(answer.message, fields=answer.fields)
+                if isinstance(answer, kind):
+                    return answer
     except EOFError:
         end = child.wait_end()
         if child.is_lost:

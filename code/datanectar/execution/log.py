@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import sys
 import traceback
@@ -41,6 +42,8 @@ from datanectar.util.tee import flush
 
 #: The descriptor of what an import has printed while nobody knew whether a run would follow.
 _held: list[int] = []
+#: Bytes of it that are kept at most.
+MOST_HELD = 16_000_000
 
 
 def discard_output() -> None:
@@ -61,6 +64,15 @@ def hold_output() -> None:
     _renew_streams()  # which an import may keep or wrap: they are to be those of the run
 
 
+def trim_held_output() -> None:
+    """Keep of what was kept so much and no more, while it waits for its run."""
+    for held in _held:
+        if os.fstat(held).st_size > MOST_HELD:
+            os.ftruncate(held, MOST_HELD)
+            os.lseek(held, 0, os.SEEK_END)
+            os.write(held, b"\n[the rest of what the import printed is left out]\n")
+
+
 def drop_held_output() -> None:
     """Forget what was kept: no run follows."""
     while _held:
@@ -76,9 +88,9 @@ def begin_run_log(spool: Path) -> None:
     flush()
     log = _append_to(run_log(spool), 0o600)
     while _held:
-        with open(_held.pop(), "rb") as held:  # noqa: PTH123
+        with open(_held.pop(), "rb") as held, open(log, "wb", closefd=False) as kept:  # noqa: PTH123
             held.seek(0)
-            os.write(log, held.read())
+            shutil.copyfileobj(held, kept)
     _point_output_at(log)
 
 
@@ -134,6 +146,14 @@ def append_reason(task: luigi.Task, reason: str) -> None:
         descriptor = os.open(_log_file(storage_of(task), key_of(task)), os.O_WRONLY | os.O_APPEND)
         with open(descriptor, "w", encoding="utf-8") as stream:  # noqa: PTH123
             stream.write(f"\n{reason}\n")
+
+
+def speak_for(root: luigi.Task) -> None:
+    """Send what the process still says, as its exit handlers run, to the root's log if it has one."""
+    with contextlib.suppress(DatanectarError, OSError):
+        storage, key = storage_of(root), key_of(root)
+        if begun_marker(_spool(), key).exists():
+            _point_output_at(_append_to(_log_file(storage, key), _log_mode(storage)))
 
 
 def keep_run_log(storage: Storage, key: Key, spool: Path) -> int | None:

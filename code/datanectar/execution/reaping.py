@@ -46,6 +46,16 @@ def kill_children(but: Collection[int]) -> None:
                 os.kill(pid, signal.SIGKILL)
 
 
+def kill_and_reap(but: Collection[int]) -> None:
+    """Kill this process's children, except those of these pids, and bury those that have ended."""
+    for pid in _children_of_this_process():
+        if pid not in but:
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(OSError):
+                os.waitpid(pid, os.WNOHANG)
+
+
 def _children_of_this_process() -> list[int]:
     try:
         return [int(pid) for pid in _CHILDREN.read_text().split()]

@@ -7,7 +7,12 @@ import math
 from typing import Any
 
 import luigi
-from luigi.parameter import OptionalParameterMixin
+from luigi.parameter import (
+    OptionalParameter,
+    OptionalParameterMixin,
+    OptionalStrParameter,
+    StrParameter,
+)
 
 from datanectar.api.api_chains import APIChainCollector
 from datanectar.errors import BadRequest, DatanectarError, PayloadTooLarge
@@ -26,9 +31,11 @@ from datanectar.util.identity import (
 )
 from datanectar.util.options import check_options
 from datanectar.util.shown import is_public
-from datanectar.util.values import default_of, text_of
+from datanectar.util.values import canonical, default_of, text_of
 
-#: Characters that one parameter may have, and all of a request together.
+#: Luigi's types of which the values are texts.
+_TEXTS = (luigi.Parameter, StrParameter, OptionalParameter, OptionalStrParameter)
+#: Bytes that one parameter may have, and all of a request together.
 _LONGEST_TEXT = 64 * 1024
 _LONGEST_TOGETHER = 256 * 1024
 
@@ -95,8 +102,9 @@ def make_task(cls: type[luigi.Task], raw: dict[str, Any]) -> luigi.Task:
         if name not in declared
     }
     values: dict[str, Any] = {}
+    given = given_names(cls, raw)
     for name, item in declared.items():
-        if name in given_names(cls, raw):
+        if name in given:
             try:
                 values[name] = read_parameter(item, raw[name])
             except NotWanted as problem:
@@ -121,23 +129,24 @@ def make_task(cls: type[luigi.Task], raw: dict[str, Any]) -> luigi.Task:
 
 def _refuse_long(raw: dict[str, Any]) -> None:
     sizes = {name: _size(value) for name, value in raw.items()}
-    long = {name: f"{size} characters" for name, size in sizes.items() if size > _LONGEST_TEXT}
+    long = {name: f"{size} bytes" for name, size in sizes.items() if size > _LONGEST_TEXT}
     if long:
         listed = ", ".join(f"{name[:100]} ({size})" for name, size in long.items())
         raise PayloadTooLarge(
-            f"A parameter may have {_LONGEST_TEXT} characters; too long: {listed}. "
+            f"A parameter may have {_LONGEST_TEXT} bytes; too long: {listed}. "
             "Give the name of a file instead.",
             fields=long,
         )
     if sum(sizes.values()) > _LONGEST_TOGETHER:
         raise PayloadTooLarge(
-            f"The parameters have {sum(sizes.values())} characters together; "
+            f"The parameters have {sum(sizes.values())} bytes together; "
             f"{_LONGEST_TOGETHER} is the most."
         )
 
 
 def _size(value: Any) -> int:
-    return len(value if isinstance(value, str) else json.dumps(value))
+    text = value if isinstance(value, str) else json.dumps(value)
+    return len(text.encode(errors="surrogatepass"))
 
 
 def given_names(cls: type[luigi.Task], raw: dict[str, Any]) -> list[str]:
@@ -164,11 +173,17 @@ def _without_secrets(cls: type[luigi.Task], values: dict[str, Any], words: str) 
 
 
 def _means_default(cls: type[luigi.Task], name: str, item: luigi.Parameter, value: Any) -> bool:
-    """Tell whether ``value`` is JSON's null, for a parameter that is None unless given."""
+    """Tell whether ``value`` is the default and no text: JSON's null, or false for False."""
     family = cls.get_task_family()
-    if value is not None or isinstance(item, OptionalParameterMixin):
+    if isinstance(value, str) or not item.has_task_value(family, name):
         return False
-    return item.has_task_value(family, name) and item.task_value(family, name) is None
+    if value is None:
+        return (
+            not isinstance(item, OptionalParameterMixin) and item.task_value(family, name) is None
+        )
+    if type(item) not in _TEXTS:
+        return False
+    return canonical(item, value) == canonical(item, item.task_value(family, name))
 
 
 def _construct(cls: type[luigi.Task], values: dict[str, Any]) -> luigi.Task:
@@ -193,10 +208,10 @@ def read_parameter(item: luigi.Parameter, value: Any) -> Any:
     text.encode()  # raises for half a surrogate pair, which JSON can spell and nothing can hash
     _check_kind(item, text)
     parsed = item.normalize(parse(item, text))
-    canonical = text_of(item, parsed)
-    kept = item.parse(canonical)
+    kept_text = text_of(item, parsed)
+    kept = item.parse(kept_text)
     if _is_lost(parsed, item.normalize(kept)):
-        raise ValueError(f"it can only be kept as {canonical!r}, which is something else")
+        raise ValueError(f"it can only be kept as {kept_text!r}, which is something else")
     return kept
 
 
@@ -232,6 +247,8 @@ def _text(item: luigi.Parameter, value: Any) -> str:
         return ""
     if value is None:
         raise ValueError("null is no value")
+    if isinstance(value, bool) and type(item) in _TEXTS:
+        raise ValueError("it takes text, of which each is true; let it be a BoolParameter")
     if isinstance(item, (luigi.ListParameter, luigi.DictParameter)) or not isinstance(
         value, (list, dict)
     ):

@@ -43,6 +43,8 @@ log = logging.getLogger(__name__)
 
 #: Seconds between two looks at a run that somebody waits for: at first, and at most.
 _FIRST_LOOK, _LONGEST_LOOK = 0.005, 0.1
+#: So many tasks of a run are shown at most.
+MOST_NODES = 10_000
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,9 @@ class Service:
             subject=f"{type}/{chain}",
         )
         with contextlib.closing(child):
+            key = parse_key(resolution.key)
+            if (key.type, key.chain) != (type, chain):  # the chain speaks for another
+                raise ChainError(f"{type}/{chain}: its key can't be that of another chain, {key}.")
             yield resolution, child
 
     def is_complete(self, resolution: Resolution) -> bool:
@@ -196,7 +201,9 @@ class Service:
             NotFound: when none has it.
             Conflict: when several have, naming them.
         """
-        chains = [chain for chain in self.catalog.chains() if chain.type == type]
+        # Waits for all: a chain that is being read may have a task of that name as well.
+        everything = self.catalog.chains(patience=self.settings.import_timeout)
+        chains = [chain for chain in everything if chain.type == type]
         having = [chain.name for chain in chains if any(t.name == task for t in chain.tasks)]
         if len(having) > 1:
             places = {name: f"/api/chains/{type}/{name}/{task}" for name in having}
@@ -250,8 +257,8 @@ class Service:
         return Status(**values)
 
     def tasks(self, run: Run) -> list[TaskRow]:
-        """Return the tasks of a run's graph."""
-        return self.store.tasks(run.id)
+        """Return the tasks of a run's graph: of a very large one, one more than can be shown."""
+        return self.store.tasks(run.id, MOST_NODES + 1, first=run.task_id)
 
     def storage_of(self, key: Key) -> Storage:
         """Return the store that a key's files are in, as far as its runs tell."""

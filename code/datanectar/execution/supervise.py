@@ -43,6 +43,9 @@ _LAST_LOGS = 10.0
 #: So many tasks of a run are recorded at most, and so many characters about them all.
 MOST_TASKS = 100_000
 _ROOM = 64_000_000
+#: Seconds at most, and no more than DATANECTAR_GRACE, that the child of a run whose end is written
+#: has for its threads and exit handlers.
+_LAST_ACTS = 10.0
 
 
 class Graph:
@@ -204,7 +207,11 @@ class Watch(abc.ABC):
         Whatever is raised here, the child has ended by then: its run may soon be another's.
         """
         try:
-            return self._settle(child, self._attend(child))
+            outcome = self._attend(child)
+            again = self._settle(child, outcome)
+            if outcome is not None and self._order is None:
+                child.wait_end(min(self._settings.grace, _LAST_ACTS))
+            return again
         except BaseException:
             child.kill()
             child.wait_end()
@@ -334,10 +341,16 @@ class Assistance(Watch):
 
 
 class Supervision(Watch):
-    """Watches one attempt at a run from its claim to the books' end."""
+    """Watches one attempt at a run from its claim to the books' end.
 
-    def __init__(self, run: Run, service: Service, lease: Lease) -> None:
+    Args:
+        is_apart: whether the run's child has a zygote of its own: if that is lost, the run is to
+            blame, and else may have been beside one that is.
+    """
+
+    def __init__(self, run: Run, service: Service, lease: Lease, *, is_apart: bool = False) -> None:
         super().__init__(run, service, lease)
+        self._is_apart = is_apart
         self._oom_kills = _oom_kills()
 
     def _settle(self, child: Child, outcome: Outcome | None) -> bool:
@@ -355,7 +368,8 @@ class Supervision(Watch):
         self._close_books(reason)
         self._write_into_logs(reason)
         self._shipper.hurry(_LAST_LOGS)  # before the run is another's, whose log it would cover
-        if self._order in ("hand back", "lease over"):
+        is_blameless = self._order is None and child.is_lost and not self._is_apart
+        if is_blameless or self._order in ("hand back", "lease over"):
             return self._persist(lambda: self._store.release(*self.fence, reason))
         if self._order == "trouble" or (self._order is None and child.was_killed):
             return self._lose(reason)

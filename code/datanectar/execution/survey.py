@@ -12,6 +12,7 @@ from typing import Any
 from datanectar.api.api_chains import APIChainCollector
 from datanectar.execution import log
 from datanectar.execution.fresh import luigi_as_it_was, project_as_it_was, surroundings
+from datanectar.execution.place import settle
 from datanectar.records import SurveyJob
 
 
@@ -23,9 +24,11 @@ def survey(job: SurveyJob, send: Callable[[Any], None]) -> None:
     """
     log.discard_output()
     collector = APIChainCollector()
+    settle(*job.chains[0])  # or the new configuration would be taken for what a chain has left
     before = surroundings()
     for type, name in job.chains:
         with luigi_as_it_was(), project_as_it_was(collector.chains.parent):
+            settle(type, name)
             send(collector.describe(type, name))
         if surroundings() != before:
             return

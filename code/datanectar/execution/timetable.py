@@ -125,7 +125,11 @@ class Timetable:
             for task in chain.tasks:
                 if task.schedule and not task.error:
                     place = (chain.type, chain.name, task.name)
-                    schedule = cron.parse(task.schedule)
+                    try:
+                        schedule = cron.parse(task.schedule)
+                    except ValueError as problem:  # it keeps no other from its schedule
+                        log.error("the schedule of %s can't be kept: %s", "/".join(place), problem)
+                        continue
                     name = _name(place, schedule)
                     entries[name] = self._entries.get(name) or self._entry(place, schedule, now)
         self._entries = entries

@@ -21,7 +21,7 @@ from typing import Any
 import psutil
 
 from datanectar.errors import DatanectarError
-from datanectar.execution.child_process import Child
+from datanectar.execution.child_process import LOST, Child
 from datanectar.execution.leftovers import SpoolSweeper, is_alive, keep_logs, kill_leftover
 from datanectar.execution.queue import ASSIST_MESSAGE, RUN_MESSAGE
 from datanectar.execution.service import Service
@@ -138,7 +138,19 @@ class Worker:
     def _take(self, run_id: str) -> None:
         """Handle the message that a run waits."""
         # The child that made the request out, if it is still there: it has the chain already.
-        child = self._children.pick_up(run_id) or self._children.reserve()
+        child = self._children.pick_up(run_id)
+        if child is None and self._is_suspect(run_id):
+            with self._children.apart() as child:
+                self._take_with(child, run_id, is_apart=True)
+        else:
+            self._take_with(child or self._children.reserve(), run_id)
+
+    def _is_suspect(self, run_id: str) -> bool:
+        """Tell whether a run was lost with the zygote last time: it may be what has killed it."""
+        run = self._store.get(run_id)
+        return run is not None and run.status == PENDING and LOST in (run.error or "")
+
+    def _take_with(self, child: Child, run_id: str, *, is_apart: bool = False) -> None:
         try:
             run = self._store.claim(
                 run_id, self.id, self._settings.heartbeat_timeout, child.pid, child.started
@@ -149,7 +161,11 @@ class Worker:
         if run is None:  # ended, cancelled, or another's already
             child.close()
             return
-        if self._watch(run.id, lambda: Supervision(run, self._service, self._lease), child):
+
+        def make() -> Watch:
+            return Supervision(run, self._service, self._lease, is_apart=is_apart)
+
+        if self._watch(run.id, make, child):
             self._queue.send(RUN_MESSAGE, run.id)
 
     def _watch(self, name: str, make: Callable[[], Watch], child: Child) -> bool:

@@ -58,7 +58,7 @@ from datanectar.execution.wire import (
 )
 from datanectar.execution.zygote_process import SHARED
 from datanectar.imports import left_out
-from datanectar.lifeline import adopt_orphans, die_with_parent
+from datanectar.lifeline import adopt_orphans, be_first_to_go, die_with_parent
 
 #: What every child needs; imported here once.
 PRELOAD = ("luigi", "datanectar.execution.child")
@@ -307,6 +307,7 @@ class _Zygote:
         code = 1
         try:
             os.setsid()
+            be_first_to_go()
             die_with_parent(signal.SIGKILL)
             # What a task leaves orphaned is this child's while it lives: the task may need it.
             adopt_orphans()

@@ -50,12 +50,12 @@ class _Question:
 
 
 class ZygoteClient:
-    """A parent's end of one zygote: its own, or one that it shares."""
+    """A parent's end of one zygote: its own, or one that it shares if it may."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, may_share: bool = True) -> None:
         ours, theirs = socket.socketpair()
         with theirs:
-            self._process = ZygoteProcess(theirs, settings)
+            self._process = ZygoteProcess(theirs, settings, may_share=may_share)
         self._socket = ours
         self._asking = threading.Lock()
         self._questions: deque[_Question] = deque()

@@ -25,12 +25,14 @@ class ZygoteProcess:
     Args:
         control: the zygote's end of the socket on which it is to be asked.
         settings: the settings in force.
+        may_share: whether it may be that of ``datanectar up``.
     """
 
-    def __init__(self, control: socket.socket, settings: Settings) -> None:
+    def __init__(self, control: socket.socket, settings: Settings, *, may_share: bool) -> None:
         #: Its pid, known once the zygote has said that it is ready.
         self.guard = 0
-        self._process = None if _join_shared(control) else _start(control, settings)
+        is_shared = may_share and _join_shared(control)
+        self._process = None if is_shared else _start(control, settings)
 
     @property
     def is_shared(self) -> bool:

@@ -79,9 +79,19 @@ class History(Part):
             found = [to_run(row) for row in connection.execute(page).mappings()]
         return found[:limit], found[limit - 1].id if len(found) > limit else None
 
-    def tasks(self, run_id: str) -> list[TaskRow]:
-        """Return the tasks of a run's graph, by task id."""
-        wanted = select(*TASK_COLUMNS).where(tasks.c.run_id == run_id).order_by(tasks.c.task_id)
+    def tasks(
+        self, run_id: str, limit: int | None = None, first: str | None = None
+    ) -> list[TaskRow]:
+        """Return the tasks of a run's graph, by task id.
+
+        Args:
+            limit: how many at most.
+            first: the id of a task to be among them in any case; it is the first then.
+        """
+        wanted = select(*TASK_COLUMNS).where(tasks.c.run_id == run_id)
+        if first is not None:
+            wanted = wanted.order_by(tasks.c.task_id != first)
+        wanted = wanted.order_by(tasks.c.task_id).limit(limit)
         with self._db.read() as connection:
             return [to_task(row) for row in connection.execute(wanted).mappings()]
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import abc
+import contextlib
+import errno
+import os
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from datanectar.execution.spool import SPOOL_VARIABLE
 from datanectar.keys import Key
 
 
@@ -94,6 +99,27 @@ class Storage(abc.ABC):
     def put_file(self, key: Key, file: str, source: Path) -> None:
         """Copy the local file ``source`` into the store."""
 
+    @contextlib.contextmanager
+    def temporary_file(self, key: Key, file: str) -> Iterator[Path]:
+        """Give the block a local path of that name; what is there at its end becomes the file.
+
+        It lies where a run has its own files, which go with the run however that ends; outside of a
+        run, where the system has its temporary ones.
+
+        Raises:
+            OSError: when no file, or a folder, was left there.
+        """
+        spool = os.environ.get(SPOOL_VARIABLE)
+        if spool:
+            Path(spool).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(
+            prefix="datanectar-", dir=spool, ignore_cleanup_errors=True
+        ) as folder:
+            path = Path(folder) / file
+            yield path
+            check_file(path)
+            self.put_file(key, file, path)
+
     @abc.abstractmethod
     def rename(self, key: Key, old: str, new: str) -> None:
         """Give a file of the key another name.
@@ -118,6 +144,20 @@ class Storage(abc.ABC):
         """Write ``content`` as the file."""
         with self.open_write(key, file, binary=True) as stream:
             stream.write(content)
+
+
+def check_file(path: Path) -> None:
+    """See that somebody has written a file at a path that he was given to write to.
+
+    Raises:
+        OSError: when nobody has, or has made a folder of it.
+    """
+    if path.is_dir():
+        words = "A folder was written where one file is to be: a result is one file"
+        raise IsADirectoryError(errno.EISDIR, words, str(path))
+    if not path.exists():
+        words = "Nothing was written to the path that temporary_path() gave"
+        raise FileNotFoundError(errno.ENOENT, words, str(path))
 
 
 def next_attempt_name(names: set[str], file: str) -> str:

@@ -16,7 +16,7 @@ from typing import IO, Any
 
 from datanectar.errors import NotFound, StartupError, StorageError
 from datanectar.keys import Key, is_file_name, parse_key
-from datanectar.storage.base import FileInfo, Storage
+from datanectar.storage.base import FileInfo, Storage, check_file
 from datanectar.storage.draft import Draft, writer
 from datanectar.storage.plain import open_plain, plain_stat
 
@@ -113,6 +113,31 @@ class LocalStorage(Storage):
         with source.open("rb") as stream, self.open_write(key, file, binary=True) as target:
             shutil.copyfileobj(stream, target, _CHUNK)
 
+    @contextlib.contextmanager
+    def temporary_file(self, key: Key, file: str) -> Iterator[Path]:
+        """Give the block a path in a hidden folder beside the file, which is moved to its place."""
+        target = self.path(key, file)
+        with _told("write", target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _sweep(target)
+            descriptor, folder = _create_hidden(target, is_folder=True)
+        try:
+            yield folder / file
+            self._publish(folder / file, key, file)
+        finally:
+            os.close(descriptor)
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _publish(self, path: Path, key: Key, file: str) -> None:
+        check_file(path)
+        if path.is_symlink():  # what it leads to is somebody else's
+            self.put_file(key, file, path)
+            return
+        target = self.path(key, file)
+        with _told("write", target), path.open("rb") as written:
+            os.fsync(written.fileno())  # see ``_LocalDraft._publish``
+            path.replace(target)
+
     def rename(self, key: Key, old: str, new: str) -> None:
         """Give a file of the key another name, in place of a file that may have it already."""
         path = self.path(key, old)
@@ -181,18 +206,22 @@ class _LocalDraft(Draft):
         self._hidden.unlink(missing_ok=True)
 
 
-def _create_hidden(target: Path) -> tuple[int, Path]:
-    """Create a file that :func:`_sweep` leaves alone while this process lives.
+def _create_hidden(target: Path, *, is_folder: bool = False) -> tuple[int, Path]:
+    """Create a file, or a folder, that :func:`_sweep` leaves alone while this process lives.
 
     The lock on it says so: the kernel drops it with the process, however that ends.
     """
     while True:
         hidden = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        descriptor = os.open(hidden, flags, 0o666)
+        try:
+            descriptor = _create(hidden, is_folder)
+        except FileNotFoundError:
+            if is_folder and target.parent.is_dir():  # a sweep took it before it was locked
+                continue
+            raise
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            swept = os.fstat(descriptor).st_nlink == 0
+            swept = not hidden.exists()
         except BlockingIOError:
             swept = True  # or about to be: a sweep came before the lock
         except OSError:
@@ -202,16 +231,24 @@ def _create_hidden(target: Path) -> tuple[int, Path]:
         os.close(descriptor)
 
 
+def _create(hidden: Path, is_folder: bool) -> int:
+    if is_folder:
+        hidden.mkdir()
+        return os.open(hidden, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    return os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+
+
 def _sweep(target: Path) -> None:
-    """Remove the hidden files of writers of ``target`` that died."""
+    """Remove the hidden files and folders of writers of ``target`` that died."""
     start = f".{target.name}."
     for name in [name for name in _names_in(target.parent) if name.startswith(start)]:
         hidden = target.with_name(name)
         with contextlib.suppress(OSError):  # its writer lives, or another sweep was quicker
-            descriptor = os.open(hidden, os.O_WRONLY | os.O_CLOEXEC)
+            is_folder = hidden.is_dir()
+            descriptor = os.open(hidden, (os.O_RDONLY if is_folder else os.O_WRONLY) | os.O_CLOEXEC)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                hidden.unlink()
+                shutil.rmtree(hidden) if is_folder else hidden.unlink()
             finally:
                 os.close(descriptor)
 

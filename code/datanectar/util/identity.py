@@ -15,7 +15,7 @@ from luigi.parameter import ParameterVisibility
 from datanectar import cron, keys
 from datanectar.errors import DatanectarError, KeyUndefined
 from datanectar.keys import NAME, Key
-from datanectar.util import values
+from datanectar.util import carried, values
 from datanectar.util.options import option
 
 
@@ -50,12 +50,23 @@ def _module_name(cls: type[luigi.Task]) -> str:
     return ".".join(Path(file).absolute().with_suffix("").parts[-3:])
 
 
-def text_params(task: luigi.Task) -> dict[str, str]:
-    """Return as text the parameters that can be read from it, private ones too.
+#: Before the name of a parameter whose value is carried as JSON: no parameter is called so.
+CARRIED = "="
 
-    Luigi's own ``to_str_params`` leaves private parameters out (task.py ``Task.to_str_params``).
+
+def text_params(task: luigi.Task) -> dict[str, str]:
+    """Return the parameters as text, private ones too: enough to :func:`remake` the task.
+
+    Luigi's own ``to_str_params`` leaves private parameters out (task.py ``Task.to_str_params``). A
+    value that can't be read from its text is JSON, under its name with :data:`CARRIED` before it.
     """
-    return readable_texts(task, task.param_kwargs)
+    texts = readable_texts(task, task.param_kwargs)
+    others = {
+        CARRIED + name: carried.to_text(value)
+        for name, value in task.param_kwargs.items()
+        if name not in texts
+    }
+    return texts | {name: text for name, text in others.items() if text is not None}
 
 
 def readable_texts(task: luigi.Task, names: Collection[str]) -> dict[str, str]:
@@ -76,19 +87,31 @@ def remake(
         given: the names of those that were asked for; None: all. Another keeps the author's default
             as the object it is, unless that has changed: ``default=datetime.now()``.
     """
-    return cls(
-        **{
-            name: item.parse(params[name])
-            for name, item in cls.get_params()
-            if name in params
-            and (given is None or name in given or not _is_default(cls, name, item, params[name]))
-        }
-    )
+    kept: dict[str, Any] = {}
+    for name, item in cls.get_params():
+        if name in params:
+            if given is None or name in given or not _is_default(cls, name, item, params[name]):
+                kept[name] = item.parse(params[name])
+        elif CARRIED + name in params:
+            value = carried.from_text(params[CARRIED + name])
+            if not _equals_default(cls, name, item, value):
+                kept[name] = value
+    return cls(**kept)
 
 
 def _is_default(cls: type[luigi.Task], name: str, item: luigi.Parameter[Any], text: str) -> bool:
     try:
         return values.text_of(item, values.default_of(cls, name, item)) == text
+    except DatanectarError:
+        return False
+
+
+def _equals_default(
+    cls: type[luigi.Task], name: str, item: luigi.Parameter[Any], value: Any
+) -> bool:
+    try:
+        default = values.default_of(cls, name, item)
+        return values.canonical(item, default) == values.canonical(item, value)
     except DatanectarError:
         return False
 

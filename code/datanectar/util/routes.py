@@ -14,7 +14,7 @@ from datanectar.records import LeftOut
 
 #: What a class's name ends in to be a route, and the list by which a chain file names others.
 ENDING = "Task"
-LIST = "__tasks__"
+LIST = "__all_tasks__"
 
 #: How many classes without a route are named at most.
 _MOST = 50

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import IO, Any
 
 import luigi
@@ -76,12 +73,8 @@ class NectarTarget(luigi.Target):
             with self.output().temporary_path() as path:
                 frame.to_parquet(path)
         """
-        folder = Path(tempfile.mkdtemp(prefix="datanectar-"))
-        try:
-            yield str(folder / self.file)
-            self.storage.put_file(self.key, self.file, folder / self.file)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+        with self.storage.temporary_file(self.key, self.file) as path:
+            yield str(path)
 
     def remove(self) -> None:
         """Delete the result, so that the next run makes it again."""

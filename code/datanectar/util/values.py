@@ -116,7 +116,7 @@ def spelled(item: luigi.Parameter[Any], value: Any) -> tuple[str, bool]:
     text = item.serialize(value)
     if not isinstance(text, str):
         raise KeyUndefined(not_text(text))
-    for spelling in (text, _whole(value)):
+    for spelling in (text, _whole(value), _letters(value)):
         read = _NOTHING if spelling is None else _read(item, spelling)
         if read is not _NOTHING and _is_same(item, value, read, text):
             return in_one_order(item, str(item.serialize(_positive(read)))), True
@@ -139,6 +139,11 @@ def _whole(value: Any) -> str | None:
         return str(int(number)) if int(number) == number else None
     except (TypeError, ValueError, OverflowError):  # complex, NaN, infinity
         return None
+
+
+def _letters(value: Any) -> str | None:
+    """Return the text that a text of another type equals, such as a member of ``(str, Enum)``."""
+    return str.__str__(value) if isinstance(value, str) else None
 
 
 def _positive(value: Any) -> Any:
@@ -188,6 +193,8 @@ def _pair(value: Any, text: str) -> tuple[str, str]:
     whole = _whole(value)
     if whole is not None:
         return "number", whole
+    if isinstance(value, str):
+        return "str", str.__str__(value)
     if isinstance(value, (list, tuple)):
         return "list", json.dumps([_nested(each) for each in value])
     if isinstance(value, Mapping):

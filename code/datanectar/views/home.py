@@ -9,6 +9,7 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from datanectar.api.ops import health
+from datanectar.execution.catalog import PAGE_PATIENCE
 from datanectar.execution.service import Service
 from datanectar.records import Chain
 from datanectar.runs.store import RunFilters
@@ -38,7 +39,7 @@ def blueprint(service: Service) -> Blueprint:
     @routes.get("/")
     def home() -> Response:
         listing = list_chains(
-            service.catalog.chains(),
+            service.catalog.chains(PAGE_PATIENCE),
             request.args.get("q", ""),
             request.args.get("type", ""),
             request.args.get("page", ""),

@@ -56,8 +56,8 @@ def blueprint(service: Service) -> Blueprint:
             problem = BadRequest(
                 "Some of this run's parameters are no longer there.", fields=fields
             )
-            return show(*task, typed=run.params, problem=problem)
-        return start(*task, dict(run.params))
+            return show(*task, typed=_given_again(run), problem=problem)
+        return start(*task, _given_again(run))
 
     @routes.post("/drop")
     def drop(run_id: str) -> Response:
@@ -65,6 +65,11 @@ def blueprint(service: Service) -> Blueprint:
         return _back(run_id)
 
     return routes
+
+
+def _given_again(run: Run) -> dict[str, str]:
+    """Return the run's parameters as a request can give them; what is no text is the default's."""
+    return {name: text for name, text in run.params.items() if name.isidentifier()}
 
 
 def results(service: Service) -> Blueprint:

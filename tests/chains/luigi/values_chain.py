@@ -74,6 +74,8 @@ class MomentTask(_Writes):
 
     moment = luigi.DateSecondParameter(default=datetime.datetime.now())
     label = luigi.Parameter(default=datetime.datetime.now().isoformat())
+    plain = luigi.Parameter(default=datetime.datetime.now())
+    several = luigi.Parameter(default=[datetime.datetime.now(), {"a": 1.5}, None, "x"])
 
 
 class ThingTask(_Writes):
