@@ -17,6 +17,7 @@ LONGEST = (
     "tests/hosts/",
     "tests/faults/",
     "tests/views/",
+    "tests/luigi_examples/",
     "tests/benchmarks/",
     "tests/test_cli.py",
     "tests/api/test_ops.py",

@@ -14,6 +14,8 @@ import pytest
 from tests.luigi_examples.compare import FAILED, Case, by_luigi, by_service, lay_out
 from tests.servers.processes import Stack
 
+pytestmark = pytest.mark.slow
+
 #: Luigi retries a failed task after these have passed by; the service has them of its own.
 PATIENT = (
     "--scheduler-retry-delay=0",
