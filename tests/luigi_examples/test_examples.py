@@ -38,7 +38,7 @@ KINDS = {
     "span": "2 days 3h",
     "items": '[2, "b", [1.5, null]]',
     "pairs": "((5, 6), (7, 8))",
-    "words": '{"z": {"y": 1}, "a": []}',
+    "words": '{"a": [], "z": {"y": 1}}',
     "colour": "BLUE",
     "colours": "BLUE,RED",
     "choice": "two",
@@ -66,6 +66,8 @@ CASES = [
     Case("config", "AllTask", 2),
     Case("retry", "PatientTask", 5, options=PATIENT),
     Case("retry", "BothTask", 5, verdict=FAILED, options=PATIENT),
+    # luigid remembers the failures of the run before, which are no concern of the next.
+    Case("retry", "TwiceTask", 4, times=2, options=PATIENT),
     Case("always", "AlwaysTask", 2, times=2),
     Case("always", "NotifyTask", 4, times=2),
     Case("always", "BundleTask", 1),

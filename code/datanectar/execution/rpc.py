@@ -162,7 +162,11 @@ class RunScheduler(RemoteScheduler):
         if status in (DONE, FAILED):
             for member in self._batches.pop(task_id, []):  # luigid does the same with them
                 self._report(member, status, {})
-        return super().add_task(**call)
+        answer = super().add_task(**call)
+        if status == FAILED and task_id in self._retries:
+            # luigid counts failures of earlier runs as well, and would have given the task up by now.
+            super().re_enable_task(task_id=task_id)
+        return answer
 
     def _note_addition(self, task_id: str, call: dict[str, Any]) -> dict[str, Any]:
         """Keep what a task needs; return the call so that luigid believes it where it must."""

@@ -8,6 +8,7 @@ from chains.examples.evidence import Noted, folder, ran
 class FlakyTask(Noted):
     """Fails twice, then does it."""
 
+    who = luigi.Parameter()
     name = "flaky.txt"
     retry_count = 4
 
@@ -37,9 +38,24 @@ class PatientTask(Noted):
     name = "patient.txt"
 
     def requires(self):
-        return [FlakyTask(), FirmTask()]
+        return [FlakyTask("patient"), FirmTask()]
 
 
 class BothTask(luigi.WrapperTask):
     def requires(self):
-        return [FlakyTask(), HopelessTask()]
+        return [FlakyTask("both"), HopelessTask()]
+
+
+class TwiceTask(Noted):
+    """Fails every other time, and is never complete."""
+
+    name = "twice.txt"
+    retry_count = 2
+
+    def complete(self):
+        return False
+
+    def text(self):
+        if len((folder(self) / "ran").read_text().splitlines()) % 2:
+            raise RuntimeError("every other time")
+        return "done"
