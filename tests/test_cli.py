@@ -486,7 +486,7 @@ def test_up_serves_until_ctrl_c_and_leaves_no_process(
     text = one.out.read_text()
     assert f"http://localhost:{one.stack.port}/api/chains\n" in text
     assert one.stack.luigid_url in text
-    assert "curl -X POST 'http://localhost:" in text
+    assert "hello_luigiworld" not in text  # fault 3.22: this project has no such chain
     assert answers(one.stack.luigid_url)
     assert one.stack.run("basic/plain_chain/GreetTask", name="up")["job_status"] == "DONE"
     begun_run(one, tmp_path / "never")

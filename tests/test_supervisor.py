@@ -307,7 +307,7 @@ def test_a_project_has_its_own_luigid_when_the_port_is_taken(
         assert f"Port 8082 is taken; this project's luigid is at {url}." in stack.output("up")
         assert greets(stack, "own")
         known = Luigid(url).call("task_list", status="DONE", upstream_status="")
-        assert [task["name"] for task in known.values()] == ["basic.plain_chain.GreetTask"]
+        assert "basic.plain_chain.GreetTask" in [task["name"] for task in known.values()]
         assert stack.get("/readyz").json()["data"]["scheduler"] is True
         assert stack.stop("up", signal.SIGINT) == 0
 

@@ -253,7 +253,9 @@ def main() -> None:
         "--resources", action="append", default=[], type=Path, help="a luigi.cfg of the project"
     )
     options = parser.parse_args()
-    get_config().set("scheduler", "state_path", str(options.state / "luigid.pickle"))
+    get_config().set(
+        "scheduler", "state_path", str(options.state / "luigid.pickle").replace("%", "%%")
+    )
     DaemonLogging.setup(argparse.Namespace(background=False, logdir=None))
     _set_up_luigi(options.address, options.state)
     luigi.server.run(

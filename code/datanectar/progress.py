@@ -70,7 +70,9 @@ def addresses(status: dict[str, Any]) -> list[str]:
     """Return where the results of a run are: a URL, or what a task without one declares."""
     if status["job_status"] != DONE:
         return []
-    return [status["resource_url"]] if status["resource_url"] else status.get("results") or []
+    if status["resource_url"]:
+        return [status["resource_url"]]
+    return [result["url"] for result in status.get("results") or ()]
 
 
 class _Lines:

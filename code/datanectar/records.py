@@ -473,7 +473,17 @@ def _collection_reader(origin: Any, inner: tuple[Any, ...]) -> Callable[[Any], A
 def _record_reader(cls: Any) -> Callable[[Any], Any]:
     hints = typing.get_type_hints(cls, include_extras=True)
     reads = {name: _reader(hint) for name, hint in hints.items()}
-    return lambda content: cls(**{name: reads[name](value) for name, value in content.items()})
+
+    def read(content: Any) -> Any:
+        values = {}
+        for name, value in content.items():
+            try:
+                values[name] = reads[name](value)
+            except (TypeError, ValueError, ArithmeticError) as wrong:
+                raise ValueError(f"{name}: {wrong}") from wrong
+        return cls(**values)
+
+    return read
 
 
 def _items(value: Any) -> list[Any]:

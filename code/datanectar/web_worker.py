@@ -214,9 +214,8 @@ class WebWorker(ThreadWorker):
         return bool(super().handle(conn))
 
     def handle_request(self, req: Any, conn: _Connection) -> bool:
-        """Answer what could be parsed; gives up on a client that takes nothing of it."""
+        """Answer what could be parsed."""
         req._expected_100_continue = False  # it was told to go ahead, and did
-        conn.sock.settimeout(_PIECE_TIME)
         try:
             return bool(super().handle_request(req, conn))
         finally:
@@ -233,15 +232,20 @@ class WebWorker(ThreadWorker):
 
     def _answer(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
         with self._at_work:
-            body = self.flask(environ, start)
+            body: Iterable[bytes] = self.flask(environ, start)
+        client = environ["gunicorn.socket"]
         with self._sending_lock:
-            self._sending[environ["gunicorn.socket"]] = None
+            self._sending[client] = None
             if len(self._sending) > _SLOW_ANSWERS:
                 oldest = next(iter(self._sending))
                 del self._sending[oldest]
                 with contextlib.suppress(OSError):
                     oldest.shutdown(socket.SHUT_RDWR)
-        return body if isinstance(body, FileWrapper) else _in_pieces(body)
+        if not isinstance(body, FileWrapper):
+            return _in_pieces(body, client)
+        client.settimeout(_PIECE_TIME)
+        whole: Iterable[bytes] = body
+        return whole
 
 
 _PARSE_STATUSES = {
@@ -252,11 +256,18 @@ _PARSE_STATUSES = {
 }
 
 
-def _in_pieces(body: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield the body in pieces, each of which has its time to be sent."""
+def _in_pieces(body: Iterable[bytes], client: socket.socket) -> Iterator[bytes]:
+    """Yield the body in pieces, each of which has its time to be sent.
+
+    The first needs none: there is room for it, and a limit costs every small answer a system call.
+    """
     try:
+        is_first = True
         for part in body:
             for start in range(0, len(part), _PIECE):
+                if not is_first:
+                    client.settimeout(_PIECE_TIME)
+                is_first = False
                 yield part[start : start + _PIECE]
     finally:
         if hasattr(body, "close"):

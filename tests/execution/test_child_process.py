@@ -7,14 +7,18 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from datanectar.errors import Unavailable
+from datanectar.errors import ChainError, Unavailable
 from datanectar.execution import zygote_client
 from datanectar.execution.child_process import Child
-from datanectar.records import SchedulerReport, TaskReport, encode
+from datanectar.execution.children import Children, _first_answer
+from datanectar.records import Chain, Resolution, SchedulerReport, TaskReport, encode
+from datanectar.settings import load
+from tests.servers.processes import wait_for
 
 
 class NoZygote:
@@ -112,3 +116,46 @@ def test_a_second_pipe_that_can_not_be_had_costs_no_first(monkeypatch: pytest.Mo
     for descriptor in made[0]:
         with pytest.raises(OSError):
             os.fstat(descriptor)
+
+
+def test_a_fork_that_the_system_refuses_ends_no_thread(tmp_path: Path) -> None:
+    """Fault 3.22: an OSError killed the thread that keeps children ready, for good."""
+    children = Children(load({"DATANECTAR_PROJECT": str(tmp_path)}), ahead=1)
+    tried: list[int] = []
+
+    def refuse_once(duty: int = 0) -> Child:
+        tried.append(duty)
+        if len(tried) == 1:
+            raise OSError(12, "Cannot allocate memory")
+        ends = [os.open(os.devnull, os.O_RDWR) for _ in range(2)]
+        return Child(NoZygote(), 1, 0.0, *ends)
+
+    children._running_zygote = lambda: None  # type: ignore[method-assign, assignment, return-value]
+    children._fork = refuse_once  # type: ignore[method-assign]
+    children.start()
+
+    wait_for(lambda: len(tried) >= 2 and children._ready, "it is tried again", 30)
+    children.close()
+
+
+def test_an_answer_of_another_kind_answers_nothing(line: Line) -> None:
+    """Fault 3.14's neighbour: a chain may send any record where a description is due."""
+    chain = Chain("etl", "a_chain", "/somewhere")
+    for record in (TaskReport("x"), SchedulerReport(True), chain):
+        os.write(line.says, encode(record))
+
+    assert _first_answer(line.child, 1.0, "etl/a_chain", Chain) == chain
+    os.write(line.says, encode(TaskReport("x")))
+    with pytest.raises(ChainError, match="import took longer than"):
+        _first_answer(line.child, 0.2, "etl/a_chain", Chain)
+
+
+def test_an_answer_that_can_not_be_used_says_what_is_wrong_with_it(line: Line) -> None:
+    """Fault 3.14: ``width = 10**20`` answered 500."""
+    key = f"chains/etl/a_chain/ATask/{'0' * 32}"
+    resolution = Resolution(key, "id", {}, {}, [], "{}", "2016-06-03", "local", None, width=10**20)
+    os.write(line.says, encode(resolution))
+    line.child.ended(0)
+
+    with pytest.raises(ChainError, match=r"can't be used \(width: 1000000"):
+        _first_answer(line.child, 5.0, "etl/a_chain", Resolution)

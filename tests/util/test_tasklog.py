@@ -16,6 +16,9 @@ import pytest
 from datanectar import NectarTask, settings
 from datanectar.keys import RUN_TIME_VARIABLE
 from datanectar.storage.local import LocalStorage
+from datanectar.storage.s3 import S3Storage
+from datanectar.util import tasklog
+from tests.servers.s3 import S3Server
 from tests.util.chains import imported
 
 CHAIN = """
@@ -308,3 +311,27 @@ def test_run_is_still_what_its_author_wrote(chain: ModuleType) -> None:
         pass
 
     assert OutsideTask.run is None
+
+
+def test_a_log_bound_for_s3_is_copied_at_the_end_of_each_round(
+    chain: ModuleType,
+    moto_s3: S3Server,
+    s3_settings: Callable[..., settings.Settings],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Fault 1.18."""
+    storage = S3Storage(s3_settings(moto_s3))
+    storage.prepare()
+    monkeypatch.setattr(tasklog, "storage_of", lambda task: storage)
+
+    assert build(chain.RoundsTask(), chain.TalkTask())
+
+    def content(task: NectarTask, file: str) -> str:
+        return b"".join(storage.read_chunks(task.key, file)).decode()
+
+    said = [line for line in content(chain.RoundsTask(), "log").splitlines() if line[0] != "("]
+    assert said == ["entered", "entered", "second", "entered", "second", "end"]
+    assert content(chain.TalkTask(), "log").splitlines() == SAID
+    assert json.loads(content(chain.TalkTask(), "params.txt")) == {"bad": "False", "name": "x"}
+    names = [info.name for info in storage.list_files(chain.RoundsTask().key)]
+    assert "log" in names and "log.1" not in names

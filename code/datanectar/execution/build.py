@@ -429,6 +429,8 @@ def _configure_luigi() -> None:
     logger.handlers = [_handler("%(asctime)s %(levelname)s %(message)s")]
     logger.propagate = False
     logger.setLevel(logging.INFO)
+    # A run may build several times: Luigi's worker stops after each, which nobody asked it to.
+    logger.addFilter(lambda record: "Shutting down Keep-Alive" not in str(record.msg))
     _log_what_tasks_log()
     luigi.Task.__repr__ = task_in_words  # which Luigi logs: not what may not be seen
 

@@ -50,7 +50,8 @@ class Child:
         self._job = job
         self._reports = reports
         self._buffer = bytearray()
-        self._has_erred = False
+        #: Why the last line that was no record could not be read.
+        self.refused = ""
         self._ended = threading.Event()
         self._status: int | None = None
 
@@ -75,11 +76,11 @@ class Child:
             try:
                 yield decode(line)
             except ValueError as problem:  # a task may write into any descriptor it finds
-                if not self._has_erred:
+                if not self.refused:
                     log.warning(
                         "process %d has sent what counts for nothing: %s", self.pid, problem
                     )
-                self._has_erred = True
+                self.refused = str(problem.__cause__)[:300]
 
     def _lines(self, deadline: float) -> list[bytes]:
         """Return the lines that are whole by the deadline, as soon as there is one."""

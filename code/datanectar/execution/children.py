@@ -285,6 +285,8 @@ def _first_answer(child: Child, timeout: float, subject: str, kind: type) -> Any
         end = child.wait_end()
         if child.is_lost:
             raise _Lost(f"{subject}: the child was {end}; try again.") from None
+        if child.refused:
+            raise ChainError(f"{subject}: its answer can't be used ({child.refused}).") from None
         raise ChainError(f"{subject}: its import ended the process ({end}).") from None
     raise ChainError(
         f"{subject}: its import took longer than {timeout:g} s (DATANECTAR_IMPORT_TIMEOUT)."
