@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import re
 import types
 import typing
 from collections.abc import Callable
@@ -45,6 +46,8 @@ _LONGEST_NAME, _LONGEST_TEXT = 2000, 32_000
 #: So many items a list may have: a task that requires many others is told in several reports.
 _LONGEST_LIST = 100_000
 _CUT = "\n[...]\n"
+#: A store as records name it: this disk, today's bucket, or a bucket by name.
+_STORE = re.compile(r"local|s3|s3://[A-Za-z0-9._-]{1,255}")
 
 
 def _between(low: float, high: float) -> Callable[[Any], Any]:
@@ -93,6 +96,12 @@ def _file_name(value: str) -> str:
     return value
 
 
+def _store(value: str) -> str:
+    if _STORE.fullmatch(value) is None:
+        raise ValueError(f"{value!r:.40} is no store")
+    return value
+
+
 Key = Annotated[str, _key]
 FileName = Annotated[str, _file_name]
 Name = Annotated[str, _short]
@@ -101,7 +110,7 @@ Stamp = Annotated[float, _between(0, _LATEST)]
 Percent = Annotated[int, _between(0, 100)]
 LogNumber = Annotated[int, _between(1, 1_000_000)]
 Width = Annotated[int, _between(1, _WIDEST)]
-StorageName = Annotated[str, _one_of("local", "s3")]
+StorageName = Annotated[str, _store]
 TaskStatus = Annotated[str, _one_of(PENDING, RUNNING, DONE, FAILED)]
 RunEnd = Annotated[str, _one_of(DONE, FAILED)]
 

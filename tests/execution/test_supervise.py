@@ -39,7 +39,7 @@ class FakeChild:
     def kill(self) -> None:
         self.events.append("kill")
 
-    def wait_end(self) -> str:
+    def wait_end(self, timeout: float = 0.0) -> str:
         self.events.append("wait")
         return "killed by SIGKILL"
 

@@ -453,5 +453,7 @@ def _log_what_tasks_log() -> None:
 
 def _handler(form: str) -> logging.StreamHandler[Any]:
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter(form, "%Y-%m-%d %H:%M:%S%z"))
+    formatter = logging.Formatter(form)
+    formatter.default_msec_format = f"%s,%03d{time.strftime('%z')}"
+    handler.setFormatter(formatter)
     return handler

@@ -32,7 +32,7 @@ from datanectar.records import (
 )
 from datanectar.storage.base import keep_earlier
 from datanectar.storage.plain import plain_stat
-from datanectar.storage.select import kind_of, storage_named
+from datanectar.storage.select import kind_of, storage_named, store_address
 
 log = logging.getLogger(__name__)
 
@@ -289,6 +289,8 @@ class Watch(abc.ABC):
 
     def _note(self, record: Any) -> None:
         if isinstance(record, TaskReport):
+            if record.storage not in (None, "local", "s3", self.run.storage, store_address("s3")):
+                return  # of a bucket that no task of this run writes to
             if not self._graph.add(record) and not self._has_overflowed:
                 self._has_overflowed = True
                 log.warning(
