@@ -44,7 +44,7 @@ def test_what_a_task_logs_is_in_its_log_with_time_level_and_name(bench: Bench) -
     """Fault 2.10."""
     lines = chat(bench, "chat")
 
-    time = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}"
+    time = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}[+-]\d{4}"
     expected = ["INFO mine: info line", "WARNING mine: warn line", "INFO root: root line"]
     assert len(lines) == len(expected)
     for line, words in zip(lines, expected, strict=True):

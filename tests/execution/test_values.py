@@ -140,3 +140,12 @@ def test_a_json_value_that_is_the_default_is_the_default(bench: Bench) -> None:
     assert bench.resolve(f"{CHAIN}/UntypedTask", **given).key == default.key
     with pytest.raises(BadRequest, match="BoolParameter"):
         bench.resolve(f"{CHAIN}/UntypedTask", wipe=True)
+
+
+def test_a_default_of_none_has_the_key_that_it_has_always_had(bench: Bench) -> None:
+    """fault 1.2: the formula of docs/chains.md, and another key for the text "None"."""
+    source = json.loads(bench.resolve(f"{CHAIN}/UntypedTask").source)
+    typed = json.loads(bench.resolve(f"{CHAIN}/UntypedTask", maybe="None").source)
+
+    assert source["maybe"] == "None"
+    assert typed == {**source, "maybe": ["str", "None"]}

@@ -164,8 +164,21 @@ def _valued(task: luigi.Task) -> Iterator[tuple[str, luigi.Parameter[Any], Any]]
 
 
 def _canonical(name: str, item: luigi.Parameter[Any], value: Any) -> keys.Hashed:
+    """Return what stands for a value in the key.
+
+    A default that is None keeps Luigi's text there, "None": runs have always had it as None, so the
+    results that are there are right. A text of that spelling is another value, and has its kind.
+    """
     try:
-        return values.canonical(item, value)
+        hashed = values.canonical(item, value)
+        if item._default is not None:  # luigi/parameter.py keeps an author's default there
+            return hashed
+        none = values.canonical(item, None)
+        if isinstance(none, str):
+            return hashed
+        if hashed == none:
+            return none[1]
+        return ("str", hashed) if hashed == none[1] else hashed
     except KeyUndefined as problem:
         raise KeyUndefined(f"Parameter {name!r} {problem.message}") from problem
 
