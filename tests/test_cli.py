@@ -142,7 +142,8 @@ def test_a_terminal_gets_no_control_characters_of_others(stack: Stack) -> None:
     """Fault 4.12: what a chain prints can't steer the terminal; colours are let through."""
     stack.chain(
         "fresh/loud_chain",
-        'raise ValueError("a\\x1b]0;title\\x07b\\u202ec\\x9b2Jd\\x1b[31mred\\x1b[0m")',
+        "import luigi\n\n\nclass LoudTask(luigi.Task):\n"
+        '    __doc__ = "a\\x1b]0;title\\x07b\\u202ec\\x9b2Jd\\x1b[31mred\\x1b[0m"\n',
     )
     parent, child = os.openpty()
     process = subprocess.Popen(

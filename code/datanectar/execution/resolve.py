@@ -31,7 +31,7 @@ from datanectar.util.identity import (
 )
 from datanectar.util.options import check_options
 from datanectar.util.shown import is_public
-from datanectar.util.values import canonical, default_of, text_of
+from datanectar.util.values import canonical, default_of, kept_text
 
 #: Luigi's types of which the values are texts.
 _TEXTS = (luigi.Parameter, StrParameter, OptionalParameter, OptionalStrParameter)
@@ -208,10 +208,10 @@ def read_parameter(item: luigi.Parameter, value: Any) -> Any:
     text.encode()  # raises for half a surrogate pair, which JSON can spell and nothing can hash
     _check_kind(item, text)
     parsed = item.normalize(parse(item, text))
-    kept_text = text_of(item, parsed)
-    kept = item.parse(kept_text)
+    spelled = kept_text(item, parsed)
+    kept = item.parse(spelled)
     if _is_lost(parsed, item.normalize(kept)):
-        raise ValueError(f"it can only be kept as {kept_text!r}, which is something else")
+        raise ValueError(f"it can only be kept as {spelled!r}, which is something else")
     return kept
 
 

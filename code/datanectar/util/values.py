@@ -1,7 +1,7 @@
 """One text for each value of a parameter, however the value came about.
 
-Two texts are of interest. :func:`text_of` is what a person may type and what a run is made from
-again: Luigi's own, in one spelling for equal values. :func:`canonical` is what a key is made of: the
+Two texts are of interest. :func:`text_of` is what a person may type: Luigi's own, in one spelling
+for equal values. :func:`canonical` is what a key is made of: the
 same text wherever reading it gives the value back, and otherwise one that no typed text can equal.
 """
 
@@ -49,6 +49,18 @@ def text_of(item: luigi.Parameter[Any], value: Any) -> str:
         KeyUndefined: when the parameter's type has no text for it.
     """
     return spelled(item, value)[0]
+
+
+def kept_text(item: luigi.Parameter[Any], value: Any) -> str:
+    """Return the text that a run is made from again: an object's names stay in their order.
+
+    Luigi's task id depends on it, and so does a file that is named after the id.
+
+    Raises:
+        KeyUndefined: when the parameter's type has no text for it.
+    """
+    text = text_of(item, value)
+    return str(item.serialize(value)) if isinstance(item, _JSON_KINDS) else text
 
 
 def is_readable(item: luigi.Parameter[Any], value: Any) -> bool:
