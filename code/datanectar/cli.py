@@ -232,6 +232,7 @@ def _prepared() -> Settings:
 
     close_to_equals()
     settings = settings_module.load()
+    settings_module.keep(settings)
     if "DATANECTAR_SUPERVISED" not in os.environ:  # `up` has said it
         _warn_of_strangers()
     if not settings.chains.is_dir():

@@ -454,10 +454,20 @@ def _default(default: Any, values: dict[str, Any]) -> Any:
     return default(values) if callable(default) else default
 
 
+_kept: Settings | None = None
+
+
+def keep(settings: Settings) -> None:
+    """Make these what :func:`current` returns: an edit of the file must not divide a process."""
+    global _kept
+    _kept = settings
+    current.cache_clear()
+
+
 @lru_cache(maxsize=1)
 def current() -> Settings:
-    """Return this process's settings, read from its environment once."""
-    return load()
+    """Return this process's settings: those it keeps, or as they are read once."""
+    return _kept or load()
 
 
 def is_given(variable: str) -> bool:

@@ -79,7 +79,7 @@ def test_a_listed_task_has_its_own_name_as_route_family_and_key(project: Stack) 
 
     assert answer["key"].startswith(f"chains/{PLACE}/Listed/")
     explained = data(project.get(f"/api/chains/{PLACE}/Listed/key?n=3"))
-    assert explained["task_id"].startswith("named.left_chain.Listed_3_")
+    assert explained["task_id"].startswith("Listed_3_")
     assert data(project.get("/api/chains/named/Listed/key?n=3"))["key"] == answer["key"]
     assert f"/api/chains/{PLACE}/Listed" in project.get("/openapi.json").json()["paths"]
 

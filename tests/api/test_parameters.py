@@ -40,8 +40,8 @@ KINDS: dict[str, tuple[list[str], list[Any], str]] = {
     "StrTask": (["grün & ☃ = 100%"], ["grün & ☃ = 100%"], "'grün & ☃ = 100%'"),
     "PlainTask": (["../a/./b?c#d\n\t'\"\\"], ["../a/./b?c#d\n\t'\"\\"], None),
     "TaskTask": (
-        ["http.kinds_chain.KnownTask"],
-        ["http.kinds_chain.KnownTask"],
+        ["KnownTask"],
+        ["KnownTask"],
         "<class 'chains.http.kinds_chain.KnownTask'>",
     ),
     "OptionalTask": (["x"], ["x"], "'x'"),

@@ -155,7 +155,7 @@ def test_other_files_of_the_disk_are_not_given_out(stack: Stack, tmp_path: Path)
     (code / "folder").symlink_to(tmp_path)
     (code / ".env").write_text("secret")
     (code / "to-hidden").symlink_to(code / ".env")
-    (stack.project / "datanectar.toml").write_text("secret")
+    (stack.project / "datanectar.toml").write_text("# secret")
     tries = [
         outside, "link.txt", "folder/secret.txt", ".env", "to-hidden", "../datanectar.toml",
         stack.settings.state / "runs.db", f"{tmp_path}/x/../secret.txt", "/etc/passwd",

@@ -172,7 +172,7 @@ def test_a_folder_that_is_read_only_is_told_at_start(storage: LocalStorage) -> N
 
 def test_foreign_files_are_not_listed(storage: LocalStorage) -> None:
     storage.put_bytes(KEY, "out.txt", b"x")
-    for name in (".DS_Store", "with space"):
+    for name in (".DS_Store", "with\nline end"):
         storage.path(KEY, "out.txt").with_name(name).touch()
     storage.path(KEY, "folder").mkdir()
     assert [info.name for info in storage.list_files(KEY)] == ["out.txt"]

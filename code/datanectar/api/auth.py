@@ -28,6 +28,7 @@ NEEDED = {
             "chains.chains_of_type",
             "chains.every_chain",
             "chains.key",
+            "chains.key_by_short_form",
             "chains.one_chain",
             "chains.one_task",
             "docs.docs",
