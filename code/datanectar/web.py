@@ -41,6 +41,7 @@ def create_app(settings: Settings) -> Flask:
     app = Flask("datanectar", static_folder=None)
     app.request_class = StrictRequest
     app.config["MAX_CONTENT_LENGTH"] = app.config["MAX_FORM_MEMORY_SIZE"] = LARGEST_BODY
+    app.url_map.converters["task_name"] = chains.TaskName
     app.url_map.strict_slashes = app.url_map.merge_slashes = False  # neither redirects
     app.extensions["datanectar"] = service
     app.extensions["datanectar.children"] = children

@@ -84,8 +84,9 @@ PAGES = [
 
 def test_no_page_fails_for_text_that_is_no_utf_8(odd: Stack) -> None:
     """Fault 3.13: the home page was a 500 until the file was removed, the history for 90 days."""
-    for task in ("OddTask", "PlainTask"):
-        posted = odd.post(f"imp/odd_chain/{task}")
+    given = {"OddTask": {"name": "n", "odd": "o"}, "PlainTask": {"odd": "o"}}
+    for task, params in given.items():
+        posted = odd.post(f"imp/odd_chain/{task}", params=params)
         assert posted.status_code == 200, posted.text
         form = f"{odd.url}/chains/imp/odd_chain/{task}"
         assert odd.get(f"/chains/imp/odd_chain/{task}", headers={"Accept": "text/html"}).ok, form

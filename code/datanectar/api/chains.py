@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from flask import Blueprint, Response, request
+from werkzeug.routing import BaseConverter
 
 from datanectar.api import links
 from datanectar.api.answer import answer
@@ -42,6 +43,12 @@ _IN_VAIN = {FAILED: (422, "The run failed"), CANCELLED: (409, "The run was cance
 _WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,9})", re.ASCII | re.IGNORECASE)
 
 
+class TaskName(BaseConverter):
+    """A task's name in a path: any but ``key``, which is the short form's dry run."""
+
+    regex = r"(?!key$)[^/]+"
+
+
 def blueprint(service: Service) -> Blueprint:
     """Return the routes below ``/api/chains``."""
     routes = Blueprint("chains", __name__, url_prefix="/api/chains")
@@ -63,7 +70,7 @@ def blueprint(service: Service) -> Blueprint:
     def one_chain(type: str, chain: str) -> Response:
         return answer(_chain(service.catalog.chain(type, chain)))
 
-    @routes.get("/<type>/<chain>/<task>")
+    @routes.get("/<type>/<chain>/<task_name:task>")
     def one_task(type: str, chain: str, task: str) -> Response:
         described = service.catalog.chain(type, chain)
         for item in described.tasks:
@@ -83,7 +90,7 @@ def blueprint(service: Service) -> Blueprint:
             return one_task(type, task, "key")
         return answer(_explanation(service, type, service.chain_of_task(type, task), task))
 
-    @routes.post("/<type>/<chain>/<task>")
+    @routes.post("/<type>/<chain>/<task_name:task>")
     def run(type: str, chain: str, task: str) -> Response:
         return _run(service, waiters, type, chain, task)
 
