@@ -49,7 +49,9 @@ def test_a_worker_that_dies_again_and_again_is_started_again_and_again(
     def worker(but: set[int]) -> psutil.Process | None:
         for child in supervisor.children():
             try:
-                if child.cmdline()[-1:] == ["worker"] and child.pid not in but:
+                # Of its own session: what a killed one leaves is the supervisor's child as well.
+                is_part = child.cmdline()[-1:] == ["worker"] and os.getsid(child.pid) == child.pid
+                if is_part and child.pid not in but:
                     return child
             except psutil.Error:
                 continue
