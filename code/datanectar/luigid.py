@@ -225,22 +225,17 @@ class Luigid:
         """Say in a dead worker's name that what it ran has ended, so that nobody waits for it.
 
         luigid is asked what that is: a process killed just after it was given a task could tell
-        nobody else.
+        nobody else. What it was given to do in one go is BATCH_RUNNING, and ends with it if it began.
 
         Raises:
             OSError: when luigid can't be reached or refuses.
         """
-        running = self.call("task_list", status="RUNNING", upstream_status="")
-        for task_id, task in running.items():
-            if task.get("worker_running") == worker:
-                self.call(
-                    "add_task",
-                    worker=worker,
-                    task_id=task_id,
-                    status="FAILED",
-                    runnable=False,
-                    expl=json.dumps(f"{INTERRUPTED}{why}"),
-                )
+        ended = {"status": "FAILED", "runnable": False, "expl": json.dumps(f"{INTERRUPTED}{why}")}
+        for status in ("RUNNING", "BATCH_RUNNING"):
+            running = self.call("task_list", status=status, upstream_status="")
+            for task_id, task in running.items():
+                if task.get("worker_running") == worker:
+                    self.call("add_task", worker=worker, task_id=task_id, **ended)
 
     def graph_url(self, type: str, chain: str, task_id: str) -> str:
         """Return the address of a chain's task's graph on luigid's own page."""

@@ -80,7 +80,7 @@ class Bench:
         """Start a run; return it while it goes on."""
         return self.begin_resolved(place, self.resolve(place, run_time, **raw))
 
-    def begin_resolved(self, place: str, resolution: Resolution) -> Ran:
+    def begin_resolved(self, place: str, resolution: Resolution, **more: int) -> Ran:
         """Start a run of what was resolved, as a worker does with what was accepted."""
         type, chain, task = place.split("/")
         self._runs += 1
@@ -97,6 +97,7 @@ class Bench:
             key=resolution.key,
             spool=str(spool),
             given=resolution.given,
+            **more,
         )
         return Ran(run_id, resolution.key, spool, self.children.take(job))
 

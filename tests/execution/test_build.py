@@ -8,13 +8,14 @@ import select
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import requests
 
 from datanectar import luigid
-from datanectar.execution.rpc import PING_INTERVAL
+from datanectar.execution.rpc import PING_INTERVAL, RunScheduler
 from datanectar.luigid import worker_id
 from datanectar.records import DISABLED, DONE, FAILED, PENDING, RUNNING, Outcome, encode
 from tests.execution.conftest import Bench, Ran, lines_of, wait_for_line
@@ -151,6 +152,50 @@ def test_parameters_that_can_be_batched_are_done_in_one_go(bench: Bench, tmp_pat
     assert ran.reported("BatchesTask")["status"] == DONE
     batched = {r.task_id for r in ran.reports if "BatchTask" in r.task_id}
     assert {ran.reported(task_id)["status"] for task_id in batched} == {DONE}
+    said = [(r.task_id, r.status) for r in ran.reports if r.status]
+    begun = {task_id for task_id, status in said if status == RUNNING}
+    assert begun >= batched  # each while its batch runs, not when it has ended
+
+
+def test_what_is_batched_is_tried_again_as_often_as_it_asks(
+    make_bench: Callable[..., Bench], tmp_path: Path
+) -> None:
+    bench = make_bench(DATANECTAR_RETRY_DELAY="0.2").start()
+    bench.stack.chain(
+        "made/batch_chain",
+        "import luigi, pathlib\n"
+        "class PartTask(luigi.Task):\n"
+        "    n = luigi.Parameter(batch_method=','.join)\n"
+        "    folder = luigi.Parameter()\n"
+        "    good_at = luigi.IntParameter()\n"
+        "    max_batch_size = 10\n"
+        "    retry_count = 3\n"
+        "    def output(self):\n"
+        "        each = [f'{self.folder}/{n}' for n in self.n.split(',')]\n"
+        "        return [luigi.LocalTarget(path) for path in each]\n"
+        "    def run(self):\n"
+        "        tries = pathlib.Path(self.folder, 'tries')\n"
+        "        with tries.open('a') as lines: print('try', file=lines)\n"
+        "        if len(tries.read_text().split()) < self.good_at: raise ValueError('not yet')\n"
+        "        for target in self.output(): target.open('w').close()\n"
+        "class PartsTask(luigi.WrapperTask):\n"
+        "    folder = luigi.Parameter()\n"
+        "    good_at = luigi.IntParameter()\n"
+        "    def requires(self):\n"
+        "        return [PartTask(n, self.folder, self.good_at) for n in 'abc']\n",
+    )
+    (tmp_path / "good").mkdir()
+    (tmp_path / "bad").mkdir()
+
+    done(bench.run("made/batch_chain/PartsTask", folder=str(tmp_path / "good"), good_at=3))
+    assert lines_of(tmp_path / "good" / "tries") == ["try"] * 3
+
+    ran = bench.run("made/batch_chain/PartsTask", folder=str(tmp_path / "bad"), good_at=5)
+    assert failed(ran).error == "ValueError: not yet"
+    assert lines_of(tmp_path / "bad" / "tries") == ["try"] * 3
+    # What luigid still holds against the batch is no reason to do it twice.
+    done(bench.run("made/batch_chain/PartsTask", folder=str(tmp_path / "bad"), good_at=4))
+    assert lines_of(tmp_path / "bad" / "tries") == ["try"] * 4
 
 
 def test_same_tasks_of_two_chains_both_run(bench: Bench) -> None:
@@ -543,3 +588,97 @@ def test_luigid_heeds_what_it_is_to_allow_and_logs_no_line_a_call(
 
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
     assert "/api/task_list" not in stack.output("luigid")
+
+
+@pytest.mark.parametrize("option", ["count_uniques", "count_last_scheduled"])
+def test_what_keeps_luigis_own_worker_waiting_keeps_no_run(
+    bench: Bench, tmp_path: Path, option: str
+) -> None:
+    place = f"made/{option}_chain"
+    bench.stack.chain(
+        place,
+        "import luigi\n"
+        f"luigi.configuration.get_config().set('worker', {option!r}, 'true')\n"
+        "class DataTask(luigi.ExternalTask):\n"
+        f"    def output(self): return luigi.LocalTarget({str(tmp_path / 'none')!r})\n"
+        "class NeedsDataTask(luigi.WrapperTask):\n"
+        "    def requires(self): return DataTask()\n",
+    )
+
+    assert "External data is missing" in str(failed(bench.run(f"{place}/NeedsDataTask")).error)
+
+
+@pytest.mark.parametrize("task", ["OffTask", "NeedsOffTask"])
+def test_a_task_that_is_switched_off_fails_the_run_and_is_named(bench: Bench, task: str) -> None:
+    bench.stack.chain(
+        "made/off_chain",
+        "from datanectar import NectarTask\n"
+        "class OffTask(NectarTask):\n"
+        "    disabled = True\n"
+        "class NeedsOffTask(NectarTask):\n"
+        "    def requires(self): return OffTask()\n",
+    )
+
+    ran = bench.run(f"made/off_chain/{task}")
+
+    why = "OffTask(): it is switched off: its class says `disabled = True`"
+    assert failed(ran).error == why
+    assert ran.reported("OffTask")["status"] == FAILED
+
+
+def test_one_that_assists_a_run_leaves_the_roots_log_alone(bench: Bench, tmp_path: Path) -> None:
+    place = f"{LUIGI}/LeafTask"
+    resolution = bench.resolve(place, name="assisted", evidence=str(tmp_path / "e"))
+    changed = replace(resolution, key=resolution.key[:-4] + "0000")
+
+    assert failed(bench.finish(bench.begin_resolved(place, changed, member=1)))
+    assert not bench.file(changed.key, "log").exists()
+    assert failed(bench.finish(bench.begin_resolved(place, changed)))
+    assert bench.file(changed.key, "log").exists()
+
+
+def test_no_log_says_that_a_task_left_no_result_which_did(bench: Bench) -> None:
+    bench.stack.chain(
+        "made/crowd_chain",
+        "import luigi\n"
+        "from datanectar import NectarTask\n"
+        "class OneTask(NectarTask):\n"
+        "    n = luigi.IntParameter()\n"
+        "    def run(self): self.output().open('w').close()\n"
+        "class CrowdTask(luigi.WrapperTask):\n"
+        "    workers = 6\n"
+        "    def requires(self): return [OneTask(n=n) for n in range(36)]\n",
+    )
+
+    ran = done(bench.run("made/crowd_chain/CrowdTask"))
+
+    keys = {report.key for report in ran.reports if report.key and "OneTask" in report.task_id}
+    assert len(keys) == 36
+    assert [key for key in keys if "left no result" in bench.log(key)] == []
+
+
+def test_a_dead_workers_batch_that_never_began_ends_with_it(bench: Bench) -> None:
+    luigid = bench.stack.luigid
+    luigid.call("add_task_batcher", worker="dead", task_family="T", batched_args=["n"])
+    for n in "12":
+        task = {"task_id": f"T_{n}", "family": "T", "params": {"n": n}, "batchable": True}
+        luigid.call("add_task", worker="dead", **task)
+    assert luigid.call("get_work", worker="dead")["batch_task_ids"]
+
+    luigid.end_worker("dead", "its process was killed")
+
+    assert luigid.call("task_list", status="BATCH_RUNNING", upstream_status="") == {}
+    assert "its process was killed" in luigid.call("fetch_error", task_id="T_1")["error"]
+
+
+def test_a_task_that_waits_for_its_retry_elsewhere_has_not_failed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scheduler = RunScheduler("http://127.0.0.1:9", lambda _: None, 1.0)
+    graph = {"waits": {"status": FAILED}, "failed": {"status": DISABLED}}
+    monkeypatch.setattr(scheduler, "dep_graph", lambda **_: graph)
+    monkeypatch.setattr(scheduler, "fetch_error", lambda **_: {"error": json.dumps("why")})
+
+    scheduler.learn_from_others("root")
+
+    assert scheduler.errors == {"failed": "why"}

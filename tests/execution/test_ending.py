@@ -135,6 +135,7 @@ def test_a_chain_finds_its_own_command_line_folder_and_configuration(
         ("luigi.run()", "calls luigi.run() when it is imported"),
         ("luigi.run(['ATask', '--local-scheduler'])", "calls luigi.run() when it is imported"),
         ("luigi.run(main_task_cls=ATask, local_scheduler=True)", "calls luigi.run() when"),
+        ("luigi.build([ATask()], local_scheduler=True)", "calls luigi.build() when it is imported"),
         ("import argparse; p = argparse.ArgumentParser(); p.add_argument('x'); p.parse_args()",
          "below `if __name__ == '__main__':`"),
     ],

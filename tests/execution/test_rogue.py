@@ -129,6 +129,22 @@ def test_the_members_of_a_batch_are_its_own_and_alike(
     assert not [line for line in lines_of(evidence) if "Admin" in line]
 
 
+def test_many_strangers_are_refused_one_by_one_and_the_run_goes_on(
+    against: Callable[[str], Bench], tmp_path: Path
+) -> None:
+    """As when a run lost its worker, and comes back with what that one had found on its way."""
+    ids = iter([f"AdminTask_{n}" for n in range(150)])
+
+    def twist(method: str, arguments: dict[str, Any], right: Any) -> Any:
+        known = next(ids, None) if method == "get_work" else None
+        return {**right, "task_id": known, **ADMIN} if known else right
+
+    with rogue(twist) as luigid:
+        ran = against(luigid.url).run(f"{PLACE}/StepTask", evidence=str(tmp_path / "e"))
+
+    assert end(ran) == "DONE None"
+
+
 def test_a_luigid_that_gives_nothing_but_strangers_ends_the_run(
     against: Callable[[str], Bench], tmp_path: Path
 ) -> None:

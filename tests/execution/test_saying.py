@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
+import time
 from pathlib import Path
 
 import pytest
 
 from datanectar.errors import BadRequest
+from datanectar.execution.build import _ZonedFormatter
 from datanectar.records import DONE, DescribeJob, Outcome
 from tests.execution.conftest import LIMIT, Bench
 
@@ -117,3 +120,18 @@ def test_choices_of_a_private_parameter_are_not_listed(bench: Bench) -> None:
     chain = bench.children.ask(job, timeout=LIMIT, subject=SECRET)
 
     assert "choice-" not in str(chain)
+
+
+def test_each_line_has_the_offset_of_its_own_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that was forked before the clocks changed logs the right offset after."""
+    formatter = _ZonedFormatter("%(asctime)s %(message)s")
+    record = logging.makeLogRecord({"msg": "x"})
+    said = []
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3")
+        time.tzset()
+        for record.created, record.msecs in ((1467331200.0, 5.0), (1451606400.0, 70.0)):
+            said.append(formatter.format(record))
+    time.tzset()
+
+    assert said == ["2016-07-01 02:00:00,005+0200 x", "2016-01-01 01:00:00,070+0100 x"]

@@ -77,11 +77,15 @@ def test_what_needs_a_task_that_keeps_nothing_fails_as_luigi_has_it(
     assert "Unfulfilled dependency at run time" in str(ran.outcome.error)
 
 
+@pytest.mark.parametrize("width", [1, 2])
 def test_a_task_that_raised_is_not_done_though_its_output_is_there(
-    bench: Bench, tmp_path: Path
+    bench: Bench, tmp_path: Path, width: int
 ) -> None:
     """Fault 2.3."""
-    ran = bench.run(f"{NOTHING}/WriteAndRaiseTask", evidence=str(tmp_path / "e"))
+    place = f"{NOTHING}/WriteAndRaiseTask"
+    resolution = bench.resolve(place, evidence=str(tmp_path / "e"))
+
+    ran = bench.finish(bench.begin_resolved(place, resolution, width=width))
 
     assert ran.outcome is not None
     assert (ran.outcome.status, ran.outcome.error) == (FAILED, "ValueError: after all")

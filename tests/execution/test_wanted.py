@@ -11,6 +11,27 @@ import pytest
 from datanectar.execution.wanted import NotWanted, parse
 
 
+class Age(luigi.TimeDeltaParameter):
+    """Luigi's own reading under another name."""
+
+
+class Hour(luigi.DateHourParameter):
+    """Luigi's own reading under another name."""
+
+
+class WordyHour(luigi.DateHourParameter):
+    """Another spelling."""
+
+    date_format = "%d %B %Y, %H"
+
+
+class Days(luigi.TimeDeltaParameter):
+    """Another reading."""
+
+    def parse(self, x: str) -> timedelta:
+        return timedelta(days=int(x))
+
+
 @pytest.mark.parametrize(
     ("text", "length"),
     [
@@ -36,6 +57,17 @@ from datanectar.execution.wanted import NotWanted, parse
 def test_a_length_of_time_is_read(text: str, length: timedelta) -> None:
     """fault 1.16"""
     assert parse(luigi.TimeDeltaParameter(), text) == length
+    assert parse(Age(), text) == length
+
+
+def test_a_type_that_reads_for_itself_is_left_to_it() -> None:
+    """fault 1.16"""
+    assert parse(Days(), "3") == timedelta(days=3)
+    with pytest.raises(ValueError, match="invalid literal"):
+        parse(Days(), "3 d")
+    assert parse(WordyHour(), "17 May 2016, 09") == datetime(2016, 5, 17, 9)
+    with pytest.raises(ValueError, match="does not match format"):
+        parse(WordyHour(), "2016-05-17T09:00")
 
 
 @pytest.mark.parametrize(
@@ -48,8 +80,9 @@ def test_a_length_of_time_is_read(text: str, length: timedelta) -> None:
 )  # fmt: skip
 def test_what_is_no_length_of_time_as_a_whole_is_refused(text: str) -> None:
     """fault 1.16"""
-    with pytest.raises(NotWanted, match="a length of time such as"):
-        parse(luigi.TimeDeltaParameter(), text)
+    for item in (luigi.TimeDeltaParameter(), Age()):
+        with pytest.raises(NotWanted, match="a length of time such as"):
+            parse(item, text)
 
 
 HOUR, MINUTE = luigi.DateHourParameter(), luigi.DateMinuteParameter()
@@ -62,6 +95,7 @@ SECOND = luigi.DateSecondParameter()
         (HOUR, "2026-01-01T00:00:00Z", datetime(2026, 1, 1)),
         (HOUR, "2026-01-01T05", datetime(2026, 1, 1, 5)),
         (HOUR, "2026-01-01T05Z", datetime(2026, 1, 1, 5)),
+        (Hour(), "2026-01-01T05:00Z", datetime(2026, 1, 1, 5)),
         (HOUR, "2026-01-01 05:00", datetime(2026, 1, 1, 5)),
         (MINUTE, "2026-01-01T00:07:00Z", datetime(2026, 1, 1, 0, 7)),
         (MINUTE, "2026-01-01T00:07", datetime(2026, 1, 1, 0, 7)),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Iterator
 
 from datanectar.keys import Key
@@ -60,3 +62,21 @@ def test_what_comes_after_the_listing_is_found_and_what_goes_is_forgotten(
     storage.delete(key(5), "out.txt")
     index.forget(storage, key(5), "out.txt")
     assert not index.has(storage, key(5), "out.txt")
+
+
+def test_what_somebody_else_drops_is_not_believed_for_long(
+    moto_s3: S3Server, s3_settings: Callable[..., Settings]
+) -> None:
+    storage = CountingStorage(s3_settings(moto_s3))
+    storage.prepare()
+    for number in range(10):
+        storage.put_bytes(key(number), "out.txt", b"x")
+    outside, inside = FamilyIndex(good_for=0.5), FamilyIndex(good_for=math.inf)
+    for index in (outside, inside):
+        assert all(index.has(storage, key(number), "out.txt") for number in range(10))
+
+    storage.delete(key(9), "out.txt")
+    time.sleep(0.6)
+
+    assert not outside.has(storage, key(9), "out.txt")
+    assert inside.has(storage, key(9), "out.txt")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import logging
+import math
 import multiprocessing
 import signal
 import sys
@@ -54,7 +55,9 @@ def run(job: RunJob, send: Send) -> Outcome:
     spool = Path(job.spool)
     log.begin_run_log(spool)
     _configure_luigi()
-    INDEX.clear()  # of what a child has seen that resolved the request: it may have changed
+    INDEX.clear(
+        good_for=math.inf
+    )  # of what a child has seen that resolved the request: it may have changed
     root = None
     try:
         root = _make_root(job)
@@ -64,7 +67,8 @@ def run(job: RunJob, send: Send) -> Outcome:
         traceback.print_exc()
         outcome = _failure(job.key, reasons.of_exception(problem), traceback.format_exc())
     if outcome.status == FAILED:
-        number = _keep_reason(job, spool)
+        # The log of the key is the root's, which may still run where this one only assists.
+        number = None if job.member else _keep_reason(job, spool)
         if root is not None and number is not None:
             send(TaskReport(root.task_id, log_number=number))
     if root is not None and not job.member:
@@ -93,12 +97,10 @@ def _build_until_ended(root: luigi.Task, job: RunJob, send: Send) -> Outcome:
     scheduler.insist = job.width > 1
     while True:
         _build(root, job, scheduler)
+        if job.width > 1 and scheduler.statuses.get(root.task_id) != DONE:
+            scheduler.learn_from_others(root.task_id)
         if scheduler.statuses.get(root.task_id) != FAILED and _is_done(root, scheduler):
             return Outcome(DONE)
-        if job.width > 1:
-            scheduler.learn_from_others(root.task_id)
-            if _is_done(root, scheduler):
-                return Outcome(DONE)
         failed = _first_failure(job, scheduler)
         if failed is not None:
             logger = logging.getLogger("luigi-interface")
@@ -175,6 +177,9 @@ def _worker_options(*section: tuple[str, str]) -> dict[str, Any]:
     return {
         **luigi.worker.worker().param_kwargs,
         "keep_alive": True,
+        # ``RunScheduler.get_work`` ends a worker by the one count that neither of these looks at.
+        "count_uniques": False,
+        "count_last_scheduled": False,
         "wait_interval": 0.1,
         "wait_jitter": 0.0,
         "ping_interval": PING_INTERVAL,
@@ -193,7 +198,6 @@ class _RunWorker(Worker):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self._silent: set[TaskProcess] = set()
         self._accounted: set[TaskProcess] = set()
 
     def add(self, task: luigi.Task, *args: Any, **options: Any) -> Any:
@@ -286,9 +290,9 @@ class _RunWorker(Worker):
             process.task.trigger_event(luigi.Event.PROCESS_FAILURE, process.task, reason)
             return reason
         if process.exitcode == 0:
-            if process in self._silent:
+            # What has ended has sent its result: it may lie behind others', and one is read a round.
+            if self._task_result_queue.empty():
                 return f"Task {task_id} ended its process (exit code 0) and left no result."
-            self._silent.add(process)  # its result may be on its way: one more round
         elif process.timeout_time is not None and time.time() > process.timeout_time:
             _stop(process)
             limit = f"{process.worker_timeout:g}"
@@ -451,9 +455,17 @@ def _log_what_tasks_log() -> None:
     root.setLevel(logging.INFO)
 
 
+class _ZonedFormatter(logging.Formatter):
+    """Gives each line the zone's offset of its moment: this process may outlive a change of clocks."""
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
+        """Return the record's time with milliseconds and offset."""
+        moment = time.localtime(record.created)
+        clock = time.strftime(datefmt or self.default_time_format, moment)
+        return f"{clock},{int(record.msecs):03d}{time.strftime('%z', moment)}"
+
+
 def _handler(form: str) -> logging.StreamHandler[Any]:
     handler = logging.StreamHandler(sys.stderr)
-    formatter = logging.Formatter(form)
-    formatter.default_msec_format = f"%s,%03d{time.strftime('%z')}"
-    handler.setFormatter(formatter)
+    handler.setFormatter(_ZonedFormatter(form))
     return handler

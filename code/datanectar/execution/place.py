@@ -7,7 +7,7 @@ import contextlib
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import luigi
@@ -66,24 +66,30 @@ def settle(type: str, chain: str) -> None:
 
 @contextlib.contextmanager
 def no_command_line() -> Iterator[None]:
-    """Refuse, in the block, to take the process's command line for one of Luigi's.
+    """Refuse, in the block, to run anything: a GET imports a chain too, and asks for no work.
 
     Raises:
-        ChainError: out of ``luigi.run()``.
+        ChainError: out of ``luigi.run()``, which would take the process's command line for its own,
+            and of ``luigi.build()``.
     """
 
-    def run(*args: Any, **options: Any) -> Any:
-        if importing:
-            raise ChainError(
-                "it calls luigi.run() when it is imported: put that below "
-                "`if __name__ == '__main__':`"
-            )
-        return known(*args, **options)
+    def guarded(name: str, known: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **options: Any) -> Any:
+            if importing:
+                raise ChainError(
+                    f"it calls luigi.{name}() when it is imported: put that below "
+                    "`if __name__ == '__main__':`"
+                )
+            return known(*args, **options)
 
-    importing, known = True, luigi.run
-    luigi.run = luigi.interface.run = run
+        return call
+
+    importing, run, build = True, luigi.run, luigi.build
+    luigi.run = luigi.interface.run = guarded("run", run)
+    luigi.build = luigi.interface.build = guarded("build", build)
     try:
         yield
     finally:
         importing = False
-        luigi.run = luigi.interface.run = known
+        luigi.run = luigi.interface.run = run
+        luigi.build = luigi.interface.build = build

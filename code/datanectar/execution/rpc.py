@@ -7,6 +7,7 @@ import html
 import json
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeGuard
@@ -63,8 +64,10 @@ _NO_WORK: dict[str, Any] = {
 PING_INTERVAL = 5.0
 #: Seconds between two looks at what there is of the resources that a run waits for.
 _RESOURCES_INTERVAL = 1.0
-#: How often luigid may answer one question for work with what can't be done.
-_MOST_REFUSALS = 100
+#: How often luigid may give one task that can't be done in answer to one question for work.
+_MOST_REFUSALS = 10
+#: Why a task fails of which its author has said so.
+_SWITCHED_OFF = "it is switched off: its class says `disabled = True`"
 #: A priority beyond which JSON has no numbers.
 _HIGHEST = 1e300
 
@@ -145,12 +148,16 @@ class RunScheduler(RemoteScheduler):
         call = _with_what_luigid_can_take(call)
         if call.get("batch_id") in self._batches:
             self._batches[task_id] = self._batches.pop(call["batch_id"])
+            # Or luigid would hold a failure of an equal batch against it, and give its members again.
+            super().re_enable_task(task_id=task_id)
         if status == PENDING:
             call = self._note_addition(task_id, call)
         if status == FAILED:
             self._note_failure(task_id, call)
         if status == _UNKNOWN:
             self.errors[task_id] = self._announced.get(str(self.tasks.get(task_id)), status)
+        if status == DISABLED:
+            self.errors[task_id] = f"{self.tasks.get(task_id, task_id)}: {_SWITCHED_OFF}"
         if status == DONE:
             self.missing.discard(task_id)
         if "tracking_url" in call and status == RUNNING:
@@ -159,14 +166,22 @@ class RunScheduler(RemoteScheduler):
                 return None  # luigid's page would run a link to javascript:
         else:
             self._report(task_id, status, call)
-        if status in (DONE, FAILED):
-            for member in self._batches.pop(task_id, []):  # luigid does the same with them
-                self._report(member, status, {})
+        members = self._batches.pop(task_id, []) if status in (DONE, FAILED) else []
+        for member in members:  # luigid does the same with them
+            self._report(member, status, {})
         answer = super().add_task(**call)
-        if status == FAILED and task_id in self._retries:
-            # luigid counts failures of earlier runs as well, and would have given the task up by now.
-            super().re_enable_task(task_id=task_id)
+        if status == FAILED:
+            self._prepare_retries(task_id, members or [task_id])
         return answer
+
+    def _prepare_retries(self, task_id: str, failed: list[str]) -> None:
+        """See that luigid will give again what is to be retried: a task, or the members of a batch."""
+        again = [each for each in failed if each in self._retries]
+        for each in again:
+            # luigid counts failures of earlier runs as well, and would have given it up by now.
+            super().re_enable_task(task_id=each)
+        if task_id not in failed and len(again) == len(failed):
+            del self.errors[task_id]  # its members may be done in other batches: theirs will count
 
     def _note_addition(self, task_id: str, call: dict[str, Any]) -> dict[str, Any]:
         """Keep what a task needs; return the call so that luigid believes it where it must."""
@@ -220,15 +235,21 @@ class RunScheduler(RemoteScheduler):
         task_id = answer.get("task_id")
         if task_id is not None:
             self.statuses[task_id] = RUNNING
-            message = "" if self._waiting.pop(task_id, None) else None
-            self._send(TaskReport(task_id, status=RUNNING, started=time.time(), message=message))
+            self._tell_begun([task_id])
         elif "batch_id" in answer:
             self._batches[answer["batch_id"]] = answer["batch_task_ids"]
+            self._tell_begun(answer["batch_task_ids"])
         else:
             self._look_at_resources(call["worker"])
             if not call.get("current_tasks") and not self._may_wait(answer):
                 answer["n_pending_tasks"] = 0  # Luigi's worker then ends, keep_alive or not
         return answer
+
+    def _tell_begun(self, begun: list[str]) -> None:
+        """Tell the parent that tasks run: one, or the members of a batch, which runs in their stead."""
+        for task_id in begun:
+            message = "" if self._waiting.pop(task_id, None) else None
+            self._send(TaskReport(task_id, status=RUNNING, started=time.time(), message=message))
 
     def batch_task(self, members: list[str]) -> luigi.Task:
         """Return the task that does these in one go, made of what is known here of them."""
@@ -248,13 +269,15 @@ class RunScheduler(RemoteScheduler):
 
         Luigi's worker would import and run whatever task luigid names (worker.py ``_get_work``).
         """
-        for _ in range(_MOST_REFUSALS):
+        refused: Counter[str] = Counter()
+        while not refused or max(refused.values()) < _MOST_REFUSALS:
             answer: dict[str, Any] = super().get_work(**call)
             members: list[str] = answer.get("batch_task_ids") or []
             given = [answer["task_id"]] if answer["task_id"] is not None else members
             known = [name for name in map(self.names.plain, given) if self._is_ours(name)]
             if len(known) < len(given) or (members and not self._is_batch(known)):
                 self._refuse(call["worker"], given)
+                refused.update(given)
             elif not self._put_back(call["worker"], known):
                 return self._in_our_names(answer, known)
         raise SchedulerError(
@@ -384,14 +407,16 @@ class RunScheduler(RemoteScheduler):
     def learn_from_others(self, root: str) -> None:
         """Take over from luigid whether the root is done, and which tasks failed elsewhere, and why.
 
-        A task whose worker was pruned has no explanation (scheduler.py ``fail_dead_worker_task``),
-        one whose process was stopped says so: it did not fail, and is run again.
+        One that luigid calls FAILED waits for its retry. A task whose worker was pruned has no
+        explanation (scheduler.py ``fail_dead_worker_task``), one whose process was stopped says so:
+        it did not fail, and is run again.
         """
         for task_id, known in self.dep_graph(task_id=root).items():
-            if known.get("status") in (FAILED, DISABLED) and task_id not in self.errors:
+            if known.get("status") == DISABLED and task_id not in self.errors:
                 error = self.fetch_error(task_id=task_id).get("error")
                 if error and not _explanation(error).startswith(INTERRUPTED):
                     self.errors[task_id] = _explanation(error)
+                    self.statuses[task_id] = FAILED
             elif task_id == root and known.get("status") == DONE:
                 self.statuses[root] = DONE
 
@@ -466,10 +491,11 @@ class RunScheduler(RemoteScheduler):
 
     def _note_failure(self, task_id: str, call: dict[str, Any]) -> None:
         self.errors[task_id] = _explanation(call.get("expl"))
-        self._failures[task_id] = self._failures.get(task_id, 0) + 1
         allowed = (call.get("retry_policy_dict") or {}).get("retry_count", 1)
-        if self._failures[task_id] < allowed and task_id in self._additions:
-            self._retries[task_id] = time.monotonic() + self._retry_delay
+        for failed in self._batches.get(task_id) or [task_id]:
+            self._failures[failed] = self._failures.get(failed, 0) + 1
+            if self._failures[failed] < allowed and failed in self._additions:
+                self._retries[failed] = time.monotonic() + self._retry_delay
 
     def _retry_what_is_due(self, worker: str) -> None:
         """Put failed tasks back on time; luigid itself would do so at its next prune, a minute on."""
@@ -490,10 +516,12 @@ class RunScheduler(RemoteScheduler):
 
     def _short_of_resources(self) -> Iterator[str]:
         """Yield the tasks that nothing but resources keeps from running."""
+        batched = {member for members in self._batches.values() for member in members}
         for task_id, call in list(self._additions.items()):
             if (
                 self.statuses.get(task_id) == PENDING
                 and call.get("resources")
+                and task_id not in batched
                 and all(self.statuses.get(dep) == DONE for dep in self._deps[task_id])
             ):
                 yield task_id

@@ -79,9 +79,10 @@ def _in_luigis_notation(item: luigi.Parameter[Any], text: str) -> str:
     Raises:
         ValueError: when it is no length of time.
     """
-    if type(item) is luigi.TimeDeltaParameter:
+    kind = _luigis_type(item)
+    if kind is luigi.TimeDeltaParameter:
         return _length(text)
-    parts = _TIME_PARTS.get(type(item))
+    parts = _TIME_PARTS.get(kind) if kind else None
     found = _ISO_TIME.fullmatch(text) if parts else None
     if parts is None or found is None:
         return text
@@ -90,6 +91,15 @@ def _in_luigis_notation(item: luigi.Parameter[Any], text: str) -> str:
     if set(clock[parts:]) - {"00"}:
         raise ValueError(f"{text} is finer than {type(item).__name__}")
     return f"{day}T{''.join(clock[:parts])}"
+
+
+def _luigis_type(item: luigi.Parameter[Any]) -> type[luigi.Parameter[Any]] | None:
+    """Return Luigi's type that reads texts for this one, which an author may have made from it."""
+    cls = next(cls for cls in type(item).__mro__ if cls.__module__ == luigi.Parameter.__module__)
+    for name in ("parse", "date_format"):
+        if getattr(type(item), name, None) is not getattr(cls, name, None):
+            return None
+    return cls
 
 
 def _length(text: str) -> str:
@@ -104,7 +114,7 @@ def _length(text: str) -> str:
 
 
 def _wanted(item: luigi.Parameter[Any]) -> str | None:
-    if type(item).__module__ != luigi.Parameter.__module__:  # an author's has its own words
+    if _luigis_type(item) is None:  # an author's has its own words
         return None
     if isinstance(item, luigi.NumericalParameter):
         return _range(item)

@@ -8,6 +8,7 @@ believed; what it does not show is asked for singly, since it may have come sinc
 from __future__ import annotations
 
 import os
+import time
 from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
@@ -22,20 +23,29 @@ _ASKED_SINGLY = 4
 #: that a family with a long history never costs more than two requests a question.
 _READ_AT_ONCE = 300
 
+#: Seconds for which a listing is believed outside a run, where others may drop results meanwhile.
+_GOOD_FOR = 5.0
+
 _Place = tuple[str, str, str]
 
 
 class FamilyIndex:
-    """What listings have shown so far in this process."""
+    """What listings have shown so far in this process.
 
-    def __init__(self) -> None:
+    Args:
+        good_for: seconds for which that is believed.
+    """
+
+    def __init__(self, good_for: float = _GOOD_FOR) -> None:
         self._pid = os.getpid()
         self._asked: Counter[_Place] = Counter()
         self._found: dict[_Place, set[str]] = {}
         self._listings: dict[_Place, Iterator[str]] = {}
+        self.clear(good_for)
 
-    def clear(self) -> None:
-        """Forget all that was seen."""
+    def clear(self, good_for: float) -> None:
+        """Forget all that was seen; believe for so many seconds what will be."""
+        self._good_for, self._began = good_for, time.monotonic()
         self._asked.clear()
         self._found.clear()
         self._listings.clear()
@@ -44,6 +54,8 @@ class FamilyIndex:
         """Tell whether the file is there."""
         if storage.name == "local":
             return storage.exists(key, file)
+        if time.monotonic() - self._began > self._good_for:
+            self.clear(self._good_for)
         self._forget_after_a_fork()
         place = (storage.name, key.family_prefix, file)
         self._asked[place] += 1
