@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pickle
+import socket
 import stat
+import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +18,18 @@ import pytest
 import requests
 from luigi.rpc import RPC_METHODS
 
-from datanectar.luigid import Luigid, address, command, full_url, make_token, read_token, token_for
+from datanectar.errors import SchedulerError
+from datanectar.execution.fetcher import Fetcher
+from datanectar.luigid import (
+    Luigid,
+    NotLuigid,
+    address,
+    command,
+    full_url,
+    make_token,
+    read_token,
+    token_for,
+)
 from datanectar.luigid_server import READING
 from tests.servers.processes import Stack, wait_for
 
@@ -113,11 +128,90 @@ def test_the_token_is_this_users_alone_and_in_no_command(guarded: Stack) -> None
         assert token not in Path(f"/proc/{pid}/cmdline").read_text()
 
 
+def test_the_documented_command_makes_folder_and_token(
+    make_stack: Callable[..., Stack],
+) -> None:
+    stack = make_stack()
+    state = stack.settings.state
+    assert not state.exists()
+    where = ["--address", "127.0.0.1", "--port", str(stack.luigid_port), "--state", str(state)]
+
+    stack._begin("luigid", [sys.executable, "-m", "datanectar.luigid_server", *where])
+
+    wait_for(stack.luigid.look, "luigid answers")
+    assert stack.luigid.takes_our_word()
+    assert not Luigid(stack.luigid_url).takes_our_word()
+    assert stat.S_IMODE(state.stat().st_mode) == 0o700
+
+
+def test_each_luigid_has_a_token_of_its_own(make_stack: Callable[..., Stack]) -> None:
+    """fault 4.1: who had its port while it was away knows the one before."""
+    stack = make_stack()
+    stack.start_luigid()
+    state = stack.settings.state
+    first = read_token(state)
+    fetcher = Fetcher(stack.luigid_url, lambda _: None, lambda: read_token(state))
+    url, body = f"{stack.luigid_url}/api/forgive_failures", {"data": json.dumps({"task_id": "x"})}
+    fetcher.fetch(url, body, 30)
+    stack.kill("luigid")
+    fetcher.tell(url, body, 30)
+    stack.start_luigid()
+
+    fetcher.settle(30)  # a run goes on across luigid's restart
+
+    fetcher.close()
+    assert read_token(state) not in (None, first)
+    assert ask(stack, "forgive_failures", Authorization=f"Bearer {first}").status_code == 403
+
+
+def test_another_luigid_started_in_vain_leaves_the_first_one_its_friends(
+    make_stack: Callable[..., Stack],
+) -> None:
+    stack = make_stack()
+    stack.start_luigid()
+    first = read_token(stack.settings.state)
+    stack._begin("second", command(stack.settings))
+    assert stack.parts["second"].wait(60) != 0
+
+    assert stack.luigid.takes_our_word()
+    assert ask(stack, "forgive_failures", Authorization=f"Bearer {first}").ok
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]",
+        b'HTTP/1.1 200 OK\r\nContent-Length: 16\r\n\r\n{"response": []}',
+        b"SSH-2.0-OpenSSH_9.2\r\n",
+        b"HTTP/7.0 200 OK\r\n\r\n",
+    ],
+)
+def test_who_is_not_luigid_counts_as_luigid_away(answer: bytes) -> None:
+    """fault 3.9: a run whose books can't be closed there has ended all the same."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=answer_all, args=(server, answer), daemon=True).start()
+        luigid = Luigid(f"http://127.0.0.1:{server.getsockname()[1]}")
+
+        with pytest.raises(NotLuigid):
+            luigid.end_worker("w", "a test")
+        with pytest.raises(SchedulerError, match="is not luigid"):
+            luigid.look()
+
+
+def answer_all(server: socket.socket, answer: bytes) -> None:
+    with contextlib.suppress(OSError):
+        while True:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(answer)
+
+
 def test_a_token_that_others_can_read_is_made_anew(tmp_path: Path) -> None:
     make_token(tmp_path)
     first = read_token(tmp_path)
-    make_token(tmp_path)
-    assert read_token(tmp_path) == first is not None
     (tmp_path / "luigid.token").chmod(0o644)
     assert read_token(tmp_path) is None
     make_token(tmp_path)

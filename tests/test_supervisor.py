@@ -7,6 +7,7 @@ import http.server
 import os
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -17,11 +18,11 @@ import psutil
 import pytest
 
 from datanectar.execution.zygote_process import SHARED
-from datanectar.luigid import Luigid
+from datanectar.luigid import Luigid, said_where, say_where
 from datanectar.settings import load
 from datanectar.supervisor import Part, Supervisor
 from tests.execution.conftest import lines_of
-from tests.servers.processes import Stack, answers, is_running, wait_for
+from tests.servers.processes import Stack, answers, free_port, is_running, wait_for
 
 
 def test_a_second_up_over_one_project_is_refused_in_a_line(
@@ -311,7 +312,24 @@ def test_a_project_has_its_own_luigid_when_the_port_is_taken(
         known = Luigid(url).call("task_list", status="DONE", upstream_status="")
         assert "basic.plain_chain.GreetTask" in [task["name"] for task in known.values()]
         assert stack.get("/readyz").json()["data"]["scheduler"] is True
+        stack.port = free_port()
+        stack.defaults["DATANECTAR_PORT"] = str(stack.port)
+        stack.url = f"http://127.0.0.1:{stack.port}"
+        stack.start_web()  # by hand, beside the one of `up`: it asks the same luigid
+        assert stack.get("/readyz").json()["data"]["scheduler"] is True
+        assert said_where(stack.settings.state) == url
         assert stack.stop("up", signal.SIGINT) == 0
+        assert not (stack.settings.state / "luigid.url").exists()
+
+
+def test_where_luigid_was_counts_no_more_when_up_was_killed(tmp_path: Path) -> None:
+    say_where(tmp_path, "http://127.0.0.1:1")
+    assert said_where(tmp_path) == "http://127.0.0.1:1"
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    for text in (f"{gone.pid} http://127.0.0.1:1", "x http://127.0.0.1:1", "", f"{os.getpid()}"):
+        (tmp_path / "luigid.url").write_text(text)
+        assert said_where(tmp_path) is None
 
 
 def refused(stack: Stack) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import logging
 import os
@@ -56,7 +57,7 @@ def up(with_luigid: bool) -> None:
 @cli.command()
 def web() -> None:
     """Serve the HTTP API and the pages."""
-    settings = _prepared()
+    settings = _beside_up(_prepared())
     if not _die_with_supervisor():  # which has looked; gunicorn itself tries for seconds
         from datanectar.supervisor import check_port
 
@@ -70,7 +71,7 @@ def web() -> None:
 @cli.command()
 def worker() -> None:
     """Take runs from the queue and have them done."""
-    settings = _prepared()
+    settings = _beside_up(_prepared())
     _die_with_supervisor()
     with left_out(*other_drivers(settings.queue_url)):
         from datanectar.execution.queue import RunQueue
@@ -244,6 +245,17 @@ def _prepared() -> Settings:
     if told:
         click.echo(f"datanectar: {told}", err=True)
     _in_a_child(lambda: _prepare_stores(settings))
+    return settings
+
+
+def _beside_up(settings: Settings) -> Settings:
+    """Return the settings for a part that was started by hand: with luigid where ``up`` has put it."""
+    from datanectar.luigid import said_where
+
+    url = said_where(settings.state)
+    if url is not None and not settings_module.is_given("DATANECTAR_LUIGID_URL"):
+        settings = dataclasses.replace(settings, luigid_url=url)
+        settings_module.keep(settings)
     return settings
 
 

@@ -34,9 +34,16 @@ INTERRUPTED = "interrupted: "
 _PORT = 8082
 #: The file of the state folder that holds the token without which our luigid changes nothing.
 _TOKEN_FILE = "luigid.token"  # noqa: S105
+#: The file that says where the luigid of the ``datanectar up`` over this state is, and which
+#: process that is.
+_URL_FILE = "luigid.url"
 
 #: Seconds for which the answer to "is luigid up" is good.
 _UP_IS_GOOD_FOR = 1.0
+
+
+class NotLuigid(ConnectionError):
+    """Raised when somebody else answers at luigid's address: to a caller, luigid is away."""
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
@@ -76,12 +83,11 @@ def is_loopback(host: str) -> bool:
 
 
 def command(settings: Settings) -> list[str]:
-    """Return the command that starts luigid where the settings say it is; its token is made here.
+    """Return the command that starts luigid where the settings say it is.
 
     Whoever runs it gives it luigid's own configuration by ``LUIGI_CONFIG_PATH``.
     """
     host, port = address(settings.luigid_url)
-    make_token(settings.state)
     where = ["--address", host, "--port", str(port), "--state", str(settings.state)]
     files = [word for file in _luigi_files(settings) for word in ("--resources", str(file))]
     return [sys.executable, "-m", "datanectar.luigid_server", *where, *files]
@@ -95,13 +101,21 @@ def _luigi_files(settings: Settings) -> list[Path]:
 
 
 def make_token(state: Path) -> None:
-    """See that the state folder holds luigid's token, for this user alone to read."""
-    if read_token(state) is None:
-        file = state / _TOKEN_FILE
-        file.unlink(missing_ok=True)
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with open(descriptor, "w") as stream:  # noqa: PTH123
-            stream.write(secrets.token_hex(24))
+    """Put a fresh token for luigid into the state folder, for this user alone to read.
+
+    While luigid is away, runs show its token to whoever has taken its port: the next luigid is to
+    have another one.
+    """
+    _write(state / _TOKEN_FILE, secrets.token_hex(24))
+
+
+def _write(file: Path, text: str) -> None:
+    """Write a file of this user's alone; whoever reads it finds the old one or the new one whole."""
+    hidden = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
+    descriptor = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with open(descriptor, "w") as stream:  # noqa: PTH123
+        stream.write(text)
+    hidden.replace(file)
 
 
 def drop_token(state: Path) -> None:
@@ -111,12 +125,38 @@ def drop_token(state: Path) -> None:
 
 def read_token(state: Path) -> str | None:
     """Return the token of this project's luigid; None when there is none that only we can write."""
+    return _read(state / _TOKEN_FILE)
+
+
+def _read(file: Path) -> str | None:
     try:
-        descriptor = os.open(state / _TOKEN_FILE, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
         return None
     with open(descriptor) as stream:  # noqa: PTH123
         return stream.read().strip() or None if is_ours_alone(os.fstat(descriptor), 0o077) else None
+
+
+def say_where(state: Path, url: str) -> None:
+    """Have the state folder tell where luigid is while this process lives, for parts started by hand."""
+    _write(state / _URL_FILE, f"{os.getpid()} {url}")
+
+
+def forget_where(state: Path) -> None:
+    """Have the state folder tell no more where luigid is."""
+    (state / _URL_FILE).unlink(missing_ok=True)
+
+
+def said_where(state: Path) -> str | None:
+    """Return where the luigid is of the ``datanectar up`` over this state; None without one."""
+    pid, _, url = (_read(state / _URL_FILE) or "").partition(" ")
+    if not (pid.isdecimal() and url):
+        return None
+    try:
+        os.kill(int(pid), 0)
+    except (OSError, OverflowError):  # it was killed, and luigid with it
+        return None
+    return url
 
 
 def is_ours_alone(status: os.stat_result, others: int) -> bool:
@@ -190,14 +230,12 @@ class Luigid:
             with problem:
                 what = f"{problem.code} {problem.reason}"
             raise SchedulerError(not_luigid(self.url, what)) from problem
-        except (ValueError, TypeError, LookupError, http.client.BadStatusLine) as problem:
-            if isinstance(problem, OSError):  # it has closed the connection without a word
-                return False
-            raise SchedulerError(not_luigid(self.url, "it does not speak as luigid")) from problem
-        except (OSError, http.client.HTTPException):
+        except NotLuigid as problem:
+            raise SchedulerError(str(problem)) from problem
+        except OSError:
             return False
         if not isinstance(answer, dict) or "paused" not in answer:
-            raise SchedulerError(not_luigid(self.url, "it does not speak as luigid"))
+            raise SchedulerError(str(self._not_luigid()))
         return True
 
     def takes_our_word(self) -> bool:
@@ -212,14 +250,24 @@ class Luigid:
         """Return luigid's answer to an RPC (luigi/scheduler.py, the methods with ``@rpc_method``).
 
         Raises:
-            OSError: when luigid can't be reached or refuses.
+            OSError: when luigid can't be reached or refuses; NotLuigid when somebody else answers.
         """
         body = urlencode({"data": json.dumps(arguments)}).encode()
         token = token_for(self.url, self._state) if self._state else None
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         request = urllib.request.Request(f"{self.url}/api/{method}", body, headers)  # noqa: S310
-        with _OPENER.open(request, timeout=self._timeout) as response:
-            return json.load(response)["response"]
+        try:
+            with _OPENER.open(request, timeout=self._timeout) as response:
+                return json.load(response)["response"]
+        except OSError:
+            raise
+        except http.client.IncompleteRead as problem:  # it went while it answered
+            raise ConnectionError(f"{self.url} did not end its answer") from problem
+        except (ValueError, LookupError, TypeError, http.client.HTTPException) as problem:
+            raise self._not_luigid() from problem
+
+    def _not_luigid(self) -> NotLuigid:
+        return NotLuigid(not_luigid(self.url, "it does not speak as luigid"))
 
     def end_worker(self, worker: str, why: str) -> None:
         """Say in a dead worker's name that what it ran has ended, so that nobody waits for it.
@@ -233,8 +281,10 @@ class Luigid:
         ended = {"status": "FAILED", "runnable": False, "expl": json.dumps(f"{INTERRUPTED}{why}")}
         for status in ("RUNNING", "BATCH_RUNNING"):
             running = self.call("task_list", status=status, upstream_status="")
+            if not isinstance(running, dict):
+                raise self._not_luigid()
             for task_id, task in running.items():
-                if task.get("worker_running") == worker:
+                if isinstance(task, dict) and task.get("worker_running") == worker:
                     self.call("add_task", worker=worker, task_id=task_id, **ended)
 
     def graph_url(self, type: str, chain: str, task_id: str) -> str:

@@ -15,6 +15,7 @@ import io
 import logging
 import os
 import pickle
+import sys
 import time
 import traceback
 from pathlib import Path
@@ -29,8 +30,10 @@ from luigi.configuration import LuigiConfigParser, get_config
 from luigi.scheduler import Scheduler, SimpleTaskState, Task, Worker
 from luigi.setup_logging import DaemonLogging
 
+from datanectar.errors import StartupError
 from datanectar.lifeline import die_with_parent
-from datanectar.luigid import is_loopback, is_ours_alone, read_token
+from datanectar.luigid import is_loopback, is_ours_alone, make_token, read_token
+from datanectar.private import private_folder
 
 #: What luigid's page reads (luigi/static/visualiser/js/luigi.js) and what a run's status needs: the
 #: calls that change nothing. All others, those that a later Luigi may have too, need the token.
@@ -122,7 +125,8 @@ class Guard(tornado.routing.Router):
     def __init__(self, app: tornado.web.Application, host: str, state: Path) -> None:
         self._app = app
         self._host = host
-        self._token = read_token(state) or ""
+        self._state = state
+        self._tokens = {read_token(state)}
 
     def find_handler(self, request: tornado.httputil.HTTPServerRequest, **options: Any) -> Any:
         """Return who answers a request (tornado/routing.py ``Router``)."""
@@ -141,10 +145,22 @@ class Guard(tornado.routing.Router):
         method = request.path.removeprefix("/api/")
         if method == request.path or method in READING or request.method == "OPTIONS":
             return None
-        shown = _token_in(request.headers.get("Authorization", ""))
-        if self._token and hmac.compare_digest(shown, self._token.encode()):
+        if self._knows(_token_in(request.headers.get("Authorization", ""))):
             return None
         return f"{method} changes what luigid knows, and needs the token of its project"
+
+    def _knows(self, shown: bytes) -> bool:
+        """Tell whether this is a token that the state folder has, or has had under this luigid.
+
+        Somebody may have started another one over the same folder, in vain: its port was taken.
+        """
+        if not self._fits(shown):
+            self._tokens.add(read_token(self._state))
+        return self._fits(shown)
+
+    def _fits(self, shown: bytes) -> bool:
+        tokens = [token.encode() for token in self._tokens if token]
+        return any(hmac.compare_digest(shown, token) for token in tokens)
 
     @staticmethod
     def _is_allowed(origin: str, host: str) -> bool:
@@ -253,6 +269,7 @@ def main() -> None:
         "--resources", action="append", default=[], type=Path, help="a luigi.cfg of the project"
     )
     options = parser.parse_args()
+    _prepare(options.state)
     get_config().set(
         "scheduler", "state_path", str(options.state / "luigid.pickle").replace("%", "%%")
     )
@@ -263,6 +280,17 @@ def main() -> None:
         address=options.address,
         scheduler=ProjectScheduler(options.resources),
     )
+
+
+def _prepare(state: Path) -> None:
+    """See that there is a folder of the owner's alone, and a token in it that nobody has seen yet."""
+    try:
+        told = private_folder(state)
+        make_token(state)
+    except (StartupError, OSError) as problem:
+        sys.exit(f"luigid: {problem}")
+    if told:
+        print(f"luigid: {told}", file=sys.stderr)
 
 
 def _set_up_luigi(host: str, state: Path) -> None:

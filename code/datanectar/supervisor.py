@@ -158,6 +158,7 @@ class Supervisor:
         check_port(self._settings.host, self._settings.port, "DATANECTAR_PORT")
         if self._with_luigid:
             self._start_luigid()
+        luigid.say_where(self._settings.state, self._settings.luigid_url)
         environ = {**os.environ, **self._settings.environ()}
         without_tokens = {**environ, "DATANECTAR_TOKENS": ""}
         sockets: tuple[int, ...] = ()
@@ -298,6 +299,8 @@ class Supervisor:
             part.ask_to_stop()
         for part in [*first, *(part for part in self._parts if part not in first)]:
             _stop_process(part, limit)
+        if self._parts:  # else another one may be up here, and this one could not
+            luigid.forget_where(self._settings.state)
         kill_and_reap(but=[])
 
     def _banner(self) -> str:

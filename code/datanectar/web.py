@@ -37,6 +37,8 @@ def create_app(settings: Settings) -> Flask:
         queue=RunQueue(settings.queue_url),
         children=children,
         luigid=Luigid(settings.luigid_url, settings.state),
+        # Who waits for a chain keeps a thread; half of them stay free for everybody else.
+        most_waiting=max(1, settings.web_threads // 2),
     )
     app = Flask("datanectar", static_folder=None)
     app.request_class = StrictRequest

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -157,6 +159,35 @@ def test_a_chain_that_hangs_at_import_has_its_time_limit_and_the_rest_goes_on(
     began = time.monotonic()
     data(stack.get("/api/chains"))
     assert time.monotonic() - began < 1.2, "a chain that hangs must not hang every listing"
+
+
+def test_a_chain_that_hangs_leaves_threads_for_everybody_else(make_stack: Any) -> None:
+    """faults 3.19, 3.20"""
+    stack = make_stack(DATANECTAR_IMPORT_TIMEOUT="6", DATANECTAR_WEB_THREADS="4")
+    stack.settings.state.mkdir(parents=True)
+    stack.start_web()
+    stack.chain("slow/hangs_chain", "import time\ntime.sleep(60)\n")
+    ways: list[Callable[[], Any]] = [
+        lambda: stack.post("slow/hangs_chain/AnyTask"),
+        lambda: stack.get("/api/chains/slow/hangs_chain"),
+    ]
+    with ThreadPoolExecutor(8) as pool:
+        asked = [pool.submit(way) for way in ways * 4]
+        time.sleep(0.5)
+        began = time.monotonic()
+        assert stack.get("/api/runs").ok
+        assert time.monotonic() - began < 4
+        answers = [one.result() for one in asked]
+
+    full = [answer for answer in answers if answer.status_code == 503]
+    assert len(full) >= 2
+    assert {answer.headers["Retry-After"] for answer in full} == {"5"}
+    assert {answer.status_code for answer in answers} <= {200, 422, 503}
+    # What has ended has left its place; and the short form waits for its own type alone.
+    stack.chain("slow/other_chain", "import time\ntime.sleep(60)\n")
+    began = time.monotonic()
+    refused(stack.post("basic/NoSuchTask"), 404)
+    assert time.monotonic() - began < 4
 
 
 def test_a_new_an_edited_and_a_deleted_chain_show_without_a_restart(web: Stack) -> None:

@@ -368,3 +368,35 @@ def test_outputs_can_be_anywhere_but_only_files_inside_are_listed(tmp_path: Path
     assert list(names_of(["/a/x.tar.gz", "/b/x.tar.gz", "/c/log", "/d/log.1"])) == [
         "x.tar.gz", "x-2.tar.gz", "log-2", "log-2.1",
     ]  # fmt: skip
+
+
+def test_a_database_is_closed_whatever_its_url_looks_like(tmp_path: Path) -> None:
+    from datanectar.execution.results import Declared
+    from datanectar.settings import load, sqlite_url
+
+    (tmp_path / "code" / "chains").mkdir(parents=True)
+    runs, queue = tmp_path / "my runs%.db", tmp_path / "queue.db"
+    settings = load(
+        {
+            "DATANECTAR_PROJECT": str(tmp_path),
+            "DATANECTAR_DATABASE_URL": sqlite_url(runs),
+            "DATANECTAR_QUEUE_URL": f"{sqlite_url(queue)}?timeout=5",
+        }
+    )
+    addresses = [f"{file}{ending}" for file in (runs, queue) for ending in ("", "-wal")]
+    for address in addresses:
+        Path(address).write_text("x")
+
+    assert Declared(settings).look(addresses, "local") == ([], False)
+
+
+def test_a_link_that_took_a_results_place_is_not_followed(tmp_path: Path) -> None:
+    from datanectar.execution.results import ResultFile
+
+    path, secret = tmp_path / "a.txt", tmp_path / "secret"
+    secret.write_text("secret")
+    file = ResultFile("a.txt", 1, 0.0, path=path)
+    path.symlink_to(secret)
+
+    with pytest.raises(FileNotFoundError):
+        list(file.read())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,17 @@ def project(tmp_path: Path) -> Iterator[Project]:
     finally:
         project.children.close()
         project.stack.close()
+
+
+def test_who_asks_for_the_same_chain_at_once_waits_for_one_child(project: Project) -> None:
+    trace = project.stack.project / "trace"
+    project.write("a_chain", f"open({str(trace)!r}, 'a').write('x')\nimport time\ntime.sleep(1)\n")
+
+    with ThreadPoolExecutor(4) as pool:
+        described = list(pool.map(lambda _: project.catalog.chain("many", "a_chain"), range(4)))
+
+    assert [chain.error for chain in described] == [None] * 4
+    assert trace.read_text() == "x"
 
 
 def test_new_chains_share_a_child_and_one_that_was_edited_has_its_own(project: Project) -> None:

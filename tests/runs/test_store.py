@@ -280,3 +280,11 @@ def plans_of(store: RunStore, ask: Callable[[], object]) -> list[str]:
     with store._db.read() as connection:
         answers = [connection.exec_driver_sql(f"{explain} {sql}", values) for sql, values in asked]
         return ["\n".join(str(row[-1]) for row in answer) for answer in answers]
+
+
+def test_a_run_that_is_done_at_once_keeps_nothing_private(store: RunStore) -> None:
+    """faults 4.4, 4.5"""
+    run = store.accept_done(new_run("a", word="hello"))
+
+    assert run.params == {"word": "hello"}
+    assert store.get(run.id) == run

@@ -92,6 +92,22 @@ def test_a_killed_writer_leaves_no_half_file_and_the_next_one_cleans_up(
     assert content(storage) == ["out.txt"]
 
 
+def test_what_a_chain_has_put_in_a_hidden_files_place_holds_nobody_up(
+    storage: LocalStorage, tmp_path: Path
+) -> None:
+    storage.put_bytes(KEY, "out.txt", b"x")
+    folder = storage.path(KEY, "x").parent
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.write_text("mine")
+    os.mkfifo(folder / ".out.txt.pipe")
+    (folder / ".out.txt.link").symlink_to(elsewhere)
+
+    storage.put_bytes(KEY, "out.txt", b"y")
+
+    assert storage.path(KEY, "out.txt").read_bytes() == b"y"
+    assert elsewhere.read_text() == "mine"
+
+
 def test_two_writers_of_one_file_both_finish_and_the_last_one_counts(
     storage: LocalStorage,
 ) -> None:

@@ -11,7 +11,7 @@ from datanectar.errors import StorageError
 from datanectar.settings import Settings
 from datanectar.storage.local import LocalStorage
 from datanectar.storage.s3 import S3Storage
-from datanectar.storage.select import default_name, storage_named
+from datanectar.storage.select import default_name, log_store, storage_named
 from tests.servers.s3 import S3Server
 
 NOWHERE = S3Server("http://127.0.0.1:9")
@@ -40,6 +40,11 @@ def test_other_settings_make_another_store(s3_settings: Callable[..., Settings])
     first = storage_named("s3")
     s3_settings(NOWHERE)
     assert storage_named("s3") is not first
+
+
+def test_logs_go_to_the_bucket_of_their_run_whatever_the_settings_name_today() -> None:
+    assert log_store("s3://yesterday.b") == "s3://yesterday.b"
+    assert log_store("s3") == log_store("local") == "s3"
 
 
 def test_an_unknown_name_is_an_error() -> None:

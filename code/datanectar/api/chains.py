@@ -61,7 +61,7 @@ def blueprint(service: Service) -> Blueprint:
 
     @routes.get("/<type>")
     def chains_of_type(type: str) -> Response:
-        chains = [chain for chain in service.catalog.chains() if chain.type == type]
+        chains = service.catalog.chains(type=type)
         if not chains:
             raise NotFound(f"There is no chain of type {type[:100]!r}; GET /api/chains lists all.")
         return answer([_chain(chain) for chain in chains])

@@ -7,6 +7,7 @@ import dataclasses
 import logging
 import math
 import re
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -24,6 +25,7 @@ from datanectar.chainfiles import (
 )
 from datanectar.errors import ChainError, DatanectarError, NotFound, Unavailable
 from datanectar.execution.children import Children
+from datanectar.execution.room import Room
 from datanectar.records import Chain, DescribeJob, SurveyJob
 from datanectar.settings import Settings
 
@@ -67,42 +69,52 @@ class Catalog:
         settings: the settings in force.
         children: imports the chains.
         today: tells the date.
+        room: for those who wait for one chain.
     """
 
     def __init__(
-        self, settings: Settings, children: Children, today: Callable[[], date] = date.today
+        self,
+        settings: Settings,
+        children: Children,
+        today: Callable[[], date] = date.today,
+        room: Room | None = None,
     ) -> None:
         self._settings = settings
         self._children = children
         self._today = today
+        self._room = room or Room(sys.maxsize)
         self._known: dict[Place, _Known] = {}
         self._luigi = luigi_stamps(settings.code)
         #: What is being read; whoever holds the lock may change this and what is known.
         self._reading: set[Place] = set()
+        #: What is being read for those who ask for that one chain.
+        self._asked: set[Place] = set()
         self._news = threading.Condition()
         self._problem: DatanectarError | None = None
         self._threads = ThreadPoolExecutor(
             max_workers=max(settings.workers, _SIDE_BY_SIDE), thread_name_prefix="catalog"
         )
 
-    def chains(self, patience: float = PATIENCE) -> list[Chain]:
-        """Return every chain as it is on disk now, in order of type and name.
+    def chains(self, patience: float = PATIENCE, type: str | None = None) -> list[Chain]:
+        """Return every chain, or those of a type, as it is on disk now, in order of type and name.
 
         Args:
             patience: seconds to wait for those that are new or have changed. After that they are
                 returned as they were known, empty if they were not, and say that they are being
                 ``reading``.
+            type: waits for no chain of another.
 
         Raises:
             Unavailable: when chains can't be read for want of children.
         """
         self._heed_configuration()
-        files = find_chains(self._settings.chains)
+        everything = find_chains(self._settings.chains)
+        files = [file for file in everything if type in (None, file.type)]
         deadline = time.monotonic() + patience
         joined = self._read_stale(files, deadline)
         if joined:  # begun before this call: an edit since then is to count
             self._read_stale([file for file in files if _place(file) in joined], deadline)
-        present = {_place(file) for file in files}
+        present = {_place(file) for file in everything}
         with self._news:
             self._known = {place: k for place, k in self._known.items() if place in present}
             return [self._entry(file) for file in files]
@@ -163,6 +175,7 @@ class Catalog:
 
         Raises:
             NotFound: when there is none.
+            Unavailable: when too many wait for chains, or none can be read for want of children.
         """
         path = chain_path(self._settings.chains, type, name)
         if path is None:
@@ -174,10 +187,27 @@ class Catalog:
         file = ChainFile(type, name, path)
         known = self._fresh(file)
         if known is None:
+            with self._room.place():
+                known = self._read_now(file)
+        return known.chain
+
+    def _read_now(self, file: ChainFile) -> _Known:
+        """Describe a chain, or wait for somebody who does so already and has begun in time."""
+        place = _place(file)
+        with self._news:
+            self._news.wait_for(lambda: place not in self._asked)
+            if known := self._fresh(file):
+                return known
+            self._asked.add(place)
+        try:
             known = self._describe(file)
             with self._news:
-                self._known[type, name] = known
-        return known.chain
+                self._known[place] = known
+            return known
+        finally:
+            with self._news:
+                self._asked.discard(place)
+                self._news.notify_all()
 
     def _heed_configuration(self) -> None:
         """Forget all that was described under another configuration of Luigi's."""

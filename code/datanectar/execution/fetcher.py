@@ -31,14 +31,21 @@ class Fetcher:
 
     Luigi picks ``requests`` when it is installed, which costs twice as much a call; its fetchers
     are given by ``RemoteScheduler._fetcher`` (luigi/rpc.py).
+
+    Args:
+        url: luigid's address.
+        send: takes reports for the parent.
+        token: reads the token that luigid asks for; each luigid makes its own when it starts.
     """
 
     #: What an outage of luigid is: a connection that fails. Whatever else goes wrong, it answers.
     raises = (OSError, http.client.IncompleteRead)
 
-    def __init__(self, url: str, send: Callable[[Any], None], token: str | None = None) -> None:
+    def __init__(
+        self, url: str, send: Callable[[Any], None], token: Callable[[], str | None] | None = None
+    ) -> None:
         self._url = full_url(url)
-        self._token = f"Authorization: Bearer {token}\r\n" if token else ""
+        self._token = token or (lambda: None)
         self._send = send
         self._reachable = True
         self._lines: dict[tuple[int, int], _Line] = {}
@@ -79,14 +86,14 @@ class Fetcher:
         # By process and thread: task processes and the pinging thread use this fetcher as well.
         me = (os.getpid(), threading.get_ident())
         if me not in self._lines:
-            self._lines[me] = _Line(self._url)
+            self._lines[me] = _Line(self._url, self._token)
         return self._lines[me]
 
     def _request(self, full_url: str, body: dict[str, str]) -> bytes:
         data = urlencode(body).encode()
         head = (
             f"POST {urlsplit(full_url).path} HTTP/1.1\r\nHost: {urlsplit(self._url).netloc}\r\n"
-            f"Content-Length: {len(data)}\r\n{self._token}"
+            f"Content-Length: {len(data)}\r\n"
             "Content-Type: application/x-www-form-urlencoded\r\n\r\n"
         )
         return head.encode() + data
@@ -113,8 +120,10 @@ class _Line:
     What has no answer yet when it breaks is sent again over the next one.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, token: Callable[[], str | None]) -> None:
         self._url = url
+        self._token = token
+        self._shown = b""
         self._socket: socket.socket | None = None
         self._reader: io.BufferedReader[Any] | None = None
         self._unanswered: deque[bytes] = deque()
@@ -171,10 +180,18 @@ class _Line:
             self._socket = socket.create_connection(address(self._url), timeout)
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._reader = _Answers(socket.SocketIO(self._socket, "r"))
+            # Now that it listens: it has made its token before that.
+            token = self._token()
+            self._shown = f"\r\nAuthorization: Bearer {token}".encode() if token else b""
         if self._sent < len(self._unanswered):
             # In one piece: http.client would send the head by itself, and wake luigid for it.
-            self._socket.sendall(b"".join(islice(self._unanswered, self._sent, None)))
+            new = islice(self._unanswered, self._sent, None)
+            self._socket.sendall(b"".join(map(self._with_token, new)))
             self._sent = len(self._unanswered)
+
+    def _with_token(self, request: bytes) -> bytes:
+        head, end, body = request.partition(b"\r\n\r\n")
+        return head + self._shown + end + body
 
     def _take_answer(self) -> str:
         try:

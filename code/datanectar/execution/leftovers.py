@@ -25,6 +25,7 @@ from datanectar.execution.spool import (
 )
 from datanectar.records import RUNNING, Run
 from datanectar.runs.store import RunStore
+from datanectar.storage.select import log_store
 
 log = logging.getLogger(__name__)
 
@@ -69,9 +70,9 @@ def _left_of(leader: int | None, spool: str) -> list[psutil.Process]:
     return left
 
 
-def keep_logs(children: Children, spool: Path) -> bool:
-    """Bring to S3 what an attempt's files hold of logs bound for it; tell whether nothing is left."""
-    LogShipper(children, spool, 0).finish()
+def keep_logs(children: Children, spool: Path, run: Run) -> bool:
+    """Bring to S3 what files of an attempt at a run hold of logs; tell whether nothing is left."""
+    LogShipper(children, spool, 0, log_store(run.storage)).finish()
     return not unshipped(spool)
 
 
@@ -118,7 +119,7 @@ class SpoolSweeper:
             return
         if run is not None and run.attempt == attempt.number:
             self._drop_what_is_outdated(run, unshipped(spool), spool)
-            if not keep_logs(self._children, spool):
+            if not keep_logs(self._children, spool, run):
                 return
         clear(spool)
         log.info("%s: the files of an attempt that is over are removed", spool.name)

@@ -81,11 +81,20 @@ class Lookup:
         Without a task, no run has got as far as reporting one for the key.
         """
         run, task = self._store.latest(str(key)), self._store.task_by_key(str(key))
+        if task is None or (run is not None and task.run_id <= run.id):
+            return run, task
         # Of a key with a run of its own on its way that run alone tells, whatever others report.
-        is_alone = run is not None and run.status in ACTIVE
-        if task is not None and not is_alone and (run is None or task.run_id > run.id):
-            run = self._store.get(task.run_id) or run
-        return run, task
+        if run is not None and run.status in ACTIVE:
+            return run, task
+        teller = self._store.get(task.run_id)
+        if run is None or teller is None:
+            return teller or run, task
+        # Another chain may report what it likes: of a result that is there its own run tells.
+        if run.status == DONE and (teller.type, teller.chain) != (key.type, key.chain):
+            own = next(iter(self._store.tasks(run.id, 1, first=run.task_id)), None)
+            if not self.of_run(run, own).missing:
+                return run, own
+        return teller, task
 
     def status(self, key: Key, file: str | None) -> Status:
         """Return what is known of a key.

@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, cast
 
 from datanectar.errors import StorageError
 from datanectar.keys import LOG_FILE, PARAMS_FILE, Key
-from datanectar.settings import Settings
+from datanectar.settings import Settings, sqlite_file
 from datanectar.storage.base import FileInfo, Link, Storage
 from datanectar.storage.local import LocalStorage
+from datanectar.storage.plain import open_plain
 from datanectar.storage.select import bucket_of, storage_named
 
 if TYPE_CHECKING:
@@ -59,11 +60,13 @@ class ResultFile:
 
         Raises:
             NotFound, StorageError: when an object can't be read.
+            FileNotFoundError: when no plain file is there any more.
+            OSError: when the file can't be read.
         """
         if self.bucket is not None:
             yield from self.bucket.object_chunks(self.object)
         elif self.path is not None:
-            with self.path.open("rb") as stream:
+            with open_plain(self.path) as stream:
                 while piece := stream.read(_PIECE):
                     yield piece
 
@@ -200,5 +203,5 @@ def _database_files(settings: Settings) -> Iterator[Path]:
     """Yield the files of SQLite databases, which may lie outside the state folder."""
     for url in (settings.database_url, settings.queue_url):
         if url.startswith("sqlite:///"):
-            file = url.removeprefix("sqlite:///")
+            file = sqlite_file(url)
             yield from (Path(f"{file}{ending}") for ending in ("", "-wal", "-shm", "-journal"))

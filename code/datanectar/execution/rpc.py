@@ -9,6 +9,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeGuard
 
@@ -105,7 +106,7 @@ class RunScheduler(RemoteScheduler):
     ) -> None:
         super().__init__(url)
         self._root = root
-        self._fetcher = Fetcher(url, send, token_for(url, state) if state else None)
+        self._fetcher = Fetcher(url, send, partial(token_for, url, state) if state else None)
         self._rpc_retry_wait = RETRY_WAIT
         self._rpc_retry_attempts = RETRY_ATTEMPTS
         self._rpc_log_retries = False

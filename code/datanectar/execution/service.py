@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from datanectar.execution.children import Children
 from datanectar.execution.lookup import Lookup, Status
 from datanectar.execution.queue import RUN_MESSAGE, RunQueue
 from datanectar.execution.results import ResultFile, is_ours
+from datanectar.execution.room import Room
 from datanectar.execution.spool import begun_marker, run_log, spool_folder, spooled_log
 from datanectar.keys import LOG_FILE, Key, parse_key, run_time_text
 from datanectar.luigid import Luigid
@@ -68,6 +70,7 @@ class Service:
         settings: the settings in force.
         store, queue, luigid: the run store, the queue, and luigid.
         children: resolve parameters and describe chains.
+        most_waiting: so many requests at most wait for chains at a time; None: all that come.
     """
 
     def __init__(
@@ -78,13 +81,15 @@ class Service:
         queue: RunQueue,
         children: Children,
         luigid: Luigid,
+        most_waiting: int | None = None,
     ) -> None:
         self.settings = settings
         self.store = store
         self.queue = queue
         self.luigid = luigid
         self.children = children
-        self.catalog = Catalog(settings, children)
+        self._room = Room(most_waiting or sys.maxsize)
+        self.catalog = Catalog(settings, children, room=self._room)
         self.lookup = Lookup(settings, store)
 
     # --- asking for a run ------------------------------------------------------------------
@@ -112,11 +117,12 @@ class Service:
         """Give what a request would run, and the child that made it out, until the block's end."""
         run_time = run_time_text(at)
         stays = to_run and self.children.can_be_handed_on
-        resolution, child = self.children.meet(
-            ResolveJob(type, chain, task, raw, run_time, stays),
-            timeout=self.settings.import_timeout,
-            subject=f"{type}/{chain}",
-        )
+        with self._room.place():
+            resolution, child = self.children.meet(
+                ResolveJob(type, chain, task, raw, run_time, stays),
+                timeout=self.settings.import_timeout,
+                subject=f"{type}/{chain}",
+            )
         with contextlib.closing(child):
             key = parse_key(resolution.key)
             if (key.type, key.chain) != (type, chain):  # the chain speaks for another
@@ -201,9 +207,9 @@ class Service:
             NotFound: when none has it.
             Conflict: when several have, naming them.
         """
-        # Waits for all: a chain that is being read may have a task of that name as well.
-        everything = self.catalog.chains(patience=self.settings.import_timeout)
-        chains = [chain for chain in everything if chain.type == type]
+        # Waits for all of it: a chain that is being read may have a task of that name as well.
+        with self._room.place():
+            chains = self.catalog.chains(self.settings.import_timeout, type)
         having = [chain.name for chain in chains if any(t.name == task for t in chain.tasks)]
         if len(having) > 1:
             places = {name: f"/api/chains/{type}/{name}/{task}" for name in having}

@@ -31,9 +31,7 @@ class LogShipper:
         storage: the store that they go to, ``s3`` or ``s3://<bucket>``.
     """
 
-    def __init__(
-        self, children: Children, spool: Path, interval: float, storage: str = "s3"
-    ) -> None:
+    def __init__(self, children: Children, spool: Path, interval: float, storage: str) -> None:
         self._storage = storage
         self._children = children
         self._spool = spool

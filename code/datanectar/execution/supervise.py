@@ -32,7 +32,7 @@ from datanectar.records import (
 )
 from datanectar.storage.base import keep_earlier
 from datanectar.storage.plain import plain_stat
-from datanectar.storage.select import kind_of, storage_named, store_address
+from datanectar.storage.select import log_store, storage_named, store_address
 
 log = logging.getLogger(__name__)
 
@@ -176,9 +176,11 @@ class Watch(abc.ABC):
         self._has_overflowed = False
         self._spool = spool_folder(service.settings.state, run.id, run.attempt, member)
         self._worker_id = worker_id(run.id, member)
-        bucket = run.storage if kind_of(run.storage) == "s3" else "s3"
         self._shipper = LogShipper(
-            service.children, self._spool, service.settings.log_ship_interval, bucket
+            service.children,
+            self._spool,
+            service.settings.log_ship_interval,
+            log_store(run.storage),
         )
         limit = run.run_timeout if run.run_timeout is not None else self._settings.run_timeout
         self._limit = limit or None

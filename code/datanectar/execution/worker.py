@@ -292,7 +292,7 @@ class Worker:
             kill_leftover(run, spool)
         # Before another attempt's log has that place. Nothing can be wrong with a log that matters
         # more than the run.
-        _in_spite_of_errors(partial(keep_logs, self._children, spool))
+        _in_spite_of_errors(partial(keep_logs, self._children, spool, run))
         moment = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime())
         lost = f"worker {run.owner} lost at {moment} UTC"
         if self._take_back(run, reason or lost, if_expired=not reason):

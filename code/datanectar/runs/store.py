@@ -116,7 +116,9 @@ class RunStore(Leases, History, Schedules):
         Its root is a task of it, which no run has begun.
         """
         run = _pending(new)
-        run = dataclasses.replace(run, status=DONE, finished=run.created)
+        run = dataclasses.replace(
+            run, status=DONE, finished=run.created, params=run.public_params
+        )  # nobody will run it: what is private has no business in the store
         resolution = new.resolution
         root = TaskReport(
             run.task_id,

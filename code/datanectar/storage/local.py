@@ -245,7 +245,9 @@ def _sweep(target: Path) -> None:
         hidden = target.with_name(name)
         with contextlib.suppress(OSError):  # its writer lives, or another sweep was quicker
             is_folder = hidden.is_dir()
-            descriptor = os.open(hidden, (os.O_RDONLY if is_folder else os.O_WRONLY) | os.O_CLOEXEC)
+            # A chain may have put there what would have us wait (a pipe) or leads elsewhere (a link).
+            flags = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+            descriptor = os.open(hidden, (os.O_RDONLY if is_folder else os.O_WRONLY) | flags)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 shutil.rmtree(hidden) if is_folder else hidden.unlink()

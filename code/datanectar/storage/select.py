@@ -35,6 +35,14 @@ def bucket_of(name: str) -> str | None:
     return store_address(name).removeprefix(_S3) if kind_of(name) == "s3" else None
 
 
+def log_store(name: str) -> str:
+    """Return the store that the spooled logs of a run go to whose own store has that name.
+
+    Tasks of a run that keeps its result here may write to S3: to the bucket that the settings name.
+    """
+    return name if kind_of(name) == "s3" else "s3"
+
+
 def storage_named(name: str) -> Storage:
     """Return this process's store of that name or address, with the settings in force.
 

@@ -107,7 +107,10 @@ def _picture(service: Service, key: Key, file: str) -> Response:
     found = service.lookup.file(key, file)
     if found.size > LARGEST_PICTURE:
         raise NotFound(f"{key} has no picture {file[:100]} that can be shown.")
-    content = b"".join(found.read())
+    try:
+        content = b"".join(found.read())
+    except FileNotFoundError as problem:  # it went, or a link has its place, since it was found
+        raise NotFound(f"{key} has no picture {file[:100]} any more.") from problem
     media_type = picture_type(content)
     if media_type is None:
         raise NotFound(f"{file[:100]} of {key} is no picture that browsers show.")
