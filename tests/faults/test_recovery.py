@@ -156,7 +156,7 @@ def test_a_stopping_worker_lets_a_short_run_finish(stack: Stack, evidence: Evide
 def test_a_suspended_worker_is_replaced_and_touches_nothing_when_it_comes_back(
     stack: Stack, evidence: Evidence
 ) -> None:
-    key = str(post(stack, "WorkTask", name="frozen", seconds=5)["key"])
+    key = str(post(stack, "WorkTask", name="frozen", seconds=12)["key"])
     begun(evidence, "WorkTask_frozen")
     stack.start_worker("second")
     stack.parts["worker"].send_signal(signal.SIGSTOP)
