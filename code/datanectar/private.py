@@ -30,7 +30,9 @@ def private_folder(folder: Path) -> str | None:
         found = folder.stat()
         told = _close(folder, found)
         for file in folder.iterdir():
-            _tighten(file)
+            # Who may have written a pickle is to be seen when it is read (``luigid_server``).
+            if file.suffix != ".pickle":
+                _tighten(file)
     except OSError as problem:
         raise StartupError(
             f"{folder} can't be used ({problem.strerror}): DATANECTAR_STATE names another place."

@@ -151,12 +151,17 @@ def test_a_default_of_none_has_the_key_that_it_has_always_had(bench: Bench) -> N
     assert typed == {**source, "maybe": ["str", "None"]}
 
 
-def test_an_object_keeps_the_order_that_it_was_given_in(bench: Bench) -> None:
+def test_a_plain_task_has_an_object_in_the_order_that_it_was_given_in(bench: Bench) -> None:
     """fault 1.12: Luigi's task id, and so files named after it, depend on the order."""
     orders = [{"b": 1, "a": [2]}, {"a": [2], "b": 1}]
 
-    resolved = [bench.resolve("http/kinds_chain/DictTask", value=words) for words in orders]
+    plain, nectar = (
+        [bench.resolve(f"{place}Task", words=words) for words in orders]
+        for place in ("luigi/values_chain/PlainWords", "luigi/values_chain/Words")
+    )
 
-    assert resolved[0].key == resolved[1].key
-    assert resolved[0].params["value"] == '{"b": 1, "a": [2]}'
-    assert resolved[1].params["value"] == '{"a": [2], "b": 1}'
+    assert plain[0].params["words"] == '{"b": 1, "a": [2]}'
+    assert plain[1].params["words"] == nectar[0].params["words"] == '{"a": [2], "b": 1}'
+    assert len({one.task_id for one in plain}) == 2
+    for one, other in (plain, nectar):
+        assert one.key == other.key

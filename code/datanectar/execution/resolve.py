@@ -106,7 +106,7 @@ def make_task(cls: type[luigi.Task], raw: dict[str, Any]) -> luigi.Task:
     for name, item in declared.items():
         if name in given:
             try:
-                values[name] = read_parameter(item, raw[name])
+                values[name] = read_parameter(cls, item, raw[name])
             except NotWanted as problem:
                 problems[name] = _refusal(item, f"{_shown(raw[name])} is not {problem}")
             except Exception as problem:  # also of parameter classes that an author wrote
@@ -196,7 +196,7 @@ def _construct(cls: type[luigi.Task], values: dict[str, Any]) -> luigi.Task:
         raise BadRequest(f"{cls.__name__} refuses these parameters: {reason}") from problem
 
 
-def read_parameter(item: luigi.Parameter, value: Any) -> Any:
+def read_parameter(cls: type[luigi.Task], item: luigi.Parameter, value: Any) -> Any:
     """Return what a raw value stands for, as a run that has only its text will read it.
 
     Raises:
@@ -208,7 +208,7 @@ def read_parameter(item: luigi.Parameter, value: Any) -> Any:
     text.encode()  # raises for half a surrogate pair, which JSON can spell and nothing can hash
     _check_kind(item, text)
     parsed = item.normalize(parse(item, text))
-    spelled = kept_text(item, parsed)
+    spelled = kept_text(cls, item, parsed)
     kept = item.parse(spelled)
     if _is_lost(parsed, item.normalize(kept)):
         raise ValueError(f"it can only be kept as {spelled!r}, which is something else")

@@ -61,7 +61,8 @@ def text_params(task: luigi.Task) -> dict[str, str]:
     value that can't be read from its text is JSON, under its name with :data:`CARRIED` before it.
     """
     readable = readable_texts(task, task.param_kwargs)
-    texts = {n: values.kept_text(item, v) for n, item, v in _valued(task) if n in readable}
+    cls = type(task)
+    texts = {n: values.kept_text(cls, item, v) for n, item, v in _valued(task) if n in readable}
     others = {
         CARRIED + name: carried.to_text(value)
         for name, value in task.param_kwargs.items()
@@ -102,7 +103,7 @@ def remake(
 
 def _is_default(cls: type[luigi.Task], name: str, item: luigi.Parameter[Any], text: str) -> bool:
     try:
-        return values.kept_text(item, values.default_of(cls, name, item)) == text
+        return values.kept_text(cls, item, values.default_of(cls, name, item)) == text
     except DatanectarError:
         return False
 

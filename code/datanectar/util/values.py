@@ -21,6 +21,7 @@ from luigi.parameter import StrParameter
 
 from datanectar.errors import ChainError, KeyUndefined
 from datanectar.keys import Hashed, no_stable_text, not_text, shows_address
+from datanectar.util.options import Nectar
 
 #: What stands for a text that a parameter can't read.
 _NOTHING = object()
@@ -51,16 +52,20 @@ def text_of(item: luigi.Parameter[Any], value: Any) -> str:
     return spelled(item, value)[0]
 
 
-def kept_text(item: luigi.Parameter[Any], value: Any) -> str:
-    """Return the text that a run is made from again: an object's names stay in their order.
+def kept_text(cls: type[luigi.Task], item: luigi.Parameter[Any], value: Any) -> str:
+    """Return the text that a run is made from again.
 
-    Luigi's task id depends on it, and so does a file that is named after the id.
+    To a plain task, the names of an object come in the order that they were given in: Luigi's task id
+    depends on it, and so does a file that is named after the id. A Nectar task's result goes by its
+    key, which is the same for each order, and so is what the task sees.
 
     Raises:
         KeyUndefined: when the parameter's type has no text for it.
     """
     text = text_of(item, value)
-    return str(item.serialize(value)) if isinstance(item, _JSON_KINDS) else text
+    if isinstance(item, _JSON_KINDS) and not issubclass(cls, Nectar):
+        return str(item.serialize(value))
+    return text
 
 
 def is_readable(item: luigi.Parameter[Any], value: Any) -> bool:

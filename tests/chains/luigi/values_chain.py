@@ -88,3 +88,15 @@ class HalfALetterTask(_Writes):
     """Its default is no text that a file could hold."""
 
     name = luigi.Parameter(default="\udce9")
+
+
+class PlainWordsTask(luigi.Task):
+    """A task of Luigi's own, with an object."""
+
+    words = luigi.DictParameter()
+
+
+class WordsTask(NectarTask):
+    """A task with a key, with an object."""
+
+    words = luigi.DictParameter()
