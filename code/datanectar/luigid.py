@@ -7,7 +7,6 @@ is here. Nothing here imports Luigi, so the web and the worker can use it.
 from __future__ import annotations
 
 import http.client
-import ipaddress
 import json
 import os
 import secrets
@@ -22,7 +21,7 @@ from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from datanectar.errors import SchedulerError
-from datanectar.settings import Settings
+from datanectar.settings import Settings, is_loopback
 
 #: luigid's settings for a service; the reasons stand in the file.
 CONFIGURATION = Path(__file__).with_name("luigid.cfg")
@@ -72,14 +71,6 @@ def full_url(url: str) -> str:
 def url_of(host: str, port: int) -> str:
     """Return the URL of a host and a port."""
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether only this machine can reach what listens on a host's name or address."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def command(settings: Settings) -> list[str]:

@@ -32,8 +32,9 @@ from luigi.setup_logging import DaemonLogging
 
 from datanectar.errors import StartupError
 from datanectar.lifeline import die_with_parent
-from datanectar.luigid import is_loopback, is_ours_alone, make_token, read_token
+from datanectar.luigid import is_ours_alone, make_token, read_token
 from datanectar.private import private_folder
+from datanectar.settings import is_loopback
 
 #: What luigid's page reads (luigi/static/visualiser/js/luigi.js) and what a run's status needs: the
 #: calls that change nothing. All others, those that a later Luigi may have too, need the token.

@@ -311,10 +311,15 @@ class Settings:
     @property
     def on_loopback(self) -> bool:
         """Whether only this machine can reach the app."""
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return self.host == "localhost"
+        return is_loopback(self.host)
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine can reach what listens on a host's name or address."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _spell(value: Any) -> str:

@@ -31,7 +31,7 @@ from datanectar.execution.zygote_process import (
 from datanectar.lifeline import adopt_orphans
 from datanectar.luigid import Luigid
 from datanectar.private import private_file
-from datanectar.settings import Settings, is_given
+from datanectar.settings import Settings, is_given, is_loopback
 
 #: Seconds that a part may take to answer after it was started.
 _START_LIMIT = 60.0
@@ -184,7 +184,7 @@ class Supervisor:
         given = is_given(_LUIGID_URL)
         if given and self._uses_luigid_of(url):
             return
-        if not luigid.is_loopback(host):
+        if not is_loopback(host):
             raise StartupError(
                 f"{_LUIGID_URL} is {url}, and no luigid answers there. `datanectar up` starts luigid "
                 "on loopback only: start one there, or leave the setting out."

@@ -15,7 +15,7 @@ from flask import Flask, request
 
 from datanectar.api.given import check_query_text
 from datanectar.errors import Forbidden, StartupError, Unauthorized, UnsupportedMediaType
-from datanectar.settings import Settings
+from datanectar.settings import Settings, is_loopback
 
 #: Each scope includes those before it.
 SCOPES = ("read", "run", "admin")
@@ -180,7 +180,7 @@ def _is_own(origin: str) -> bool:
     if host != request.host.lower():
         return False
     # Beside this app nothing serves its port; before it, a proxy may speak TLS under its name.
-    is_behind_proxy = scheme == "https" and not _is_loopback(_host_name(host))
+    is_behind_proxy = scheme == "https" and not is_loopback(_host_name(host))
     return scheme == request.scheme or is_behind_proxy
 
 
@@ -189,10 +189,6 @@ def _is_visit() -> bool:
     mode = request.headers.get("Sec-Fetch-Mode", "").strip().lower()
     place = request.headers.get("Sec-Fetch-Dest", "document").strip().lower()
     return mode == "navigate" and place == "document"
-
-
-def _is_loopback(name: str) -> bool:
-    return name == "localhost" or (_is_address(name) and ipaddress.ip_address(name).is_loopback)
 
 
 def _check_body_type() -> None:

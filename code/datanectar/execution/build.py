@@ -55,9 +55,8 @@ def run(job: RunJob, send: Send) -> Outcome:
     spool = Path(job.spool)
     log.begin_run_log(spool)
     _configure_luigi()
-    INDEX.clear(
-        good_for=math.inf
-    )  # of what a child has seen that resolved the request: it may have changed
+    # Of what a child has seen that resolved the request: it may have changed.
+    INDEX.clear(good_for=math.inf)
     root = None
     try:
         root = _make_root(job)
