@@ -13,7 +13,7 @@ setup(
     package_data={
         "datanectar": [
             "py.typed",
-            "luigid.cfg",
+            "luigid/luigid.cfg",
             *(f"**/*.{ending}" for ending in ("css", "html", "js", "svg", "txt")),
         ]
     },
@@ -38,5 +38,5 @@ setup(
         "redis": ["redis>=5,<9"],
         "examples": ["matplotlib>=3.8", "scikit-learn>=1.4"],
     },
-    entry_points={"console_scripts": ["datanectar = datanectar.cli:main"]},
+    entry_points={"console_scripts": ["datanectar = datanectar.cli.main:main"]},
 )

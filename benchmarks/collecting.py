@@ -8,9 +8,9 @@ from pathlib import Path
 
 from benchmarks.report import Figure, median
 from benchmarks.stack import project
-from datanectar.chainfiles import file_stamp, find_chains
-from datanectar.execution.catalog import Catalog
-from datanectar.execution.children import Children
+from datanectar.catalog.files import file_stamp, find_chains
+from datanectar.catalog.listing_cache import Catalog
+from datanectar.forkserver.pool import Children
 
 _LOOKS = 20
 

@@ -50,7 +50,7 @@ def _look(pids: list[int], seconds: int) -> list[Figure]:
 def _role(pid: int) -> str:
     """Name a process by what its command line says."""
     words = _command(pid)
-    if "datanectar.execution.zygote" in words:
+    if "datanectar.forkserver.server" in words:
         return "zygote, its guard and idle children"
     if "luigid" in words:
         return "luigid"

@@ -17,9 +17,9 @@ from luigi.scheduler import Scheduler
 from benchmarks.databases import postgresql, redis_server
 from benchmarks.report import Figure, median
 from benchmarks.stack import new_name, project
-from datanectar.execution.queue import RUN_MESSAGE, RunQueue
 from datanectar.keys import digest
 from datanectar.records import DONE, NewRun, Outcome, Resolution
+from datanectar.runs.queue import RUN_MESSAGE, RunQueue
 from datanectar.runs.store import RunStore
 
 #: Processes that use the part at once.

@@ -10,7 +10,7 @@ if sys.version_info < (3, 10):
 
 if __name__ == "__main__":
     try:
-        from datanectar.cli import main
+        from datanectar.cli.main import main
     except ModuleNotFoundError as problem:
         sys.exit(
             "datanectar is not installed for %s (%s). In the project's folder: "

@@ -9,6 +9,7 @@ pytest_plugins = [
     "tests.servers.postgres",
     "tests.servers.redis",
     "tests.servers.stack",
+    "tests.servers.bench",
 ]
 
 #: What takes longest. Begun first, none of it is left alone at the end of a parallel run.
@@ -19,9 +20,11 @@ LONGEST = (
     "tests/views/",
     "tests/luigi_examples/",
     "tests/benchmarks/",
-    "tests/test_cli.py",
-    "tests/api/test_ops.py",
-    "tests/execution/",
+    "tests/cli/",
+    "tests/api/test_health.py",
+    "tests/runner/",
+    "tests/forkserver/",
+    "tests/worker/",
 )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from datanectar.errors import StartupError
-from datanectar.projectfile import find_project
+from datanectar.project_file import find_project
 from datanectar.settings import (
     Settings,
     available_cores,

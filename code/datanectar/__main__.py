@@ -1,6 +1,6 @@
 """``python -m datanectar``: the command line."""
 
-from datanectar.cli import main
+from datanectar.cli.main import main
 
 if __name__ == "__main__":
     main()

@@ -24,7 +24,7 @@ from urllib.parse import quote, unquote_to_bytes, urlsplit
 
 from datanectar.cores import available_cores
 from datanectar.errors import StartupError
-from datanectar.projectfile import find_project, read_project_file
+from datanectar.project_file import find_project, read_project_file
 
 #: Who holds these can start runs or rewrite the history; children need none of them.
 PARENTS_ONLY = ("DATANECTAR_TOKENS", "DATANECTAR_DATABASE_URL", "DATANECTAR_QUEUE_URL")

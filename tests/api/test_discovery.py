@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from datanectar.execution.catalog import Catalog
-from datanectar.execution.children import Children
+from datanectar.catalog.listing_cache import Catalog
+from datanectar.forkserver.pool import Children
 from tests.api.answers import data, refused
 from tests.servers.processes import Stack, wait_for
 

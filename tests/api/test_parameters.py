@@ -169,8 +169,8 @@ def test_a_key_is_the_same_in_another_process_with_another_hash_seed(stack: Stac
     }
     program = (
         "import json, sys\n"
-        "from datanectar.api.api_chains import APIChainCollector\n"
-        "from datanectar.execution.resolve import make_task\n"
+        "from datanectar.catalog.collector import APIChainCollector\n"
+        "from datanectar.child.resolve import make_task\n"
         "for name, value in json.load(sys.stdin).items():\n"
         "    cls = APIChainCollector().task_class('http', 'kinds_chain', name)\n"
         "    print(name, make_task(cls, {'value': value}).key)\n"

@@ -344,7 +344,7 @@ def test_the_home_page_names_the_chain_of_a_run(stack: Stack) -> None:
 
 
 def test_outputs_can_be_anywhere_but_only_files_inside_are_listed(tmp_path: Path) -> None:
-    from datanectar.execution.results import Declared, names_of
+    from datanectar.service.results import Declared, names_of
     from datanectar.settings import load
 
     project = tmp_path / "project"
@@ -371,7 +371,7 @@ def test_outputs_can_be_anywhere_but_only_files_inside_are_listed(tmp_path: Path
 
 
 def test_a_database_is_closed_whatever_its_url_looks_like(tmp_path: Path) -> None:
-    from datanectar.execution.results import Declared
+    from datanectar.service.results import Declared
     from datanectar.settings import load, sqlite_url
 
     (tmp_path / "code" / "chains").mkdir(parents=True)
@@ -391,7 +391,7 @@ def test_a_database_is_closed_whatever_its_url_looks_like(tmp_path: Path) -> Non
 
 
 def test_a_link_that_took_a_results_place_is_not_followed(tmp_path: Path) -> None:
-    from datanectar.execution.results import ResultFile
+    from datanectar.service.results import ResultFile
 
     path, secret = tmp_path / "a.txt", tmp_path / "secret"
     secret.write_text("secret")

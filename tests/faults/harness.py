@@ -20,7 +20,7 @@ from pathlib import Path
 import psutil
 import requests
 
-from datanectar.execution import offers
+from datanectar.forkserver import offers
 from datanectar.records import ACTIVE, CANCELLED, DONE, FAILED, RUNNING, Run
 from datanectar.runs.store import RunFilters, RunStore
 from tests.faults.evidence import Evidence, is_whole

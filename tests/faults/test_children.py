@@ -11,8 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from datanectar.execution.child_process import Child
-from datanectar.execution.children import Children
+from datanectar.forkserver.handle import Child
+from datanectar.forkserver.pool import Children
 from datanectar.settings import load
 
 

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from datanectar import cron
-from datanectar.execution.children import Children
-from datanectar.execution.queue import RunQueue
-from datanectar.execution.service import Service
-from datanectar.execution.timetable import Timetable, _name
-from datanectar.luigid import Luigid
+from datanectar.forkserver.pool import Children
+from datanectar.luigid.client import Luigid
+from datanectar.runs.queue import RunQueue
 from datanectar.runs.store import RunFilters, RunStore
+from datanectar.service.service import Service
 from datanectar.settings import load
+from datanectar.worker.scheduler import Timetable, _name
 from tests.servers.stack import CATALOGUE
 
 PLACE = ("wide", "wide_chain", "EveryMinuteTask")

@@ -10,9 +10,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from datanectar.execution.spool import spool_folder
 from datanectar.records import Run
 from datanectar.runs.store import RunStore
+from datanectar.storage.attempt_files import spool_folder
 from tests.servers.processes import Stack, wait_for
 
 

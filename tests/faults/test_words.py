@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from datanectar.execution.spool import run_log, spool_folder
 from datanectar.records import FAILED, Outcome
 from datanectar.runs.ids import new_id
 from datanectar.runs.store import RunStore
+from datanectar.storage.attempt_files import run_log, spool_folder
 from tests.runs.conftest import new_run
 from tests.servers.processes import Stack, wait_for
 

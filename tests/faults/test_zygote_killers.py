@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.execution.conftest import lines_of
+from tests.servers.bench import lines_of
 from tests.servers.processes import Stack, is_running, wait_for
 
 KILLS = "bad/zygote_chain/KillZygoteTask"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pytest
 import requests
 
-from datanectar.luigid import CONFIGURATION
+from datanectar.luigid.client import CONFIGURATION
 from datanectar.records import Run
 from datanectar.runs.store import RunStore
 from tests.faults.evidence import Evidence

@@ -15,13 +15,8 @@ from pathlib import Path
 import requests
 
 from datanectar.client import Client
-from datanectar.execution.zygote_process import (
-    SHARED,
-    ZYGOTE_VARIABLE,
-    zygote_command,
-    zygote_environ,
-)
-from datanectar.luigid import Luigid, read_token
+from datanectar.forkserver.process import SHARED, ZYGOTE_VARIABLE, zygote_command, zygote_environ
+from datanectar.luigid.client import Luigid, read_token
 from datanectar.settings import Settings, load
 
 #: Seconds that a part may take to come up, or a condition to come true, on a busy machine.
@@ -134,7 +129,7 @@ class Stack:
         return self
 
     def start_luigid(self) -> None:
-        from datanectar import luigid
+        from datanectar.luigid import client as luigid
 
         self.settings.state.mkdir(parents=True, exist_ok=True)
         environ = {"LUIGI_CONFIG_PATH": str(luigid.CONFIGURATION)}

@@ -7,7 +7,7 @@ from tests.shipped_chains.conftest import Project
 DESCRIBE = """
 import dataclasses, json, sys
 sys.modules.update(dict.fromkeys(["sklearn", "matplotlib", "numpy", "joblib"]))
-from datanectar.api.api_chains import APIChainCollector
+from datanectar.catalog.collector import APIChainCollector
 print(json.dumps([dataclasses.asdict(chain) for chain in APIChainCollector().collect()]))
 """
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from datanectar.errors import BadRequest, NotFound, StorageError
-from datanectar.execution.spool import SPOOL_VARIABLE
 from datanectar.keys import Key
 from datanectar.settings import Settings
+from datanectar.storage.attempt_files import SPOOL_VARIABLE
 from datanectar.storage.base import Storage, keep_earlier
 from datanectar.storage.local import LocalStorage
 from datanectar.storage.s3 import S3Storage

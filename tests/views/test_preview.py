@@ -8,8 +8,8 @@ from typing import ClassVar
 
 import pytest
 
-from datanectar.execution.results import ResultFile, under_key
 from datanectar.keys import Key
+from datanectar.service.results import ResultFile, under_key
 from datanectar.storage.local import LocalStorage
 from datanectar.views.preview import LOOK, Preview, preview
 

@@ -11,14 +11,13 @@ from typing import Any
 from flask import Blueprint, Response, request
 from werkzeug.routing import BaseConverter
 
-from datanectar.api import links
-from datanectar.api.answer import answer
-from datanectar.api.given import given_parameters
-from datanectar.api.links import status_url, url
-from datanectar.api.present import failed_log_url
-from datanectar.chainfiles import CHAIN_SUFFIX, no_task
+from datanectar.catalog.files import CHAIN_SUFFIX, no_task
 from datanectar.errors import NotFound
-from datanectar.execution.service import Accepted, Service
+from datanectar.http import links
+from datanectar.http.envelope import answer
+from datanectar.http.links import status_url, url
+from datanectar.http.request_params import given_parameters
+from datanectar.http.serializers import failed_log_url
 from datanectar.keys import parse_key
 from datanectar.records import (
     CANCELLED,
@@ -30,8 +29,9 @@ from datanectar.records import (
     Run,
     Task,
 )
+from datanectar.service.service import Accepted, Service
 from datanectar.storage.base import Link
-from datanectar.storage.select import kind_of
+from datanectar.storage.registry import kind_of
 
 #: The longest that a POST may wait for its run, in seconds (RFC 7240 ``Prefer: wait``).
 LONGEST_WAIT = 60

@@ -8,10 +8,10 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from datanectar.execution.service import Service
 from datanectar.keys import FILE_NAME_PATTERN, NAME
 from datanectar.records import ACTIVE, ENDED, Chain, Parameter, Task
 from datanectar.runs.ids import RUN_ID
+from datanectar.service.service import Service
 
 Json = dict[str, Any]
 

@@ -9,12 +9,12 @@ from typing import Any
 from flask import Blueprint, Response, request
 from werkzeug.datastructures import MultiDict
 
-from datanectar.api.answer import answer
-from datanectar.api.present import graph_data, listed, run_data
 from datanectar.errors import BadRequest, Conflict
-from datanectar.execution.service import Service
+from datanectar.http.envelope import answer
+from datanectar.http.serializers import graph_data, listed, run_data
 from datanectar.records import CANCELLED, DONE, FAILED, PENDING, RUNNING
 from datanectar.runs.store import RunFilters
+from datanectar.service.service import Service
 
 #: What a run can be.
 STATUSES = (PENDING, RUNNING, DONE, FAILED, CANCELLED)

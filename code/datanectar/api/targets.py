@@ -7,12 +7,13 @@ from datetime import datetime, timezone
 
 from flask import Blueprint, Response, redirect, request
 
-from datanectar.api import files, links
-from datanectar.api.answer import answer
 from datanectar.errors import BadRequest
-from datanectar.execution.results import ResultFile
-from datanectar.execution.service import Service
+from datanectar.http import file_responses as files
+from datanectar.http import links
+from datanectar.http.envelope import answer
 from datanectar.keys import LOG_FILE, Key, parse_key
+from datanectar.service.results import ResultFile
+from datanectar.service.service import Service
 
 #: A result is an author's: shown under this app's address, it must not act in this app's name.
 _HARMLESS = {

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, func, inspect, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from datanectar.errors import StartupError, Unavailable
-from datanectar.private import private_database, private_file
+from datanectar.permissions import private_database, private_file
 from datanectar.runs.database import BUSY_SECONDS, Database
 from datanectar.runs.tables import HEAD
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from datanectar.execution.spool import SPOOL_VARIABLE
 from datanectar.keys import Key
+from datanectar.storage.attempt_files import SPOOL_VARIABLE
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from typing import IO, Any
 
 from datanectar.errors import NotFound, StartupError, StorageError
 from datanectar.keys import Key, is_file_name, parse_key
+from datanectar.storage.atomic_file import Draft, writer
 from datanectar.storage.base import FileInfo, Storage, check_file
-from datanectar.storage.draft import Draft, writer
 from datanectar.storage.plain import open_plain, plain_stat
 
 _CHUNK = 1024 * 1024

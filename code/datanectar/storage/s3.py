@@ -13,8 +13,8 @@ from typing import IO, Any
 from datanectar.errors import NotFound, StartupError, StorageError
 from datanectar.keys import LOG_FILE, Key, is_file_name, parse_key
 from datanectar.settings import Settings
+from datanectar.storage.atomic_file import writer
 from datanectar.storage.base import FileInfo, Link, Storage
-from datanectar.storage.draft import writer
 from datanectar.storage.s3_client import DEFAULT_REGION, Clients, error_code
 from datanectar.storage.s3_streams import Download, Upload
 

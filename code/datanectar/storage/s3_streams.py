@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from datanectar.errors import NotFound, StorageError
-from datanectar.storage.draft import Draft
+from datanectar.storage.atomic_file import Draft
 from datanectar.storage.s3_client import Clients, error_code
 
 #: Bytes of one part. S3 takes 10,000 of them, which makes 120 GB; some servers want equal ones.

@@ -15,12 +15,13 @@ from luigi.parameter import ParameterVisibility
 from datanectar import cron, keys
 from datanectar.errors import DatanectarError, KeyUndefined
 from datanectar.keys import NAME, Key
-from datanectar.util import carried, values
-from datanectar.util.options import option
+from datanectar.parameters import value_json as carried
+from datanectar.parameters import values
+from datanectar.parameters.class_options import option
 
 
 def class_option(cls: type[luigi.Task], name: str, default: Any) -> Any:
-    """Return an option of a task class (:mod:`datanectar.util.options`), or ``default``.
+    """Return an option of a task class (:mod:`datanectar.parameters.class_options`), or ``default``.
 
     Raises:
         ChainError: when the class sets it to what can't be used.

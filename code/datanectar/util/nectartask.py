@@ -8,15 +8,15 @@ from weakref import WeakKeyDictionary
 import luigi
 
 from datanectar.keys import DEFAULT_OUTPUT, Key
+from datanectar.parameters.class_options import Nectar
+from datanectar.parameters.texts import Texts
+from datanectar.parameters.visibility import task_in_words
 from datanectar.settings import current
-from datanectar.storage.select import default_name, storage_named
+from datanectar.storage.registry import default_name, storage_named
 from datanectar.util.identity import class_option, key_of, readable_texts
-from datanectar.util.options import Nectar
-from datanectar.util.shown import task_in_words
 from datanectar.util.sqla import mend_sqla
 from datanectar.util.target import NectarTarget
 from datanectar.util.tasklog import record_run
-from datanectar.util.texts import Texts
 
 mend_sqla()
 

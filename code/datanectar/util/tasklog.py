@@ -1,6 +1,6 @@
 """The log and the parameters of a Nectar task, written whoever runs it.
 
-In a run of the service Luigi's ``task_process_context`` records (:mod:`datanectar.execution.log`).
+In a run of the service Luigi's ``task_process_context`` records (:mod:`datanectar.runner.task_log`).
 Elsewhere, by Luigi's own command, in a notebook, in a test, the task's ``run`` does it by itself.
 """
 
@@ -22,12 +22,12 @@ from typing import Any
 import luigi
 
 from datanectar.errors import KeyUndefined, NotFound, StorageError
-from datanectar.execution.reasons import without_environment
 from datanectar.keys import LOG_FILE, PARAMS_FILE, Key
+from datanectar.reasons import without_environment
 from datanectar.settings import current
 from datanectar.storage.base import Storage, keep_earlier
 from datanectar.storage.local import LocalStorage
-from datanectar.storage.select import default_name, storage_named
+from datanectar.storage.registry import default_name, storage_named
 from datanectar.util.identity import class_option, key_of, public_params
 from datanectar.util.tee import tee
 

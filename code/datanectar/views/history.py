@@ -12,8 +12,8 @@ from werkzeug.datastructures import MultiDict
 
 from datanectar.api.runs import STATUSES, asked_history
 from datanectar.errors import BadRequest
-from datanectar.execution.service import Service
 from datanectar.records import Run
+from datanectar.service.service import Service
 from datanectar.views.pages import page
 
 #: Names that the form suggests at most, of chains and of tasks.

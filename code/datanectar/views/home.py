@@ -8,11 +8,11 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from datanectar.api.ops import health
-from datanectar.execution.catalog import PAGE_PATIENCE
-from datanectar.execution.service import Service
+from datanectar.api.health import health
+from datanectar.catalog.listing_cache import PAGE_PATIENCE
 from datanectar.records import Chain
 from datanectar.runs.store import RunFilters
+from datanectar.service.service import Service
 from datanectar.views.pages import page
 
 #: Chains on a page: with a thousand of them the page stays small.

@@ -8,14 +8,14 @@ from urllib.parse import urlencode
 
 from flask import Blueprint, Response, redirect, request, url_for
 
-from datanectar.api import links
-from datanectar.api.present import failed_log_url
 from datanectar.errors import BadRequest, DatanectarError, NotFound
-from datanectar.execution.lookup import Found
-from datanectar.execution.results import ResultFile
-from datanectar.execution.service import Service
+from datanectar.http import links
+from datanectar.http.serializers import failed_log_url
 from datanectar.keys import LOG_FILE, Key, parse_key
 from datanectar.records import ACTIVE, CANCELLED, DONE, FAILED, RUNNING, Run, TaskRow
+from datanectar.service.results import ResultFile
+from datanectar.service.service import Service
+from datanectar.service.status import Found
 from datanectar.views import graph, timeline
 from datanectar.views.pages import page
 from datanectar.views.preview import LARGEST_PICTURE, Preview, picture_type, preview

@@ -8,11 +8,11 @@ from typing import Any
 from flask import Blueprint, Response, redirect, request, url_for
 from werkzeug.datastructures import MultiDict
 
-from datanectar.chainfiles import no_task
+from datanectar.catalog.files import no_task
 from datanectar.errors import BadRequest, ChainError, DatanectarError, KeyUndefined, NotFound
-from datanectar.execution.service import Service
 from datanectar.records import Chain, Run, Task
 from datanectar.runs.store import RunFilters
+from datanectar.service.service import Service
 from datanectar.views import forms
 from datanectar.views.pages import page
 

@@ -1,0 +1,213 @@
+"""Discovery: the only importer of chains. Runs in children and in a developer's own process."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import os
+import sys
+import traceback
+from collections.abc import Iterable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import luigi
+from luigi.parameter import OptionalParameterMixin
+
+from datanectar import reasons
+from datanectar.catalog import routes
+from datanectar.catalog.chain_environment import no_command_line
+from datanectar.catalog.files import chain_path, file_stamp, find_chains, like_chain, no_task
+from datanectar.catalog.source_loader import always_import_edits
+from datanectar.errors import ChainError, NotFound
+from datanectar.parameters.class_options import check_options
+from datanectar.parameters.values import default_of, is_readable, text_of
+from datanectar.parameters.visibility import is_public
+from datanectar.records import Chain, Parameter, Task
+from datanectar.settings import current
+from datanectar.util.identity import class_option
+from datanectar.util.sqla import mend_sqla
+
+
+class APIChainCollector:
+    """Finds chains and describes their tasks.
+
+    Args:
+        chains: the folder that holds ``<type>/<name>_chain.py``; by default the project's.
+
+    A module is imported as ``chains.<type>.<name>_chain``, once per process: what a long-lived
+    process wants fresh, it has a child do.
+    """
+
+    def __init__(self, chains: Path | str | None = None) -> None:
+        self.chains = Path(chains).absolute() if chains else current().chains
+        self._make_importable()
+
+    def collect(self) -> list[Chain]:
+        """Import and describe every chain; one that can't be imported carries its error."""
+        return [
+            Chain(file.type, file.name, str(file.path), error=file.problem)
+            if file.problem
+            else self.describe(file.type, file.name)
+            for file in find_chains(self.chains)
+        ]
+
+    def describe(self, type: str, name: str) -> Chain:
+        """Import one chain and return its tasks, or why it can't be imported.
+
+        Raises:
+            NotFound: when there is no such file.
+        """
+        path = str(self._path(type, name))
+        known = set(sys.modules)
+        try:
+            module = self.import_chain(type, name)
+        except ChainError as problem:
+            return Chain(type, name, path, error=problem.message, sources=self._sources(known))
+        tasks = [describe_task(cls) for cls in self.task_classes(module)]
+        tasks += [_misnamed_task(cls, reason) for cls, reason in routes.misnamed(module)]
+        doc = inspect.getdoc(module) or ""
+        left_out = routes.left_out(module)
+        return Chain(type, name, path, doc, tasks, None, self._sources(known), left_out)
+
+    def task_class(self, type: str, name: str, task: str) -> type[luigi.Task]:
+        """Import a chain and return one of its task classes.
+
+        Raises:
+            NotFound: when the chain or the task is not there.
+            ChainError: when the chain can't be imported.
+        """
+        module = self.import_chain(type, name)
+        for cls in self.task_classes(module):
+            if cls.__name__ == task:
+                return cls
+        for cls, reason in routes.misnamed(module):
+            if cls.__name__ == task:
+                raise NotFound(f"{type}/{name} has no route for {task[:100]!r}: {reason}")
+        tasks = [Task(cls.__name__, "") for cls in self.task_classes(module)]
+        chain = Chain(type, name, "", "", tasks, left_out=routes.left_out(module))
+        raise NotFound(no_task(chain, task))
+
+    def import_chain(self, type: str, name: str) -> ModuleType:
+        """Import a chain's module.
+
+        Raises:
+            NotFound: when there is no such file.
+            ChainError: with the error and its place when the import fails, whatever it raises.
+        """
+        path = self._path(type, name)
+        try:
+            with no_command_line():
+                return importlib.import_module(f"chains.{type}.{name}")
+        except BaseException as problem:  # authors' code: SystemExit and KeyboardInterrupt too
+            raise ChainError(import_problem(problem, path)) from problem
+
+    @staticmethod
+    def task_classes(module: ModuleType) -> list[type[luigi.Task]]:
+        """Return the task classes of a chain's module that have a route, in the order it has them."""
+        return routes.routed(module)
+
+    def _path(self, type: str, name: str) -> Path:
+        path = chain_path(self.chains, type, name)
+        if path is None:
+            like = like_chain(self.chains, type, name)
+            raise NotFound(f"There is no chain {type[:100]}/{name[:100]}.{like}")
+        return path
+
+    def _make_importable(self) -> None:
+        source = str(self.chains.parent)
+        if source not in sys.path:
+            sys.path.insert(0, source)
+        always_import_edits(source)
+        mend_sqla()
+
+    def _sources(self, known: Iterable[str]) -> list[tuple[str, int, int]]:
+        """Return the project's files that were imported since ``known``, with time and size."""
+        root = str(self.chains.parent) + os.sep
+        files = {
+            getattr(module, "__file__", None)
+            for name, module in list(sys.modules.items())
+            if name not in known
+        }
+        inside = sorted(file for file in files if file and file.startswith(root))
+        return [(file, *file_stamp(file)) for file in inside]
+
+
+def import_problem(problem: BaseException, path: Path) -> str:
+    """Return one line: the error, and the last line of the chain's own that led to it."""
+    hint = ""
+    if isinstance(problem, SystemExit):
+        text = f"it calls sys.exit({problem.code!r}) when it is imported"
+        hint = ": put what it does as a script below `if __name__ == '__main__':`"
+    else:
+        text = reasons.of_exception(problem)
+    if isinstance(problem, SyntaxError):
+        return f"{type(problem).__name__}: {problem.msg} ({Path(problem.filename or path).name}, line {problem.lineno})"
+    frames = traceback.extract_tb(problem.__traceback__)
+    lines = [frame.lineno for frame in frames if frame.filename == str(path)]
+    place = f"{path.name}, line {lines[-1]}" if lines else path.name
+    return f"{text} ({place}){hint}"
+
+
+def describe_task(cls: type[luigi.Task]) -> Task:
+    """Return a task class's doc and parameters; one whose default can't be made has its error."""
+    doc = cls.__dict__.get("__doc__") or ""
+    schedule = None
+    try:
+        check_options(cls)
+        schedule = class_option(cls, "schedule", None)
+        parameters = [describe_parameter(cls, name, item) for name, item in cls.get_params()]
+    except Exception as problem:
+        error = reasons.of_exception(problem)
+        return Task(cls.__name__, inspect.cleandoc(doc), [], schedule, error)
+    note = "no result to keep: runs every time" if _keeps_nothing(cls) else None
+    return Task(cls.__name__, inspect.cleandoc(doc), parameters, schedule, note=note)
+
+
+def _keeps_nothing(cls: type[luigi.Task]) -> bool:
+    """Tell whether the class can be seen to be done nowhere but in its ``run``."""
+    plain = cls.output is luigi.Task.output and cls.complete is luigi.Task.complete
+    return plain and cls.run is not None and not issubclass(cls, luigi.Config)
+
+
+def _misnamed_task(cls: type[luigi.Task], reason: str) -> Task:
+    doc = cls.__dict__.get("__doc__") or ""
+    return Task(cls.__name__, inspect.cleandoc(doc), error=reason)
+
+
+def describe_parameter(cls: type[luigi.Task], name: str, item: luigi.Parameter) -> Parameter:
+    """Return one parameter as the API shows it; a hidden or private default is not shown."""
+    required = not item.has_task_value(cls.get_task_family(), name)
+    shown = is_public(item)
+    default = None if required else default_of(cls, name, item)
+    return Parameter(
+        name=name,
+        type=type(item).__name__,
+        required=required,
+        default=text_of(item, default) if shown and default is not None else None,
+        description=_description(item),
+        choices=choices_of(item) if shown else None,
+        significant=bool(item.significant),
+        private=not shown,
+        optional=isinstance(item, OptionalParameterMixin) or (not required and default is None),
+        default_readable=required or default is None or is_readable(item, default),
+    )
+
+
+def _description(item: luigi.Parameter) -> str | None:
+    """Return the author's words, without the list of choices that Luigi adds in random order."""
+    words = (item.description or "").partition("Choices: {")[0].strip()
+    return words or None
+
+
+def choices_of(item: luigi.Parameter) -> list[str] | None:
+    """Return what a choice or enum parameter accepts, as text.
+
+    Luigi keeps both in private attributes (parameter.py ``ChoiceParameter``, ``EnumParameter``).
+    """
+    enum: Any = getattr(item, "_enum", None)
+    if enum is not None:
+        return [member.name for member in enum]
+    choices = getattr(item, "_choices", None)
+    return None if choices is None else sorted(str(choice) for choice in choices)

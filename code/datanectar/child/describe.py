@@ -1,0 +1,34 @@
+"""Describes many chains in one child: starting a child costs several times what a chain costs.
+
+They are only listed from this. What runs, and with which parameters, is always made out in a child
+that has imported its own chain alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from datanectar.catalog.chain_environment import settle
+from datanectar.catalog.collector import APIChainCollector
+from datanectar.child.isolation import luigi_as_it_was, project_as_it_was, surroundings
+from datanectar.records import SurveyJob
+from datanectar.runner import task_log as log
+
+
+def survey(job: SurveyJob, send: Callable[[Any], None]) -> None:
+    """Describe the job's chains one after another, and send each as it is done.
+
+    Each finds the process as the first did. Ends early after a chain that has left something that
+    can't be taken back; whoever asked has the rest described by others.
+    """
+    log.discard_output()
+    collector = APIChainCollector()
+    settle(*job.chains[0])  # or the new configuration would be taken for what a chain has left
+    before = surroundings()
+    for type, name in job.chains:
+        with luigi_as_it_was(), project_as_it_was(collector.chains.parent):
+            settle(type, name)
+            send(collector.describe(type, name))
+        if surroundings() != before:
+            return

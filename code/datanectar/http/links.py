@@ -1,0 +1,51 @@
+"""URLs that answers carry."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from flask import request
+
+from datanectar.keys import Key
+from datanectar.service.results import ResultFile
+from datanectar.storage.base import Link
+from datanectar.storage.registry import storage_named
+from datanectar.storage.s3 import S3Storage
+
+#: Seconds that the URL of a result in a POST's answer is good for, and in a status.
+POST_LINK_LIFE = 60
+STATUS_LINK_LIFE = 600
+
+
+def url(path: str) -> str:
+    """Return the address of a path of this app, as the client reached it."""
+    return request.host_url.rstrip("/") + path
+
+
+def status_url(key: str, file: str | None) -> str:
+    """Return the address of a key's status."""
+    return url(f"/api/chainstatus?chain={key}/{quote(file or 'out.txt')}")
+
+
+def log_url(key: str, file: str | None = None, run_id: str | None = None) -> str:
+    """Return the address of a key's latest log, or of the one that a run wrote."""
+    of_run = f"&run={run_id}" if run_id else ""
+    return url(f"/api/chainlog?chain={key}/{quote(file or 'out.txt')}{of_run}")
+
+
+def target_url(key: Key | str, file: str) -> str:
+    """Return the address under which this app gives out a file of a key."""
+    return url(f"/api/targets/{key}/{quote(file)}")
+
+
+def file_link(key: Key, file: ResultFile, life: int) -> Link:
+    """Return the URL of a result's file: this app's own for one on this host, else a presigned one."""
+    return file.link(life) or Link(target_url(key, file.name), life)
+
+
+def result_link(storage: str, key: Key, file: str, life: int) -> Link:
+    """Return the URL of a result: this app's own in local mode, a presigned one for S3."""
+    store = storage_named(storage)
+    if isinstance(store, S3Storage):
+        return store.link(key, file, expires_in=life)
+    return Link(target_url(key, file), life)

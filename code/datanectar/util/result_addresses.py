@@ -1,0 +1,85 @@
+"""Where a task's result lies: under its key, or at addresses of the author's own."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import luigi
+from luigi.task import flatten
+
+from datanectar.keys import Key
+from datanectar.settings import current
+from datanectar.storage.registry import default_name, store_address
+from datanectar.util.identity import class_option, key_of
+from datanectar.util.nectartask import NectarTask, output_name
+from datanectar.util.target import NectarTarget
+
+#: The most addresses that are told of one task.
+_MOST = 1000
+
+
+@dataclass(frozen=True)
+class Whereabouts:
+    """``output`` is the file under the key, in ``storage``; ``results`` are other addresses.
+
+    An address is an absolute path on this host or an ``s3://`` URL.
+    """
+
+    storage: str
+    output: str | None = None
+    results: list[str] = field(default_factory=list)
+
+
+def whereabouts(task: luigi.Task) -> Whereabouts:
+    """Return where the task's result lies, or will; asks an author's ``output()`` if there is one."""
+    cls = type(task)
+    storage = store_address(class_option(cls, "storage_name", None) or default_name(current()))
+    if has_nectar_output(cls):
+        return Whereabouts(storage, output_name(cls))
+    targets, key = _targets(task), key_of(task)
+    if len(targets) == 1 and _is_under(key, targets[0]):
+        return Whereabouts(_storage_of(targets[0]), targets[0].file)
+    found = (address for target in targets for address in _addresses(target))
+    return Whereabouts(storage, None, list(dict.fromkeys(found))[:_MOST])
+
+
+def has_nectar_output(cls: type[luigi.Task]) -> bool:
+    """Tell whether the class leaves its output to the base class."""
+    return issubclass(cls, NectarTask) and cls.output is NectarTask.output
+
+
+def _targets(task: luigi.Task) -> list[Any]:
+    try:
+        return list(flatten(task.output()))
+    except Exception:  # an author's output(); the run will say what is wrong with it
+        return []
+
+
+def _is_under(key: Key, target: Any) -> bool:
+    return isinstance(target, NectarTarget) and target.key == key
+
+
+def _storage_of(target: NectarTarget) -> str:
+    bucket = getattr(target.storage, "bucket", None)
+    return f"s3://{bucket}" if bucket else target.storage.name
+
+
+def _addresses(target: Any) -> Iterator[str]:
+    """Yield the target's address if it is one that files are given out from."""
+    path = getattr(target, "path", None)
+    if not isinstance(path, str | os.PathLike):
+        return
+    if isinstance(target, luigi.LocalTarget):
+        yield os.path.abspath(path)  # noqa: PTH100  # of this child: a path may be relative
+    elif isinstance(target, NectarTarget) or _is_s3_target(target):
+        yield str(path)
+
+
+def _is_s3_target(target: Any) -> bool:
+    """Tell whether it is a ``luigi.contrib.s3.S3Target``, without loading that module."""
+    module = sys.modules.get("luigi.contrib.s3")
+    return module is not None and isinstance(target, module.S3Target)

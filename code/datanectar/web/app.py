@@ -1,0 +1,60 @@
+"""The web: a Flask app over the service."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from datanectar.api import chains, openapi, runs, status, targets
+from datanectar.api import health as ops
+from datanectar.forkserver.pool import Children
+from datanectar.forkserver.protocol import RESOLVE
+from datanectar.http import auth
+from datanectar.http import envelope as answer
+from datanectar.http.request_params import StrictRequest
+from datanectar.http.request_reader import LARGEST_BODY
+from datanectar.luigid.client import Luigid
+from datanectar.runs.queue import RunQueue
+from datanectar.runs.store import RunStore
+from datanectar.service.service import Service
+from datanectar.settings import Settings
+from datanectar.views import docs, history, home, pages, run, tasks
+
+#: Idle children kept for resolving parameters: a POST need not wait for a fork.
+_CHILDREN_AHEAD = 2
+
+
+def create_app(settings: Settings) -> Flask:
+    """Return the app. Call it in the process that serves: it starts threads and children.
+
+    Raises:
+        StartupError: when the settings or the parts behind them don't allow a start.
+    """
+    auth.check_start(settings)
+    store = RunStore(settings.database_url)
+    store.prepare()
+    children = Children(settings, ahead=_CHILDREN_AHEAD, duty=RESOLVE)
+    children.start()
+    service = Service(
+        settings,
+        store=store,
+        queue=RunQueue(settings.queue_url),
+        children=children,
+        luigid=Luigid(settings.luigid_url, settings.state),
+        # Who waits for a chain keeps a thread; half of them stay free for everybody else.
+        most_waiting=max(1, settings.web_threads // 2),
+    )
+    app = Flask("datanectar", static_folder=None)
+    app.request_class = StrictRequest
+    app.config["MAX_CONTENT_LENGTH"] = app.config["MAX_FORM_MEMORY_SIZE"] = LARGEST_BODY
+    app.url_map.converters["task_name"] = chains.TaskName
+    app.url_map.strict_slashes = app.url_map.merge_slashes = False  # neither redirects
+    app.extensions["datanectar"] = service
+    app.extensions["datanectar.children"] = children
+    answer.funnel_errors(app)
+    auth.guard(app, settings)
+    for part in (chains, status, targets, runs, ops, openapi, home, tasks, run, history):
+        app.register_blueprint(part.blueprint(service))
+    for routes in (run.results(service), docs.blueprint(), pages.static_files()):
+        app.register_blueprint(routes)
+    pages.prepare(app)
+    return app

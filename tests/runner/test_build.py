@@ -1,0 +1,684 @@
+"""Within one run: what Luigi's users rely on holds, against a real luigid."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import select
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import requests
+
+from datanectar.luigid import client as luigid
+from datanectar.luigid.client import worker_id
+from datanectar.records import DISABLED, DONE, FAILED, PENDING, RUNNING, Outcome, encode
+from datanectar.rpc.scheduler import PING_INTERVAL, RunScheduler
+from tests.faults.proxy import proxy_before
+from tests.servers.bench import Bench, Ran, lines_of, wait_for_line
+from tests.servers.processes import answers, wait_for
+
+LUIGI = "luigi/semantics_chain"
+#: Seconds for which luigid, as Luigi ships it, ignores that a task it calls DONE is to run again
+#: (scheduler.py, ``stable_done_cooldown_secs``); a run asked for again takes less.
+_DISBELIEF = 9.0
+
+
+def done(ran: Ran) -> Ran:
+    """Return the run, which has to have ended well."""
+    assert ran.outcome == Outcome(DONE), ran.outcome
+    return ran
+
+
+# --- what is run ---------------------------------------------------------------------------
+
+
+def test_what_a_task_yields_is_run_and_its_log_holds_all_rounds(
+    bench: Bench, tmp_path: Path
+) -> None:
+    evidence = tmp_path / "evidence"
+
+    ran = done(bench.run(f"{LUIGI}/DynamicTask", name="d", evidence=str(evidence)))
+
+    assert bench.file(ran.key).read_text() == "d-1\nd-2\nd-3\n"
+    begun = [line for line in lines_of(evidence) if line.startswith("begin")]
+    assert sorted(begun) == ["begin d-1", "begin d-2", "begin d-3"]
+    first, second = "after the first round", "after the second round"
+    said = [line for line in bench.log(ran.key).splitlines() if line in ("entered", first, second)]
+    # Luigi begins run() anew for each round (luigi/worker.py, TaskProcess._run_get_new_deps).
+    assert said == ["entered", "entered", first, "entered", first, second]
+    assert not bench.file(ran.key, "log.1").exists()
+    assert len(ran.reported("DynamicTask")["requires"]) >= 1
+
+
+def test_external_data_that_is_there_is_used(bench: Bench, tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("data")
+
+    ran = done(bench.run(f"{LUIGI}/UseFileTask", path=str(tmp_path / "data")))
+
+    assert bench.file(ran.key).read_text() == "DATA"
+
+
+def test_external_data_that_is_missing_fails_the_run_and_is_named(
+    bench: Bench, tmp_path: Path
+) -> None:
+    ran = bench.run(f"{LUIGI}/UseFileTask", path=str(tmp_path / "none"))
+
+    assert ran.outcome is not None and ran.outcome.status == FAILED
+    assert "External data is missing" in str(ran.outcome.error)
+    assert str(tmp_path / "none") in str(ran.outcome.error)
+
+
+def test_external_data_that_came_meanwhile_is_used_by_the_next_run(
+    bench: Bench, tmp_path: Path
+) -> None:
+    data = tmp_path / "late"
+    assert bench.run(f"{LUIGI}/UseFileTask", path=str(data)).outcome != Outcome(DONE)
+
+    data.write_text("late")
+
+    done(bench.run(f"{LUIGI}/UseFileTask", path=str(data)))
+
+
+def test_a_wrapper_is_done_when_what_it_requires_is(bench: Bench, tmp_path: Path) -> None:
+    evidence = tmp_path / "evidence"
+
+    done(bench.run(f"{LUIGI}/AllTask", name="w", evidence=str(evidence)))
+
+    assert sorted(lines_of(evidence)) == ["begin w-1", "begin w-2", "end w-1", "end w-2"]
+
+
+def test_tasks_run_in_the_order_of_their_priorities(bench: Bench, tmp_path: Path) -> None:
+    evidence = tmp_path / "evidence"
+
+    done(bench.run(f"{LUIGI}/RanksTask", evidence=str(evidence)))
+
+    ends = [line for line in lines_of(evidence) if line.startswith("end")]
+    assert ends == ["end r5", "end r4", "end r3", "end r2", "end r1"]
+
+
+def test_two_runs_that_need_the_only_unit_of_a_resource_never_overlap(
+    bench: Bench, tmp_path: Path
+) -> None:
+    evidence = tmp_path / "evidence"
+
+    def begin(name: str) -> Ran:
+        return bench.begin(f"{LUIGI}/ScarceTask", name=name, seconds=0.3, evidence=str(evidence))
+
+    for ran in [begin("a"), begin("b"), begin("c")]:
+        done(bench.finish(ran))
+
+    lines = lines_of(evidence)
+    assert len(lines) == 6
+    for begun, ended in zip(lines[::2], lines[1::2], strict=True):
+        assert begun.replace("begin", "end") == ended
+
+
+def test_workers_of_one_run_do_its_tasks_at_the_same_time_each_with_its_log(
+    bench: Bench, tmp_path: Path
+) -> None:
+    place = tmp_path / "place"
+    place.mkdir()
+
+    ran = done(bench.run(f"{LUIGI}/WideTask", name="w", place=str(place)))
+
+    keys = {report.key for report in ran.reports if report.key and "MeetTask" in report.key}
+    assert len(keys) == 3
+    for key in keys:
+        name = bench.file(str(key)).read_text()
+        said = [line for line in bench.log(str(key)).splitlines() if line.endswith("is here")]
+        assert said == [f"{name} is here"]
+
+
+def test_a_plain_luigi_task_decides_by_its_own_output(bench: Bench, tmp_path: Path) -> None:
+    path = tmp_path / "plain"
+
+    ran = done(bench.run(f"{LUIGI}/PlainTask", path=str(path)))
+
+    assert path.read_text() == "plain\n"
+    assert "plain" in bench.log(ran.key)
+    assert json.loads(bench.file(ran.key, "params.txt").read_text()) == {"path": str(path)}
+    assert bench.resolve(f"{LUIGI}/PlainTask", path=str(path)).complete is True
+
+
+def test_parameters_that_can_be_batched_are_done_in_one_go(bench: Bench, tmp_path: Path) -> None:
+    ran = done(bench.run(f"{LUIGI}/BatchesTask", folder=str(tmp_path)))
+
+    assert lines_of(tmp_path / "evidence") == ["up to 4"]
+    assert ran.reported("BatchesTask")["status"] == DONE
+    batched = {r.task_id for r in ran.reports if "BatchTask" in r.task_id}
+    assert {ran.reported(task_id)["status"] for task_id in batched} == {DONE}
+    said = [(r.task_id, r.status) for r in ran.reports if r.status]
+    begun = {task_id for task_id, status in said if status == RUNNING}
+    assert begun >= batched  # each while its batch runs, not when it has ended
+
+
+def test_what_is_batched_is_tried_again_as_often_as_it_asks(
+    make_bench: Callable[..., Bench], tmp_path: Path
+) -> None:
+    bench = make_bench(DATANECTAR_RETRY_DELAY="0.2").start()
+    bench.stack.chain(
+        "made/batch_chain",
+        "import luigi, pathlib\n"
+        "class PartTask(luigi.Task):\n"
+        "    n = luigi.Parameter(batch_method=','.join)\n"
+        "    folder = luigi.Parameter()\n"
+        "    good_at = luigi.IntParameter()\n"
+        "    max_batch_size = 10\n"
+        "    retry_count = 3\n"
+        "    def output(self):\n"
+        "        each = [f'{self.folder}/{n}' for n in self.n.split(',')]\n"
+        "        return [luigi.LocalTarget(path) for path in each]\n"
+        "    def run(self):\n"
+        "        tries = pathlib.Path(self.folder, 'tries')\n"
+        "        with tries.open('a') as lines: print('try', file=lines)\n"
+        "        if len(tries.read_text().split()) < self.good_at: raise ValueError('not yet')\n"
+        "        for target in self.output(): target.open('w').close()\n"
+        "class PartsTask(luigi.WrapperTask):\n"
+        "    folder = luigi.Parameter()\n"
+        "    good_at = luigi.IntParameter()\n"
+        "    def requires(self):\n"
+        "        return [PartTask(n, self.folder, self.good_at) for n in 'abc']\n",
+    )
+    (tmp_path / "good").mkdir()
+    (tmp_path / "bad").mkdir()
+
+    done(bench.run("made/batch_chain/PartsTask", folder=str(tmp_path / "good"), good_at=3))
+    assert lines_of(tmp_path / "good" / "tries") == ["try"] * 3
+
+    ran = bench.run("made/batch_chain/PartsTask", folder=str(tmp_path / "bad"), good_at=5)
+    assert failed(ran).error == "ValueError: not yet"
+    assert lines_of(tmp_path / "bad" / "tries") == ["try"] * 3
+    # What luigid still holds against the batch is no reason to do it twice.
+    done(bench.run("made/batch_chain/PartsTask", folder=str(tmp_path / "bad"), good_at=4))
+    assert lines_of(tmp_path / "bad" / "tries") == ["try"] * 4
+
+
+def test_same_tasks_of_two_chains_both_run(bench: Bench) -> None:
+    rans = [bench.begin(f"luigi/twin_{twin}_chain/SameTask", name="n") for twin in ("a", "b")]
+
+    texts = [bench.file(done(bench.finish(ran)).key).read_text() for ran in rans]
+
+    assert texts == ["twin a\n", "twin b\n"]
+
+
+def test_a_task_of_another_chain_keeps_its_own_key(bench: Bench) -> None:
+    ran = done(bench.run("luigi/borrow_chain/BorrowTask", name="lent"))
+
+    assert bench.file(ran.key).read_text() == "borrowed from twin a\n"
+    own = bench.resolve("luigi/twin_a_chain/SameTask", name="lent").key
+    assert ran.reported("SameTask")["key"] == own
+    assert bench.file(own).exists()
+
+
+def test_a_task_with_a_private_parameter_has_its_key_in_the_graph(
+    bench: Bench, tmp_path: Path
+) -> None:
+    ran = done(bench.run(f"{LUIGI}/NeedsSecretTask", name="x", evidence=str(tmp_path / "e")))
+
+    key = ran.reported("SecretLeafTask")["key"]
+
+    assert bench.file(key).read_text() == "x\n"
+    assert "s3cret" not in bench.file(key, "params.txt").read_text()
+
+
+# --- several runs --------------------------------------------------------------------------
+
+
+def test_a_dependency_that_another_run_makes_is_waited_for_and_not_made_twice(
+    bench: Bench, tmp_path: Path
+) -> None:
+    evidence = tmp_path / "evidence"
+
+    def begin(name: str) -> Ran:
+        place = f"{LUIGI}/NeedsLeafTask"
+        return bench.begin(place, name=name, leaf="shared", seconds=1, evidence=str(evidence))
+
+    first = begin("one")
+    wait_for_line(evidence, "begin shared")
+    others = [begin("two"), begin("three")]
+    for ran in [first, *others]:
+        done(bench.finish(ran))
+
+    lines = lines_of(evidence)
+    assert sorted(lines) == ["begin shared", "end shared", "need one", "need three", "need two"]
+
+
+def test_a_run_whose_root_another_run_makes_ends_with_it_and_makes_nothing(
+    bench: Bench, tmp_path: Path
+) -> None:
+    evidence = tmp_path / "evidence"
+    first = bench.begin(f"{LUIGI}/LeafTask", name="root", seconds=1, evidence=str(evidence))
+    wait_for_line(evidence, "begin root")
+
+    second = bench.begin(f"{LUIGI}/LeafTask", name="root", seconds=1, evidence=str(evidence))
+    done(bench.finish(second))
+
+    assert bench.file(second.key).exists()
+    done(bench.finish(first))
+    assert lines_of(evidence) == ["begin root", "end root"]
+
+
+def test_a_dependency_that_fails_in_another_run_is_tried_by_this_one(
+    bench: Bench, tmp_path: Path
+) -> None:
+    evidence, cure = tmp_path / "evidence", tmp_path / "cure"
+    options = {"name": "shared-bad", "cure": str(cure), "evidence": str(evidence)}
+    assert bench.run("bad/fail_chain/NeedsBadTask", **options).outcome != Outcome(DONE)
+    cure.touch()
+
+    done(bench.run("bad/fail_chain/NeedsBadTask", **options))
+
+    assert lines_of(evidence) == [
+        "good shared-bad",
+        "try shared-bad",
+        "try shared-bad",
+        "root shared-bad",
+    ]
+
+
+def test_a_result_that_was_deleted_is_made_again_at_once(bench: Bench, tmp_path: Path) -> None:
+    evidence = tmp_path / "evidence"
+    for _ in range(3):
+        began = time.monotonic()
+        ran = done(bench.run(f"{LUIGI}/LeafTask", name="again", evidence=str(evidence)))
+        assert time.monotonic() - began < _DISBELIEF
+        bench.file(ran.key).unlink()
+        # Its chain is gone through once, not a second time to insist.
+        assert [report.status for report in ran.reports if report.status] == [
+            PENDING,
+            RUNNING,
+            DONE,
+        ]
+
+    assert lines_of(evidence) == ["begin again", "end again"] * 3
+
+
+# --- the run's time ------------------------------------------------------------------------
+
+
+def md5(text: str) -> str:
+    return hashlib.md5(text.encode()).hexdigest()
+
+
+def test_every_task_of_a_run_sees_the_date_on_which_it_was_accepted(bench: Bench) -> None:
+    late = "2016-06-03T23:59:59"
+
+    ran = done(bench.run("luigi/keys_chain/MidnightTask", run_time=late))
+
+    assert ran.key.endswith(md5("2016-06-03"))
+    leaf = ran.reported("MidnightLeafTask")["key"]
+    assert leaf.endswith(md5("2016-06-03"))
+    assert bench.file(leaf).read_text() == leaf
+    assert bench.file(ran.key).read_text() == ran.key
+
+
+def test_a_chain_that_changed_its_key_since_the_run_was_accepted_is_not_run(
+    bench: Bench,
+) -> None:
+    source = (
+        "import luigi\nfrom datanectar import NectarTask\n"
+        "class EditTask(NectarTask):\n"
+        "    name = luigi.Parameter(default='x')\n"
+        "    def run(self):\n"
+        "        self.output().open('w').close()\n"
+    )
+    bench.stack.chain("made/edit_chain", source)
+    ran = bench.begin("made/edit_chain/EditTask")
+    bench.finish(ran)
+    resolution = bench.resolve("made/edit_chain/EditTask")
+    bench.stack.chain("made/edit_chain", source + "    version = '2'\n")
+
+    again = bench.begin_resolved("made/edit_chain/EditTask", resolution)
+
+    outcome = bench.finish(again).outcome
+    assert outcome is not None and outcome.status == FAILED
+    assert "has changed since this run was accepted" in str(outcome.error)
+
+
+# --- failing -------------------------------------------------------------------------------
+
+
+def failed(ran: Ran) -> Outcome:
+    """Return the outcome of a run, which has to have failed."""
+    assert ran.outcome is not None and ran.outcome.status == FAILED, ran.outcome
+    return ran.outcome
+
+
+def test_a_task_that_fails_in_a_process_of_its_own_is_told_how(bench: Bench) -> None:
+    ends = {
+        "exit0": "exit code 0",
+        "exit3": "exit code 3",
+        "segfault": "SIGSEGV",
+        "kill": "SIGKILL",
+        "memory": "MemoryError",
+    }
+    for how, words in ends.items():
+        ran = bench.run("bad/fail_chain/DieApartTask", how=how)
+
+        outcome = failed(ran)
+
+        assert words in str(outcome.error), (how, outcome)
+        assert outcome.failed_key == ran.key
+        assert f"dying by {how}" in bench.log(ran.key)
+        assert words in bench.log(ran.key)
+
+
+def test_a_task_with_a_time_limit_of_its_own_is_stopped_whatever_it_ignores(
+    bench: Bench,
+) -> None:
+    ran = bench.run("bad/fail_chain/StubbornTask", name="x")
+
+    assert "timed out after 1 seconds" in str(failed(ran).error)
+    assert "looping" in bench.log(ran.key)
+    assert "timed out after 1 seconds" in bench.log(ran.key)
+
+
+def test_a_task_that_fails_is_tried_again_within_its_run_as_often_as_it_asks(
+    make_bench: Callable[..., Bench], tmp_path: Path
+) -> None:
+    bench = make_bench(DATANECTAR_RETRY_DELAY="0.2").start()
+    evidence = tmp_path / "evidence"
+
+    ran = done(bench.run("bad/fail_chain/FlakyTask", name="x", evidence=str(evidence)))
+
+    assert lines_of(evidence) == ["try x"] * 3
+    assert bench.file(ran.key).read_text() == "tried 3 times\n"
+    log = bench.log(ran.key)
+    assert [f"try {n}" in log for n in (1, 2, 3)] == [True] * 3
+
+    outcome = failed(
+        bench.run("bad/fail_chain/FlakyTask", name="y", evidence=str(tmp_path / "e2"), good_at=9)
+    )
+    assert outcome.error == "ValueError: try 3 failed"
+
+
+def test_the_worst_luigid_changes_nothing(make_bench: Callable[..., Bench], tmp_path: Path) -> None:
+    """Luigi's own settings: 10 s of disbelief after DONE, endless retries 15 minutes apart."""
+    bench = make_bench()
+    bench.stack.start_luigis_own("/dev/null")
+    bench.start()
+    evidence, cure = tmp_path / "evidence", tmp_path / "cure"
+    options = {"name": "x", "cure": str(cure), "evidence": str(evidence)}
+
+    assert failed(bench.run("bad/fail_chain/NeedsBadTask", **options)).error
+    cure.touch()
+    ran = done(bench.run("bad/fail_chain/NeedsBadTask", **options))
+    bench.file(ran.key).unlink()
+    began = time.monotonic()
+    done(bench.run("bad/fail_chain/NeedsBadTask", **options))
+
+    assert time.monotonic() - began < _DISBELIEF
+    assert lines_of(evidence) == ["good x", "try x", "try x", "root x", "root x"]
+
+
+# --- luigid's absence ----------------------------------------------------------------------
+
+
+def test_a_run_ends_though_luigid_was_killed_and_came_back_empty(
+    make_bench: Callable[..., Bench], tmp_path: Path
+) -> None:
+    bench = make_bench().start()
+    evidence = tmp_path / "evidence"
+    ran = bench.begin(
+        f"{LUIGI}/NeedsLeafTask", name="x", leaf="slow", seconds=1, evidence=str(evidence)
+    )
+    wait_for_line(evidence, "begin slow")
+
+    bench.stack.kill("luigid")
+    wait_for_line(evidence, "end slow")
+    bench.stack.start_luigid()
+
+    done(bench.finish(ran))
+    assert lines_of(evidence) == ["begin slow", "end slow", "need x"]
+
+
+def test_a_run_that_begins_while_luigid_is_away_waits_for_it(
+    make_bench: Callable[..., Bench], tmp_path: Path
+) -> None:
+    bench = make_bench().start()
+    bench.stack.kill("luigid")
+
+    ran = bench.begin("basic/plain_chain/GreetTask", name="patient")
+    assert not any(isinstance(record, Outcome) for record in ran.child.reports(1.0))
+    bench.stack.start_luigid()
+
+    done(bench.finish(ran))
+
+
+# --- what is reported ----------------------------------------------------------------------
+
+
+def test_progress_message_and_tracking_url_are_reported(bench: Bench, tmp_path: Path) -> None:
+    go = tmp_path / "go"
+    ran = bench.begin("luigi/talk_chain/ProgressTask", name="x", go=str(go))
+    threading.Timer(0.3, go.touch).start()
+
+    reported = done(bench.finish(ran)).reported("ProgressTask")
+
+    assert reported["progress"] == 40
+    assert reported["message"].startswith("forty 😀")
+    assert reported["tracking_url"] == "http://127.0.0.1/where"
+    assert reported["started"] <= reported["finished"]
+
+
+@pytest.mark.parametrize("task", ["AllBabbleTask", "FanTask"])
+def test_reports_are_short_enough_to_arrive_in_one_piece(bench: Bench, task: str) -> None:
+    """Several processes of a run write into one pipe, which breaks up what is longer."""
+    ran = bench.run(f"luigi/talk_chain/{task}", name="b")
+
+    assert max(len(encode(report)) for report in ran.reports) <= select.PIPE_BUF
+    if task == "FanTask":
+        told = [report.requires or [] for report in ran.reports if "FanTask" in report.task_id]
+        assert len({needed for some in told for needed in some}) == 60
+        assert ran.reported("FanTask")["error"].strip().endswith("😀 at last")
+    else:
+        messages = [report.message for report in ran.reports if report.message]
+        assert len(messages) == 4 * 40
+        assert {message.strip("0123456789 😀") for message in messages} == {""}
+
+
+def test_the_reports_tell_the_graph(bench: Bench, tmp_path: Path) -> None:
+    ran = done(
+        bench.run(f"{LUIGI}/NeedsLeafTask", name="g", leaf="gl", evidence=str(tmp_path / "e"))
+    )
+
+    root = ran.reported("NeedsLeafTask")
+    (needed,) = root["requires"]
+    leaf = ran.reported(needed)
+    assert needed.startswith("LeafTask_")
+    assert (root["key"], root["status"], leaf["status"]) == (ran.key, DONE, DONE)
+    assert next(r.status for r in ran.reports if r.task_id == root["task_id"]) == PENDING
+    assert DISABLED not in {report.status for report in ran.reports}
+    wait_for(lambda: not list(ran.spool.parent.glob(f"{ran.spool.name}*")), "the spool is gone")
+
+
+# --- what luigid hears ---------------------------------------------------------------------
+
+
+def test_a_run_of_one_task_tells_luigid_three_things(make_bench: Callable[..., Bench]) -> None:
+    bench = make_bench()
+    bench.stack.start_luigid()
+    with proxy_before(bench.stack.luigid_url) as proxy:
+        bench.use(DATANECTAR_LUIGID_URL=proxy.url)
+
+        done(bench.start().run("basic/plain_chain/GreetTask", name="terse"))
+
+    assert proxy.asked == ["/api/add_task", "/api/get_work", "/api/add_task"]
+
+
+def test_luigid_knows_at_once_of_a_worker_with_several_processes(
+    make_bench: Callable[..., Bench],
+) -> None:
+    bench = make_bench()
+    bench.stack.start_luigid()
+    bench.stack.chain(
+        "made/several_chain",
+        "from datanectar import NectarTask\n"
+        "class SeveralTask(NectarTask):\n"
+        "    workers = 2\n"
+        "    def run(self): self.output().open('w').close()\n",
+    )
+    with proxy_before(bench.stack.luigid_url) as proxy:
+        bench.use(DATANECTAR_LUIGID_URL=proxy.url)
+
+        done(bench.start().run("made/several_chain/SeveralTask"))
+
+    assert "/api/add_worker" in proxy.asked
+
+
+@pytest.mark.slow
+def test_a_worker_that_lives_a_while_is_introduced_to_luigids_page(
+    bench: Bench, tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    bench.stack.chain(
+        "made/gated_chain",
+        "import os, time\nfrom datanectar import NectarTask\n"
+        "class GatedTask(NectarTask):\n"
+        "    def run(self):\n"
+        f"        while not os.path.exists({str(gate)!r}): time.sleep(0.05)\n"
+        "        self.output().open('w').close()\n",
+    )
+    ran = bench.begin("made/gated_chain/GatedTask")
+
+    def introduced() -> bool:
+        workers = bench.stack.luigid.call("worker_list")
+        return any(w["name"] == worker_id(ran.run_id) and "username" in w for w in workers)
+
+    wait_for(introduced, "luigid's page shows who the worker is", 4 * PING_INTERVAL)
+    gate.touch()
+    done(bench.finish(ran))
+
+
+@pytest.mark.parametrize(("option", "apart"), [("false", False), ("true", True)])
+def test_what_a_chain_sets_for_its_worker_counts(bench: Bench, option: str, apart: bool) -> None:
+    bench.stack.chain(
+        f"made/sets_{option}_chain",
+        "import os, luigi\nfrom datanectar import NectarTask\n"
+        f"luigi.configuration.get_config().set('worker', 'force_multiprocessing', {option!r})\n"
+        "class SetsTask(NectarTask):\n"
+        "    def run(self):\n"
+        "        with self.output().open('w') as out: out.write(str(os.getpid() != os.getsid(0)))\n",
+    )
+
+    ran = done(bench.run(f"made/sets_{option}_chain/SetsTask"))
+
+    assert bench.file(ran.key).read_text() == str(apart)
+
+
+def test_luigid_heeds_what_it_is_to_allow_and_logs_no_line_a_call(
+    make_bench: Callable[..., Bench], tmp_path: Path
+) -> None:
+    stack = make_bench().stack
+    configuration = tmp_path / "luigid.cfg"
+    allowed = "[cors]\nenabled = true\nallow_any_origin = true\n"
+    configuration.write_text(luigid.CONFIGURATION.read_text() + allowed)
+    stack.settings.state.mkdir(parents=True, exist_ok=True)
+    environ = {"LUIGI_CONFIG_PATH": str(configuration)}
+    stack._begin("luigid", luigid.command(stack.settings), environ)
+    wait_for(lambda: answers(stack.luigid_url), "luigid answers")
+
+    origin = {"Origin": "http://elsewhere.example"}
+    answer = requests.get(f"{stack.luigid_url}/api/task_list", headers=origin, timeout=30)
+
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert "/api/task_list" not in stack.output("luigid")
+
+
+@pytest.mark.parametrize("option", ["count_uniques", "count_last_scheduled"])
+def test_what_keeps_luigis_own_worker_waiting_keeps_no_run(
+    bench: Bench, tmp_path: Path, option: str
+) -> None:
+    place = f"made/{option}_chain"
+    bench.stack.chain(
+        place,
+        "import luigi\n"
+        f"luigi.configuration.get_config().set('worker', {option!r}, 'true')\n"
+        "class DataTask(luigi.ExternalTask):\n"
+        f"    def output(self): return luigi.LocalTarget({str(tmp_path / 'none')!r})\n"
+        "class NeedsDataTask(luigi.WrapperTask):\n"
+        "    def requires(self): return DataTask()\n",
+    )
+
+    assert "External data is missing" in str(failed(bench.run(f"{place}/NeedsDataTask")).error)
+
+
+@pytest.mark.parametrize("task", ["OffTask", "NeedsOffTask"])
+def test_a_task_that_is_switched_off_fails_the_run_and_is_named(bench: Bench, task: str) -> None:
+    bench.stack.chain(
+        "made/off_chain",
+        "from datanectar import NectarTask\n"
+        "class OffTask(NectarTask):\n"
+        "    disabled = True\n"
+        "class NeedsOffTask(NectarTask):\n"
+        "    def requires(self): return OffTask()\n",
+    )
+
+    ran = bench.run(f"made/off_chain/{task}")
+
+    why = "OffTask(): it is switched off: its class says `disabled = True`"
+    assert failed(ran).error == why
+    assert ran.reported("OffTask")["status"] == FAILED
+
+
+def test_one_that_assists_a_run_leaves_the_roots_log_alone(bench: Bench, tmp_path: Path) -> None:
+    place = f"{LUIGI}/LeafTask"
+    resolution = bench.resolve(place, name="assisted", evidence=str(tmp_path / "e"))
+    changed = replace(resolution, key=resolution.key[:-4] + "0000")
+
+    assert failed(bench.finish(bench.begin_resolved(place, changed, member=1)))
+    assert not bench.file(changed.key, "log").exists()
+    assert failed(bench.finish(bench.begin_resolved(place, changed)))
+    assert bench.file(changed.key, "log").exists()
+
+
+def test_no_log_says_that_a_task_left_no_result_which_did(bench: Bench) -> None:
+    bench.stack.chain(
+        "made/crowd_chain",
+        "import luigi\n"
+        "from datanectar import NectarTask\n"
+        "class OneTask(NectarTask):\n"
+        "    n = luigi.IntParameter()\n"
+        "    def run(self): self.output().open('w').close()\n"
+        "class CrowdTask(luigi.WrapperTask):\n"
+        "    workers = 6\n"
+        "    def requires(self): return [OneTask(n=n) for n in range(36)]\n",
+    )
+
+    ran = done(bench.run("made/crowd_chain/CrowdTask"))
+
+    keys = {report.key for report in ran.reports if report.key and "OneTask" in report.task_id}
+    assert len(keys) == 36
+    assert [key for key in keys if "left no result" in bench.log(key)] == []
+
+
+def test_a_dead_workers_batch_that_never_began_ends_with_it(bench: Bench) -> None:
+    luigid = bench.stack.luigid
+    luigid.call("add_task_batcher", worker="dead", task_family="T", batched_args=["n"])
+    for n in "12":
+        task = {"task_id": f"T_{n}", "family": "T", "params": {"n": n}, "batchable": True}
+        luigid.call("add_task", worker="dead", **task)
+    assert luigid.call("get_work", worker="dead")["batch_task_ids"]
+
+    luigid.end_worker("dead", "its process was killed")
+
+    assert luigid.call("task_list", status="BATCH_RUNNING", upstream_status="") == {}
+    assert "its process was killed" in luigid.call("fetch_error", task_id="T_1")["error"]
+
+
+def test_a_task_that_waits_for_its_retry_elsewhere_has_not_failed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scheduler = RunScheduler("http://127.0.0.1:9", lambda _: None, 1.0)
+    graph = {"waits": {"status": FAILED}, "failed": {"status": DISABLED}}
+    monkeypatch.setattr(scheduler, "dep_graph", lambda **_: graph)
+    monkeypatch.setattr(scheduler, "fetch_error", lambda **_: {"error": json.dumps("why")})
+
+    scheduler.learn_from_others("root")
+
+    assert scheduler.errors == {"failed": "why"}

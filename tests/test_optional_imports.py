@@ -1,0 +1,80 @@
+"""What is left out of an import, and that it can be had afterwards."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from datanectar.optional_imports import left_out, other_drivers
+from tests.servers.processes import Stack
+
+
+def test_a_module_is_missing_in_the_block_and_there_after_it(tmp_path: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(tmp_path)
+        (tmp_path / "optional_driver.py").write_text("")
+        (tmp_path / "careful_library.py").write_text(
+            "try:\n    import optional_driver\nexcept ImportError:\n    optional_driver = None\n"
+        )
+
+        with left_out("optional_driver"):
+            library = importlib.import_module("careful_library")
+
+        assert library.optional_driver is None
+        assert importlib.import_module("optional_driver")
+        for name in ("careful_library", "optional_driver"):
+            del sys.modules[name]
+
+
+def test_a_module_that_is_imported_already_stays() -> None:
+    with left_out("json", "no_such_module"):
+        assert importlib.import_module("json") is sys.modules["json"]
+
+    assert "no_such_module" not in sys.modules
+
+
+@pytest.mark.parametrize(
+    ("url", "others"),
+    [
+        ("sqlite:///queue.db", ["redis", "psycopg"]),
+        ("redis://localhost", ["psycopg"]),
+        ("rediss://localhost", ["psycopg"]),
+        ("postgresql://localhost/queue", ["redis"]),
+        ("postgresql+psycopg://localhost/queue", ["redis"]),
+    ],
+)
+def test_a_queues_own_driver_is_not_left_out(url: str, others: list[str]) -> None:
+    assert other_drivers(url) == others
+
+
+@pytest.mark.parametrize("part", ["web", "worker"])
+def test_no_driver_of_a_queue_that_is_not_used_is_loaded(stack: Stack, part: str) -> None:
+    parent = psutil.Process(stack.parts[part].pid)
+    family = [p for p in parent.children() if p.cmdline()[-1:] == [part]] or [parent]
+
+    (files,) = ({m.path for m in process.memory_maps()} for process in family)
+
+    assert any("_sqlite3" in file for file in files)
+    assert not [file for file in files if "psycopg" in file]
+
+
+def test_luigi_does_without_what_a_chain_may_import(stack: Stack) -> None:
+    stack.chain(
+        "made/calls_chain",
+        "import sys\n"
+        "before = sorted({'asyncio', 'requests', 'tornado'} & sys.modules.keys())\n"
+        "import asyncio, requests, tornado.ioloop\n"
+        "from datanectar import NectarTask\n"
+        "class CallsTask(NectarTask):\n"
+        "    def run(self):\n"
+        "        with self.output().open('w') as out:\n"
+        "            out.write(f'{before} {requests.__version__ > str()}')\n",
+    )
+
+    status = stack.run("made/calls_chain/CallsTask")
+
+    assert stack.file(str(status["key"])).read_text() == "[] True"
