@@ -44,12 +44,12 @@ def main(arguments: list[str] | None = None) -> list[Figure]:
         )
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # what is measured keeps its bytecode, as ever
     given = dict(_pair(parser, text) for text in options.set)
-    around = report.surroundings()
+    around = report.process_state()
     figures: list[Figure] = []
     for name in options.names or BENCHMARKS:
         print(f"{name} ...", file=sys.stderr, flush=True)
         figures += _measure(name, {**(BENCHMARKS[name] if options.tiny else {}), **given})
-    around["load_after"] = report.surroundings()["load"]
+    around["load_after"] = report.process_state()["load"]
     print(report.table(figures))
     print(f"\n{around}")
     report.write_json(options.json, figures, around)

@@ -51,7 +51,7 @@ def _role(pid: int) -> str:
     """Name a process by what its command line says."""
     words = _command(pid)
     if "datanectar.forkserver.server" in words:
-        return "zygote, its guard and idle children"
+        return "fork server, its guard and idle children"
     if "luigid" in words:
         return "luigid"
     return words.split("\0")[-2] if "datanectar\0" in words else words.replace("\0", " ")[:40]

@@ -63,7 +63,7 @@ def table(figures: Sequence[Figure]) -> str:
     return "\n".join(lines)
 
 
-def surroundings() -> dict[str, Any]:
+def process_state() -> dict[str, Any]:
     """Return what the figures depend on besides the code: the machine, its load, the versions."""
     names = ("luigi", "flask", "gunicorn", "sqlalchemy", "huey", "requests")
     return {

@@ -13,31 +13,35 @@ from hypothesis import strategies as st
 from datanectar.records import (
     DONE,
     FAILED,
-    Chain,
+    ChainDescription,
     DescribeJob,
+    DescribeManyJob,
+    LogsUploaded,
     Outcome,
-    Parameter,
+    ParameterDescription,
     Refusal,
     Resolution,
     ResolveJob,
     RunJob,
     SchedulerReport,
-    ShipJob,
-    Shipped,
-    SurveyJob,
-    Task,
+    TaskDescription,
     TaskReport,
+    UploadLogsJob,
     decode,
     encode,
 )
 
 KEY = f"chains/etl/a_chain/ATask/{'0' * 32}"
-CHAIN = Chain(
+CHAIN = ChainDescription(
     "etl",
     "a_chain",
     "/somewhere",
     doc="ünï",
-    tasks=[Task("ATask", "does", [Parameter("p", "IntParameter", False, "1", choices=["1"])])],
+    tasks=[
+        TaskDescription(
+            "ATask", "does", [ParameterDescription("p", "IntParameter", False, "1", choices=["1"])]
+        )
+    ],
     sources=[("/somewhere", 1_700_000_000_000_000_000, 5)],
 )
 RESOLUTION = Resolution(
@@ -46,12 +50,12 @@ RESOLUTION = Resolution(
 RECORDS: list[Any] = [
     CHAIN,
     DescribeJob("etl", "a_chain"),
-    SurveyJob([("etl", "a_chain"), ("etl", "b_chain")]),
+    DescribeManyJob([("etl", "a_chain"), ("etl", "b_chain")]),
     ResolveJob("etl", "a_chain", "ATask", {"x": [1, {"y": None}]}, "2016-06-03T12:00:00"),
     RESOLUTION,
     RunJob("r", 1, "etl", "a_chain", "ATask", {"a": "\x00😀"}, "2016-06-03", "k", "/spool"),
-    ShipJob("/spool"),
-    Shipped(3),
+    UploadLogsJob("/spool"),
+    LogsUploaded(3),
     TaskReport("id", requires=["a", "b"], started=1.5, progress=40, error="line\nline"),
     SchedulerReport(False),
     Outcome(FAILED, "why", "Traceback", KEY),
@@ -124,8 +128,8 @@ NO_RECORDS = [
     b'["TaskReport", {"task_id": "x", "requires": [' + b'"y",' * 100_000 + b'"y"]}]',
     b'["Outcome", {"status": "CANCELLED"}]',
     b'["Outcome", {"status": "DONE", "failed_key": "../../etc"}]',
-    b'["Shipped", {"count": 9223372036854775808}]',
-    b'["Shipped", {"count": true}]',
+    b'["LogsUploaded", {"count": 9223372036854775808}]',
+    b'["LogsUploaded", {"count": true}]',
     *(
         b'["Resolution", %s]' % json.dumps(vars(RESOLUTION) | {"width": width}).encode()
         for width in (0, -1, 1001, 10**20)

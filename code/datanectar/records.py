@@ -119,7 +119,7 @@ RunEnd = Annotated[str, _one_of(DONE, FAILED)]
 
 
 @dataclass(frozen=True)
-class Parameter:
+class ParameterDescription:
     """One parameter of a task, as ``GET /api/chains`` shows it.
 
     ``default`` is the default's text. Where ``default_readable`` is false, giving that text is not
@@ -139,12 +139,12 @@ class Parameter:
 
 
 @dataclass(frozen=True)
-class Task:
+class TaskDescription:
     """One task class of a chain. ``note`` says what is unusual about it."""
 
     name: str
     doc: str
-    parameters: list[Parameter] = field(default_factory=list)
+    parameters: list[ParameterDescription] = field(default_factory=list)
     schedule: str | None = None
     error: str | None = None
     note: str | None = None
@@ -159,7 +159,7 @@ class LeftOut:
 
 
 @dataclass(frozen=True)
-class Chain:
+class ChainDescription:
     """One chain file: its tasks, or why it has none; ``left_out`` are those without a route.
 
     ``sources`` are the project's files that its import read, each with its time (ns) and size
@@ -171,7 +171,7 @@ class Chain:
     name: str
     path: str
     doc: str = ""
-    tasks: list[Task] = field(default_factory=list)
+    tasks: list[TaskDescription] = field(default_factory=list)
     error: str | None = None
     sources: list[tuple[str, int, int]] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
@@ -190,7 +190,7 @@ class DescribeJob:
 
 
 @dataclass(frozen=True)
-class SurveyJob:
+class DescribeManyJob:
     """Describe several chains, each a type and a name; the answers: a :class:`Chain` of each."""
 
     chains: list[tuple[str, str]]
@@ -252,26 +252,26 @@ class RunJob:
     params: dict[str, str]
     run_time: str
     key: str
-    spool: str
-    member: int = 0
+    attempt_dir: str
+    assistant: int = 0
     width: int = 1
     given: list[str] | None = None
 
 
 @dataclass(frozen=True)
-class ShipJob:
+class UploadLogsJob:
     """Copy the spooled logs of an attempt that have grown since they were last copied to S3.
 
     ``storage`` is the store that they go to: ``s3``, or ``s3://<bucket>``.
     """
 
-    spool: str
+    attempt_dir: str
     storage: str = "s3"
 
 
 @dataclass(frozen=True)
-class Shipped:
-    """The answer to a :class:`ShipJob`: how many logs were copied."""
+class LogsUploaded:
+    """The answer to a :class:`UploadLogsJob`: how many logs were copied."""
 
     count: int
 
@@ -412,8 +412,8 @@ class TaskRow:
 _KINDS: dict[str, type] = {
     cls.__name__: cls
     for cls in (
-        DescribeJob, SurveyJob, ResolveJob, RunJob, ShipJob,
-        Chain, Resolution, Shipped, TaskReport, SchedulerReport, Outcome, Refusal,
+        DescribeJob, DescribeManyJob, ResolveJob, RunJob, UploadLogsJob,
+        ChainDescription, Resolution, LogsUploaded, TaskReport, SchedulerReport, Outcome, Refusal,
     )
 }  # fmt: skip
 

@@ -8,7 +8,7 @@ import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from datanectar.api.openapi import describe
-from datanectar.records import Chain, Parameter, Task
+from datanectar.records import ChainDescription, ParameterDescription, TaskDescription
 from tests.servers.processes import Stack
 
 
@@ -104,7 +104,12 @@ def _closed(schema: Any) -> Any:
 
 
 def test_tokens_are_described_where_they_are_needed() -> None:
-    chain = Chain("t", "c_chain", "", tasks=[Task("ATask", "", [Parameter("p", "Odd", True)])])
+    chain = ChainDescription(
+        "t",
+        "c_chain",
+        "",
+        tasks=[TaskDescription("ATask", "", [ParameterDescription("p", "Odd", True)])],
+    )
     spec = describe([chain], "http://here", with_tokens=True)
     OpenAPIV31SpecValidator(spec).validate()
     assert spec["security"] == [{"bearer": []}, {"basic": []}]

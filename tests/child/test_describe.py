@@ -12,8 +12,8 @@ import pytest
 
 from datanectar.catalog.listing_cache import Catalog
 from datanectar.errors import Unavailable
-from datanectar.forkserver.pool import Children
-from datanectar.records import Chain
+from datanectar.forkserver.pool import Pool
+from datanectar.records import ChainDescription
 from tests.servers.processes import Stack
 
 #: A chain whose doc tells which process described it.
@@ -33,7 +33,7 @@ class Project:
     def __init__(self, folder: Path) -> None:
         limits = {"DATANECTAR_WORKERS": "1", "DATANECTAR_IMPORT_TIMEOUT": "3"}
         self.stack = Stack(folder, environ=limits)
-        self.children = Children(self.stack.settings, ahead=1)
+        self.children = Pool(self.stack.settings, ahead=1)
         self.catalog = Catalog(self.stack.settings, self.children)
 
     def write(self, name: str, source: str) -> Path:
@@ -41,7 +41,7 @@ class Project:
         self.stack.chain(f"many/{name}", source)
         return self.stack.settings.chains / "many" / f"{name}.py"
 
-    def chains(self) -> dict[str, Chain]:
+    def chains(self) -> dict[str, ChainDescription]:
         return {chain.name: chain for chain in self.catalog.chains(patience=60)}
 
     def default(self, name: str) -> object:
@@ -249,7 +249,7 @@ def test_without_children_a_listing_says_so_and_works_when_they_are_back(
 
 def test_a_description_that_speaks_for_another_chain_counts_for_nothing(project: Project) -> None:
     """Fault 3.14's neighbour: names are checked as numbers are."""
-    other = Chain("many", "b_chain", "/somewhere")
+    other = ChainDescription("many", "b_chain", "/somewhere")
     project.write("a_chain", "")
     project.children.ask = lambda *_, **__: other  # type: ignore[method-assign]
 

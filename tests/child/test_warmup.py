@@ -1,4 +1,4 @@
-"""What the zygote does once for all its children leaves no trace that a chain could notice."""
+"""What the fork server does once for all its children leaves no trace that a chain could notice."""
 
 from __future__ import annotations
 

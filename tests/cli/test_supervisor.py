@@ -115,9 +115,9 @@ def test_a_part_that_the_system_can_not_start_now_is_tried_again(tmp_path: Path)
     assert part.process is not None and part.process.wait(60) == 0
 
 
-# --- the zygote of web and worker -------------------------------------------------------------
+# --- the fork server of web and worker -------------------------------------------------------------
 
-linux = pytest.mark.skipif(sys.platform != "linux", reason="zygotes are shared on Linux alone")
+linux = pytest.mark.skipif(sys.platform != "linux", reason="fork servers are shared on Linux alone")
 
 #: Writes where it was imported and where it ran.
 TRACE = """
@@ -158,12 +158,12 @@ def part(stack: Stack, last: str, but: int = 0) -> psutil.Process:
     return found
 
 
-def zygote_of(stack: Stack, but: int = 0) -> psutil.Process:
-    """Return the one zygote, the child of its guard."""
+def fork_server_of(stack: Stack, but: int = 0) -> psutil.Process:
+    """Return the one fork server, the child of its guard."""
     guard = part(stack, SHARED, but)
-    wait_for(guard.children, "the guard has a zygote")
-    (zygote,) = guard.children()
-    return zygote
+    wait_for(guard.children, "the guard has a fork server")
+    (fork_server,) = guard.children()
+    return fork_server
 
 
 def greets(stack: Stack, name: str) -> bool:
@@ -173,7 +173,7 @@ def greets(stack: Stack, name: str) -> bool:
 
 
 @linux
-def test_web_and_worker_share_a_zygote_and_what_was_resolved_runs_in_the_same_process(
+def test_web_and_worker_share_a_fork_server_and_what_was_resolved_runs_in_the_same_process(
     make_stack: Callable[..., Stack],
 ) -> None:
     stack = make_stack()
@@ -184,10 +184,10 @@ def test_web_and_worker_share_a_zygote_and_what_was_resolved_runs_in_the_same_pr
 
     imported, ran, parent = stack.file(str(status["key"])).read_text().split()
     assert imported == ran
-    assert int(parent) == zygote_of(stack).pid
+    assert int(parent) == fork_server_of(stack).pid
     for name in ("web", "worker"):
         commands = [p.cmdline() for p in part(stack, name).children(recursive=True)]
-        assert not [command for command in commands if "zygote" in " ".join(command)]
+        assert not [command for command in commands if "fork server" in " ".join(command)]
     assert stack.stop("up", signal.SIGINT) == 0
 
 
@@ -201,7 +201,7 @@ def test_a_run_that_waits_longer_than_its_child_runs_all_the_same(
     worker = part(stack, "worker")
     worker.suspend()
     key = stack.post("made/trace_chain/TraceTask?name=late").json()["data"]["key"]
-    for process in zygote_of(stack).children():
+    for process in fork_server_of(stack).children():
         process.kill()
     worker.resume()
 
@@ -210,13 +210,13 @@ def test_a_run_that_waits_longer_than_its_child_runs_all_the_same(
 
 
 @linux
-@pytest.mark.parametrize("victim", ["guard", "zygote"])
-def test_a_run_whose_zygote_is_killed_begins_again_below_another(
+@pytest.mark.parametrize("victim", ["guard", "fork server"])
+def test_a_run_whose_fork_server_is_killed_begins_again_below_another(
     make_stack: Callable[..., Stack], tmp_path: Path, victim: str
 ) -> None:
     stack = make_stack()
     stack.start_up()
-    before = zygote_of(stack)
+    before = fork_server_of(stack)
     guard = before.parent()
     assert guard is not None
     evidence = tmp_path / "evidence"
@@ -229,20 +229,20 @@ def test_a_run_whose_zygote_is_killed_begins_again_below_another(
 
     assert stack.ended(key)["job_status"] == "DONE"
     assert greets(stack, "afterwards")
-    assert zygote_of(stack, but=guard.pid).pid != before.pid
+    assert fork_server_of(stack, but=guard.pid).pid != before.pid
     wait_for(lambda: not any(map(is_running, pids)), "what the run had started is gone", 15)
     assert stack.stop("up", signal.SIGINT) == 0
 
 
 @linux
 @pytest.mark.parametrize("victim", ["web", "worker"])
-def test_who_is_killed_takes_its_children_along_and_the_next_one_shares_the_zygote(
+def test_who_is_killed_takes_its_children_along_and_the_next_one_shares_the_fork_server(
     make_stack: Callable[..., Stack], tmp_path: Path, victim: str
 ) -> None:
     stack = make_stack()
     stack.chain("made/trace_chain", TRACE)
     stack.start_up()
-    zygote, gate = zygote_of(stack), tmp_path / "gate"
+    fork_server, gate = fork_server_of(stack), tmp_path / "gate"
     key = stack.post(f"made/trace_chain/TraceTask?name=x&gate={gate}").json()["data"]["key"]
     wait_for((tmp_path / "gate.reached").exists, "the task runs")
 
@@ -255,17 +255,17 @@ def test_who_is_killed_takes_its_children_along_and_the_next_one_shares_the_zygo
     assert status["job_status"] == "DONE"
     assert status["attempts"] == (2 if victim == "worker" else 1)
     assert greets(stack, "afterwards")
-    assert zygote_of(stack) == zygote
+    assert fork_server_of(stack) == fork_server
     assert stack.stop("up", signal.SIGINT) == 0
-    wait_for(lambda: not zygote.is_running(), "the zygote has ended")
+    wait_for(lambda: not fork_server.is_running(), "the fork server has ended")
 
 
 @linux
-def test_children_of_a_shared_zygote_see_no_secrets(make_stack: Callable[..., Stack]) -> None:
+def test_children_of_a_shared_fork_server_see_no_secrets(make_stack: Callable[..., Stack]) -> None:
     stack = make_stack(DATANECTAR_TOKENS="very-secret-token-of-ours:admin")
     stack.start_up()
 
-    environ = Path(f"/proc/{zygote_of(stack).pid}/environ").read_text()
+    environ = Path(f"/proc/{fork_server_of(stack).pid}/environ").read_text()
     assert "DATANECTAR_PROJECT=" in environ
     assert "secret" not in environ
     assert "DATANECTAR_DATABASE_URL" not in environ
@@ -281,7 +281,7 @@ def test_a_preload_that_cant_be_imported_stops_up_and_is_named(
 
     assert stack.parts["up"].wait(60) == 2
     assert "DATANECTAR_PRELOAD: no_such_module_anywhere can't be imported" in stack.output("up")
-    assert "zygote did not start" in stack.output("up")
+    assert "fork server did not start" in stack.output("up")
 
 
 # --- luigid -----------------------------------------------------------------------------------

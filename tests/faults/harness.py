@@ -72,7 +72,7 @@ class Books:
 class Harness:
     """A stack of two workers, its load, its faults and its bookkeeper.
 
-    The first worker shares a zygote with the web, as under ``datanectar up``; the second has its own.
+    The first worker shares a fork server with the web, as under ``datanectar up``; the second has its own.
 
     Args:
         folder: an empty folder for the project.
@@ -102,10 +102,10 @@ class Harness:
             "kill a worker": lambda: self._restart(self.random.choice(WORKERS)),
             "kill both workers": lambda: self._restart(*WORKERS),
             "kill a run's process": self._kill_child,
-            "kill a zygote": self._kill_zygote,
-            "kill worker + zygote": self._kill_worker_and_zygote,
+            "kill a fork server": self._kill_fork_server,
+            "kill worker + fork server": self._kill_worker_and_fork_server,
             "kill luigid": lambda: self._restart("luigid"),
-            "kill all": lambda: self._restart("luigid", "zygote", "web", *WORKERS),
+            "kill all": lambda: self._restart("luigid", "fork server", "web", *WORKERS),
             "stop luigid": self._stop_luigid,
             "suspend a worker": self._suspend_worker,
             "stop a worker": self._stop_worker,
@@ -115,7 +115,7 @@ class Harness:
     def start(self) -> None:
         """Start every part."""
         self.stack.start_luigid()
-        self.stack.start_zygote("web", WORKERS[0])
+        self.stack.start_fork_server("web", WORKERS[0])
         self.stack.start_web()
         for name in WORKERS:
             self.stack.start_worker(name)
@@ -167,36 +167,36 @@ class Harness:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.random.choice(running).child_pid or 0, signal.SIGKILL)
 
-    def _zygotes(self, name: str) -> list[psutil.Process]:
-        """A worker's zygote and the guard that it was forked from."""
+    def _fork_servers(self, name: str) -> list[psutil.Process]:
+        """A worker's fork server and the guard that it was forked from."""
         if name in self.stack.sharers:
-            guards = [psutil.Process(self.stack.parts["zygote"].pid)]
+            guards = [psutil.Process(self.stack.parts["fork server"].pid)]
         else:
             guards = psutil.Process(self.stack.parts[name].pid).children()
-        return guards + [zygote for guard in guards for zygote in guard.children()]
+        return guards + [fork_server for guard in guards for fork_server in guard.children()]
 
-    def _kill_zygote(self) -> None:
+    def _kill_fork_server(self) -> None:
         name = self.random.choice(WORKERS)
         with contextlib.suppress(psutil.Error, IndexError):
-            self.random.choice(self._zygotes(name)).kill()
-            self._revive_zygote_of(name)
+            self.random.choice(self._fork_servers(name)).kill()
+            self._revive_fork_server_of(name)
 
-    def _revive_zygote_of(self, name: str) -> None:
+    def _revive_fork_server_of(self, name: str) -> None:
         """Do what a supervisor would; a worker starts its own by itself."""
         if name in self.stack.sharers:
-            self.stack.parts["zygote"].wait()
-            self._revive("zygote")
+            self.stack.parts["fork server"].wait()
+            self._revive("fork server")
 
-    def _kill_worker_and_zygote(self) -> None:
+    def _kill_worker_and_fork_server(self) -> None:
         """Kill all who clear up, at once: what the tasks themselves began is nobody's then."""
         name = self.random.choice(WORKERS)
-        doomed = [psutil.Process(self.stack.parts[name].pid), *self._zygotes(name)]
+        doomed = [psutil.Process(self.stack.parts[name].pid), *self._fork_servers(name)]
         for process in doomed:
             process.suspend()
         for process in doomed:
             process.kill()
         self.stack.parts[name].wait()
-        self._revive_zygote_of(name)
+        self._revive_fork_server_of(name)
         self._revive(name)
 
     def _stop_luigid(self) -> None:
@@ -274,7 +274,7 @@ class Harness:
             books.wrong.append(f"{line.attempt} ran {line.task} while another did")
 
     def _check_processes(self, books: Books) -> None:
-        """Nothing of the project may live but the parts, their zygotes and idle children."""
+        """Nothing of the project may live but the parts, their fork servers and idle children."""
 
         def strays() -> list[str]:
             found = []
@@ -302,7 +302,7 @@ class Harness:
     def _busy_children(self) -> list[str]:
         """Children beyond those that are kept ahead, or wait for a run that another worker took."""
         ahead = 2 + 2 * int(self.stack.defaults["DATANECTAR_WORKERS"])
-        allowed = {"zygote": 2 + ahead + offers.FEW, WORKERS[1]: ahead}
+        allowed = {"fork server": 2 + ahead + offers.FEW, WORKERS[1]: ahead}
         counts = {name: len(descendants(self.stack.parts[name].pid)) for name in allowed}
         return [f"{n} below {name}" for name, n in counts.items() if n > allowed[name]]
 

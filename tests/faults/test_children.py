@@ -11,27 +11,27 @@ from pathlib import Path
 import psutil
 import pytest
 
-from datanectar.forkserver.handle import Child
-from datanectar.forkserver.pool import Children
+from datanectar.forkserver.handle import Handle
+from datanectar.forkserver.pool import Pool
 from datanectar.settings import load
 
 
 @pytest.fixture
-def children(tmp_path: Path) -> Iterator[Children]:
+def children(tmp_path: Path) -> Iterator[Pool]:
     (tmp_path / "code" / "chains").mkdir(parents=True)
-    children = Children(load({"DATANECTAR_PROJECT": str(tmp_path)}), ahead=1)
+    children = Pool(load({"DATANECTAR_PROJECT": str(tmp_path)}), ahead=1)
     children.start()
     yield children
     children.close()
 
 
-def zygote_of(child: Child) -> psutil.Process:
+def fork_server_of(child: Handle) -> psutil.Process:
     parent = psutil.Process(child.pid).parent()
     assert parent is not None
     return parent
 
 
-def test_children_live_until_the_moment_said_and_no_longer(children: Children) -> None:
+def test_children_live_until_the_moment_said_and_no_longer(children: Pool) -> None:
     child = children.reserve()
     began = time.monotonic()
     children.live_until(began + 0.5)
@@ -45,7 +45,7 @@ def test_children_live_until_the_moment_said_and_no_longer(children: Children) -
     child.close()
 
 
-def test_without_a_word_children_live_on(children: Children) -> None:
+def test_without_a_word_children_live_on(children: Pool) -> None:
     child = children.reserve()
     time.sleep(1)
 
@@ -54,24 +54,24 @@ def test_without_a_word_children_live_on(children: Children) -> None:
     child.close()
 
 
-def test_a_child_is_over_when_its_end_is_told_though_the_zygote_hangs(children: Children) -> None:
+def test_a_child_is_over_when_its_end_is_told_though_the_fork_server_hangs(children: Pool) -> None:
     child = children.reserve()
-    zygote = zygote_of(child)
-    zygote.suspend()
+    fork_server = fork_server_of(child)
+    fork_server.suspend()
     try:
         child.kill()
         child.wait_end(0.2)
 
         assert psutil.Process(child.pid).status() == psutil.STATUS_ZOMBIE
     finally:
-        zygote.resume()
+        fork_server.resume()
     child.close()
 
 
-def test_children_of_a_killed_zygote_are_over_when_their_end_is_told(children: Children) -> None:
+def test_children_of_a_killed_fork_server_are_over_when_their_end_is_told(children: Pool) -> None:
     child = children.reserve()
-    zygote = zygote_of(child)
-    os.kill(zygote.pid, signal.SIGKILL)
+    fork_server = fork_server_of(child)
+    os.kill(fork_server.pid, signal.SIGKILL)
 
     assert child.wait_end(10) == "lost with the process that started it"
     assert not psutil.pid_exists(child.pid)

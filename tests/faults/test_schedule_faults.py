@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from datanectar import cron
-from datanectar.forkserver.pool import Children
+from datanectar.forkserver.pool import Pool
 from datanectar.luigid.client import Luigid
 from datanectar.runs.queue import RunQueue
 from datanectar.runs.store import RunFilters, RunStore
 from datanectar.service.service import Service
 from datanectar.settings import load
-from datanectar.worker.scheduler import Timetable, _name
+from datanectar.worker.scheduler import Scheduler, _name
 from tests.servers.stack import CATALOGUE
 
 PLACE = ("wide", "wide_chain", "EveryMinuteTask")
@@ -30,7 +30,7 @@ def service(tmp_path: Path) -> Iterator[Service]:
     settings.state.mkdir()
     store = RunStore(settings.database_url)
     store.prepare()
-    children = Children(settings, ahead=1)
+    children = Pool(settings, ahead=1)
     children.start()
     yield Service(
         settings,
@@ -51,13 +51,13 @@ def test_a_due_run_that_the_full_queue_refuses_is_started_when_there_is_room(
     store.claim_fire(_name(PLACE, cron.parse("* * * * *")), last)  # so it is due now
     waiting = service.accept("wide", "wide_chain", "LeafTask", {"name": "first", "number": "1"}).run
     assert waiting is not None
-    timetable = Timetable(service)
+    scheduler = Scheduler(service)
 
-    timetable.fire_due()
+    scheduler.fire_due()
     refused, _ = store.list_runs(RunFilters(task="EveryMinuteTask"), cursor=None, limit=9)
     service.cancel(waiting.id)
-    timetable.fire_due()
-    timetable.fire_due()
+    scheduler.fire_due()
+    scheduler.fire_due()
 
     started, _ = store.list_runs(RunFilters(task="EveryMinuteTask"), cursor=None, limit=9)
     assert refused == []

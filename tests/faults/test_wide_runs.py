@@ -12,7 +12,7 @@ import pytest
 
 from datanectar.records import Run
 from datanectar.runs.store import RunStore
-from datanectar.storage.attempt_files import spool_folder
+from datanectar.storage.attempt_files import attempt_folder
 from tests.servers.processes import Stack, wait_for
 
 
@@ -38,8 +38,12 @@ def _running(store: RunStore, run_id: str) -> Run | None:
 
 def _helpers(stack: Stack, run: Run) -> list[Path]:
     """The marks of tasks that assisting processes have begun."""
-    spools = [spool_folder(stack.settings.state, run.id, run.attempt, n) for n in (1, 2)]
-    return [mark for spool in spools for mark in spool.parent.glob(f"{spool.name}.*.begun")]
+    attempt_dirs = [attempt_folder(stack.settings.state, run.id, run.attempt, n) for n in (1, 2)]
+    return [
+        mark
+        for attempt_dir in attempt_dirs
+        for mark in attempt_dir.parent.glob(f"{attempt_dir.name}.*.begun")
+    ]
 
 
 def helper_of(stack: Stack, run: Run) -> str:
@@ -73,5 +77,5 @@ def test_a_helper_that_is_killed_fails_nothing(stack: Stack) -> None:
 
 
 def _leads(pid: int) -> bool:
-    """Tell a child by its session, which it leads; so does the zygote's guard, their ancestor."""
+    """Tell a child by its session, which it leads; so does the fork server's guard, their ancestor."""
     return os.getsid(pid) == pid and not psutil.Process(pid).children()

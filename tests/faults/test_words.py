@@ -13,7 +13,7 @@ import pytest
 from datanectar.records import FAILED, Outcome
 from datanectar.runs.ids import new_id
 from datanectar.runs.store import RunStore
-from datanectar.storage.attempt_files import run_log, spool_folder
+from datanectar.storage.attempt_files import attempt_folder, run_log
 from tests.runs.conftest import new_run
 from tests.servers.processes import Stack, wait_for
 
@@ -88,7 +88,7 @@ def test_a_run_that_reports_without_end_stays_bounded(stack: Stack) -> None:
 
 
 def test_children_are_the_first_to_go_when_memory_runs_out(stack: Stack, tmp_path: Path) -> None:
-    """Fault 3.18: the system might have killed the web or the zygote for a chain's memory."""
+    """Fault 3.18: the system might have killed the web or the fork server for a chain's memory."""
     evidence = tmp_path / "pids"
     answer = stack.client.post(f"{WORDS}/ProgressTask", progress="1", evidence=str(evidence))
     wait_for(lambda: evidence.exists() and evidence.read_text().strip(), "it runs")
@@ -109,23 +109,25 @@ def test_files_of_attempts_that_are_over_are_removed_and_no_others(stack: Stack)
     held = store.accept(new_run("held"), max_queued=10_000)[0].id
     assert store.claim(held, "another-host", 600) is not None
     over = [
-        spool_folder(state, str(ended["run_id"]), 1),
-        spool_folder(state, str(ended["run_id"]), 1, 2),
-        spool_folder(state, new_id(), 3),  # of a run whose history was forgotten
-        spool_folder(state, held, 0),
+        attempt_folder(state, str(ended["run_id"]), 1),
+        attempt_folder(state, str(ended["run_id"]), 1, 2),
+        attempt_folder(state, new_id(), 3),  # of a run whose history was forgotten
+        attempt_folder(state, held, 0),
     ]
-    kept = [spool_folder(state, held, 1), spool_folder(state, held, 1, 1)]
-    for spool in [*over, *kept]:
-        run_log(spool).write_text("what it said")
-        spool.with_name(f"{spool.name}.abc.begun").touch()
+    kept = [attempt_folder(state, held, 1), attempt_folder(state, held, 1, 1)]
+    for attempt_dir in [*over, *kept]:
+        run_log(attempt_dir).write_text("what it said")
+        attempt_dir.with_name(f"{attempt_dir.name}.abc.begun").touch()
     junk = state / "spool" / "notes.txt"
     junk.touch()
 
     stack.stop("worker")
     stack.start_worker()
 
-    wait_for(lambda: not any(run_log(spool).exists() for spool in over), "they are removed")
-    assert all(run_log(spool).exists() for spool in kept)
+    wait_for(
+        lambda: not any(run_log(attempt_dir).exists() for attempt_dir in over), "they are removed"
+    )
+    assert all(run_log(attempt_dir).exists() for attempt_dir in kept)
     assert junk.exists()
     left = {path.name for path in (state / "spool").iterdir()} - {junk.name}
     assert all(name.startswith(f"{held}-1") for name in left), left
@@ -136,10 +138,10 @@ def test_files_stay_while_another_worker_may_be_at_them(stack: Stack) -> None:
     """Fault 3.4's neighbour: a network drive that several hosts share."""
     store = RunStore(stack.settings.database_url)
     ended = stack.run(f"{WORDS}/VictimTask", name="shared")
-    fresh = spool_folder(stack.settings.state, str(ended["run_id"]), 1)
-    old = spool_folder(stack.settings.state, str(ended["run_id"]), 2)
-    for spool in (fresh, old):
-        run_log(spool).write_text("what it said")
+    fresh = attempt_folder(stack.settings.state, str(ended["run_id"]), 1)
+    old = attempt_folder(stack.settings.state, str(ended["run_id"]), 2)
+    for attempt_dir in (fresh, old):
+        run_log(attempt_dir).write_text("what it said")
     long_ago = time.time() - 3600
     os.utime(run_log(old), (long_ago, long_ago))
     stack.stop("worker")
@@ -171,8 +173,8 @@ def test_one_bad_leftover_keeps_no_other_run_from_being_taken_back(stack: Stack)
         run = store.claim(run_id, "a-dead-worker", 0.01)
         assert run is not None
         runs.append(run_id)
-        spool = spool_folder(stack.settings.state, run_id, 1)
-        folder = spool / "greetings" / "hello_chain" / "HelloTask"
+        attempt_dir = attempt_folder(stack.settings.state, run_id, 1)
+        folder = attempt_dir / "greetings" / "hello_chain" / "HelloTask"
         folder.mkdir(parents=True)
         (folder / f"{'0' * 32}.log").write_text("words")
         (folder / f"{'0' * 32}.shipped").write_text("")

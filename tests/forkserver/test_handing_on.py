@@ -23,15 +23,22 @@ from datanectar.child import main as child_module
 from datanectar.errors import Unavailable
 from datanectar.forkserver import memory, offers
 from datanectar.forkserver import protocol as wire
-from datanectar.forkserver.handle import Child
-from datanectar.forkserver.pool import Children
-from datanectar.forkserver.process import SHARED, ZYGOTE_VARIABLE, zygote_command, zygote_environ
+from datanectar.forkserver.handle import Handle
+from datanectar.forkserver.pool import Pool
+from datanectar.forkserver.process import (
+    FORK_SERVER_VARIABLE,
+    SHARED,
+    fork_server_command,
+    fork_server_environ,
+)
 from datanectar.records import DONE, Outcome, Resolution, ResolveJob, RunJob, encode
-from datanectar.storage.attempt_files import spool_folder
+from datanectar.storage.attempt_files import attempt_folder
 from tests.servers.bench import LIMIT, Bench, Ran
 from tests.servers.processes import is_running, wait_for
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="zygotes are shared on Linux alone")
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux", reason="fork servers are shared on Linux alone"
+)
 
 NAME = "a run's id"
 
@@ -61,19 +68,19 @@ class LostTask(TraceTask):
 
 @dataclass
 class Pair:
-    """Two parents that share a zygote: one resolves, as the web does, the other one runs."""
+    """Two parents that share a fork server: one resolves, as the web does, the other one runs."""
 
     bench: Bench
-    web: Children
-    worker: Children
+    web: Pool
+    worker: Pool
 
-    def meet(self, place: str, **raw: Any) -> tuple[Resolution, Child]:
+    def meet(self, place: str, **raw: Any) -> tuple[Resolution, Handle]:
         """Have the web resolve a request by a child that stays."""
         type, chain, task = place.split("/")
         job = ResolveJob(type, chain, task, raw, "2016-06-03T12:00:00", stays=True)
         return self.web.meet(job, timeout=LIMIT, subject=place)
 
-    def hand_on(self, place: str, **raw: Any) -> tuple[Resolution, Child]:
+    def hand_on(self, place: str, **raw: Any) -> tuple[Resolution, Handle]:
         """Have the worker pick up the child that resolved a request."""
         resolution, child = self.meet(place, **raw)
         self.web.offer(child, NAME)
@@ -82,14 +89,14 @@ class Pair:
         assert (taken.pid, taken.started) == (child.pid, child.started)
         return resolution, taken
 
-    def run(self, place: str, resolution: Resolution, child: Child) -> Ran:
+    def run(self, place: str, resolution: Resolution, child: Handle) -> Ran:
         """Have the child run what it resolved, and wait for the end."""
         type, chain, task = place.split("/")
-        spool = spool_folder(self.bench.settings.state, "handed", 1)
+        attempt_dir = attempt_folder(self.bench.settings.state, "handed", 1)
         job = RunJob("handed", 1, type, chain, task, resolution.params, resolution.run_time,
-                     resolution.key, str(spool))  # fmt: skip
+                     resolution.key, str(attempt_dir))  # fmt: skip
         child.send(job)
-        return self.bench.finish(Ran("handed", resolution.key, spool, child))
+        return self.bench.finish(Ran("handed", resolution.key, attempt_dir, child))
 
     def hand_on_and_run(self, place: str, **raw: Any) -> Ran:
         """Have a request resolved by one parent and run for the other."""
@@ -98,18 +105,18 @@ class Pair:
 
 @contextlib.contextmanager
 def two_parents(bench: Bench) -> Iterator[Pair]:
-    """Start a zygote and two parents that share it; none of them is left."""
+    """Start a fork server and two parents that share it; none of them is left."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with ours, pytest.MonkeyPatch.context() as patch:
         with theirs:
-            command = zygote_command(theirs.fileno(), bench.settings, SHARED)
-            environ = zygote_environ(bench.settings)
+            command = fork_server_command(theirs.fileno(), bench.settings, SHARED)
+            environ = fork_server_environ(bench.settings)
             process = subprocess.Popen(command, pass_fds=[theirs.fileno()], env=environ)
-        patch.setenv(ZYGOTE_VARIABLE, str(ours.fileno()))
-        pair = Pair(bench, *(Children(bench.settings, ahead=1) for _ in range(2)))
+        patch.setenv(FORK_SERVER_VARIABLE, str(ours.fileno()))
+        pair = Pair(bench, *(Pool(bench.settings, ahead=1) for _ in range(2)))
         for parent in (pair.web, pair.worker):
             parent.start()
-        patch.delenv(ZYGOTE_VARIABLE)
+        patch.delenv(FORK_SERVER_VARIABLE)
         yield pair
         for parent in (pair.web, pair.worker):
             parent.close()
@@ -269,7 +276,7 @@ os.fork = lambda: os.open(marker, 0) if not (marker := Path({marker!r})).exists(
 def test_a_fork_that_fails_costs_nobody_a_child(
     make_bench: Callable[..., Bench], tmp_path: Path
 ) -> None:
-    """The zygote's ``os.fork`` fails as the system's does when there are too many processes."""
+    """The fork server's ``os.fork`` fails as the system's does when there are too many processes."""
     marker = tmp_path / "forks"
     bench = make_bench(DATANECTAR_PRELOAD="failing_forks")
     (bench.settings.code / "failing_forks.py").write_text(FAILING.format(marker=str(marker)))
@@ -324,7 +331,7 @@ def test_children_hold_no_descriptor_of_what_is_on_offer(pair: Pair) -> None:
         taken.close()
 
 
-def test_a_parent_with_a_zygote_of_its_own_closes_what_it_would_offer(bench: Bench) -> None:
+def test_a_parent_with_a_fork_server_of_its_own_closes_what_it_would_offer(bench: Bench) -> None:
     job = ResolveJob("basic", "plain_chain", "GreetTask", {"name": "x"}, "2016-06-03T12:00:00")
     _, child = bench.children.meet(job, timeout=LIMIT, subject="basic")
 
@@ -338,7 +345,7 @@ def test_a_parent_with_a_zygote_of_its_own_closes_what_it_would_offer(bench: Ben
 def test_a_taker_has_its_child_however_much_others_ask(pair: Pair) -> None:
     _, child = pair.meet("basic/plain_chain/GreetTask", name="in a crowd")
     pair.web.offer(child, NAME)
-    over, client = threading.Event(), pair.web._zygote
+    over, client = threading.Event(), pair.web._fork_server
     assert client is not None
     many = wire._LAYOUT.pack(*wire.Message(wire.LIMIT, value=time.monotonic() + 600)) * 1000
 
@@ -553,13 +560,13 @@ def test_what_a_fork_has_made_for_itself_is_known() -> None:
 
 
 def test_more_may_wait_when_they_are_taken(own_pair: Pair) -> None:
-    def offer(count: int) -> list[Child]:
+    def offer(count: int) -> list[Handle]:
         met = [own_pair.meet("basic/plain_chain/GreetTask", name=str(n))[1] for n in range(count)]
         for number, child in enumerate(met):
             own_pair.web.offer(child, f"run {number}")
         return met
 
-    def take(count: int) -> list[Child]:
+    def take(count: int) -> list[Handle]:
         taken = [own_pair.worker.pick_up(f"run {number}") for number in range(count)]
         return [child for child in taken if child is not None]
 

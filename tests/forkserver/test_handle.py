@@ -13,16 +13,16 @@ from typing import Any
 import pytest
 
 from datanectar.errors import ChainError, Unavailable
-from datanectar.forkserver import client as zygote_client
-from datanectar.forkserver.handle import Child
-from datanectar.forkserver.pool import Children, _first_answer
-from datanectar.records import Chain, Resolution, SchedulerReport, TaskReport, encode
+from datanectar.forkserver import client as fork_server_client
+from datanectar.forkserver.handle import Handle
+from datanectar.forkserver.pool import Pool, _first_answer
+from datanectar.records import ChainDescription, Resolution, SchedulerReport, TaskReport, encode
 from datanectar.settings import load
 from tests.servers.processes import wait_for
 
 
-class NoZygote:
-    def kill(self, child: Child) -> None:
+class NoForkServer:
+    def kill(self, child: Handle) -> None:
         """There is no process."""
 
 
@@ -30,7 +30,7 @@ class NoZygote:
 class Line:
     """A child without a process, and the descriptor on which it would speak."""
 
-    child: Child
+    child: Handle
     says: int
 
     def hears(self, seconds: float = 0.2) -> list[Any]:
@@ -41,7 +41,7 @@ class Line:
 def line() -> Iterator[Line]:
     job_read, job_write = os.pipe()
     report_read, report_write = os.pipe()
-    child = Child(NoZygote(), 1, 0.0, job_write, report_read)
+    child = Handle(NoForkServer(), 1, 0.0, job_write, report_read)
     try:
         yield Line(child, report_write)
     finally:
@@ -111,7 +111,7 @@ def test_a_second_pipe_that_can_not_be_had_costs_no_first(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(os, "pipe", pipe)
     with pytest.raises(Unavailable, match="Too many open files"):
-        zygote_client._two_pipes()
+        fork_server_client._two_pipes()
 
     for descriptor in made[0]:
         with pytest.raises(OSError):
@@ -120,17 +120,17 @@ def test_a_second_pipe_that_can_not_be_had_costs_no_first(monkeypatch: pytest.Mo
 
 def test_a_fork_that_the_system_refuses_ends_no_thread(tmp_path: Path) -> None:
     """Fault 3.22: an OSError killed the thread that keeps children ready, for good."""
-    children = Children(load({"DATANECTAR_PROJECT": str(tmp_path)}), ahead=1)
+    children = Pool(load({"DATANECTAR_PROJECT": str(tmp_path)}), ahead=1)
     tried: list[int] = []
 
-    def refuse_once(duty: int = 0) -> Child:
+    def refuse_once(duty: int = 0) -> Handle:
         tried.append(duty)
         if len(tried) == 1:
             raise OSError(12, "Cannot allocate memory")
         ends = [os.open(os.devnull, os.O_RDWR) for _ in range(2)]
-        return Child(NoZygote(), 1, 0.0, *ends)
+        return Handle(NoForkServer(), 1, 0.0, *ends)
 
-    children._running_zygote = lambda: None  # type: ignore[method-assign, assignment, return-value]
+    children._running_fork_server = lambda: None  # type: ignore[method-assign, assignment, return-value]
     children._fork = refuse_once  # type: ignore[method-assign]
     children.start()
 
@@ -140,14 +140,14 @@ def test_a_fork_that_the_system_refuses_ends_no_thread(tmp_path: Path) -> None:
 
 def test_an_answer_of_another_kind_answers_nothing(line: Line) -> None:
     """Fault 3.14's neighbour: a chain may send any record where a description is due."""
-    chain = Chain("etl", "a_chain", "/somewhere")
+    chain = ChainDescription("etl", "a_chain", "/somewhere")
     for record in (TaskReport("x"), SchedulerReport(True), chain):
         os.write(line.says, encode(record))
 
-    assert _first_answer(line.child, 1.0, "etl/a_chain", Chain) == chain
+    assert _first_answer(line.child, 1.0, "etl/a_chain", ChainDescription) == chain
     os.write(line.says, encode(TaskReport("x")))
     with pytest.raises(ChainError, match="import took longer than"):
-        _first_answer(line.child, 0.2, "etl/a_chain", Chain)
+        _first_answer(line.child, 0.2, "etl/a_chain", ChainDescription)
 
 
 def test_an_answer_that_can_not_be_used_says_what_is_wrong_with_it(line: Line) -> None:

@@ -18,21 +18,21 @@ import psutil
 import pytest
 
 from datanectar.errors import ChainError, StartupError
-from datanectar.forkserver.pool import Children
-from datanectar.records import DONE, Chain, DescribeJob
+from datanectar.forkserver.pool import Pool
+from datanectar.records import DONE, ChainDescription, DescribeJob
 from tests.servers.bench import Bench, Ran, lines_of
 from tests.servers.processes import descendants, is_running, wait_for
 
 LEAVE = "bad/processes_chain/LeaveTask"
 
 
-def zygotes(bench: Bench) -> list[int]:
-    """Return the pids of the bench's zygote: of its guard, and of itself."""
-    client = bench.children._zygote
+def fork_servers(bench: Bench) -> list[int]:
+    """Return the pids of the bench's fork server: of its guard, and of itself."""
+    client = bench.children._fork_server
     assert client is not None
     guard = client._process.guard
-    (zygote,) = children_of(guard)
-    return [guard, zygote]
+    (fork_server,) = children_of(guard)
+    return [guard, fork_server]
 
 
 def children_of(pid: int) -> list[int]:
@@ -75,30 +75,32 @@ def test_what_a_run_started_is_gone_when_it_is_killed(bench: Bench, tmp_path: Pa
     all_gone(pids)
 
 
-@pytest.mark.parametrize("victim", ["guard", "zygote"])
-def test_what_runs_started_is_gone_when_the_zygote_is_killed(
+@pytest.mark.parametrize("victim", ["guard", "fork server"])
+def test_what_runs_started_is_gone_when_the_fork_server_is_killed(
     make_bench: Callable[..., Bench], tmp_path: Path, victim: str
 ) -> None:
     bench = make_bench().start()
     ran, pids = leave(bench, tmp_path / "one")
     apart, more = leave(bench, tmp_path / "two", task="bad/processes_chain/LeaveApartTask")
-    guard, zygote = zygotes(bench)
+    guard, fork_server = fork_servers(bench)
 
-    os.kill(guard if victim == "guard" else zygote, signal.SIGKILL)
+    os.kill(guard if victim == "guard" else fork_server, signal.SIGKILL)
 
     assert "killed" in str(bench.finish(ran).end) or "lost" in str(ran.end)
     bench.finish(apart)
-    all_gone([*pids, *more, guard, zygote])
+    all_gone([*pids, *more, guard, fork_server])
 
 
-def test_after_the_zygote_is_killed_the_next_job_works(make_bench: Callable[..., Bench]) -> None:
+def test_after_the_fork_server_is_killed_the_next_job_works(
+    make_bench: Callable[..., Bench],
+) -> None:
     bench = make_bench().start()
     for _ in range(3):
-        before = zygotes(bench)
+        before = fork_servers(bench)
         os.kill(before[1], signal.SIGKILL)
 
         assert bench.run("basic/plain_chain/GreetTask", name=str(before)).outcome is not None
-        assert not set(zygotes(bench)) & set(before)
+        assert not set(fork_servers(bench)) & set(before)
 
 
 _PARENT = """
@@ -124,7 +126,7 @@ class Family:
 
     parent: subprocess.Popen[bytes]
     guard: int
-    zygote: int
+    fork_server: int
     evidence: Path
 
     def left_behind(self) -> list[int]:
@@ -145,8 +147,8 @@ def family(bench: Bench, tmp_path: Path) -> Iterator[Family]:
     try:
         wait_for(lambda: "ready" in lines_of(evidence), "the task has started its processes")
         (guard,) = children_of(parent.pid)
-        (zygote,) = children_of(guard)
-        yield Family(parent, guard, zygote, evidence)
+        (fork_server,) = children_of(guard)
+        yield Family(parent, guard, fork_server, evidence)
     finally:
         parent.kill()
         parent.wait()
@@ -155,9 +157,9 @@ def family(bench: Bench, tmp_path: Path) -> Iterator[Family]:
                 os.kill(int(line), signal.SIGKILL)
 
 
-@pytest.mark.parametrize("victims", ["parent", "parent guard", "parent zygote"])
+@pytest.mark.parametrize("victims", ["parent", "parent guard", "parent fork server"])
 def test_what_runs_started_is_gone_when_the_parent_is_killed(family: Family, victims: str) -> None:
-    named = {"parent": family.parent.pid, "guard": family.guard, "zygote": family.zygote}
+    named = {"parent": family.parent.pid, "guard": family.guard, "fork server": family.fork_server}
     everyone = descendants(family.parent.pid)
 
     for victim in victims.split():
@@ -169,8 +171,8 @@ def test_what_runs_started_is_gone_when_the_parent_is_killed(family: Family, vic
 
 def test_a_run_ends_though_all_who_could_end_it_are_killed_at_one_stroke(family: Family) -> None:
     task = family.left_behind()[-1]
-    (child,) = [p for p in children_of(family.zygote) if task in descendants(p)]
-    stroke = (family.guard, family.zygote, family.parent.pid)
+    (child,) = [p for p in children_of(family.fork_server) if task in descendants(p)]
+    stroke = (family.guard, family.fork_server, family.parent.pid)
 
     for number in (signal.SIGSTOP, signal.SIGKILL):
         for pid in stroke:
@@ -198,11 +200,11 @@ def test_one_runs_end_leaves_the_daemons_of_another_alone(bench: Bench, tmp_path
 def test_ends_that_come_at_the_same_time_are_all_told(make_bench: Callable[..., Bench]) -> None:
     bench = make_bench().start()
     several = [bench.children.reserve() for _ in range(6)]
-    _, zygote = zygotes(bench)
-    os.kill(zygote, signal.SIGSTOP)
+    _, fork_server = fork_servers(bench)
+    os.kill(fork_server, signal.SIGSTOP)
     for child in several:
         os.kill(child.pid, signal.SIGKILL)
-    os.kill(zygote, signal.SIGCONT)
+    os.kill(fork_server, signal.SIGCONT)
 
     assert [child.wait_end(10) for child in several] == ["killed by SIGKILL"] * 6
     for child in several:
@@ -213,17 +215,17 @@ def test_a_child_that_died_waiting_is_not_given_out(make_bench: Callable[..., Be
     bench = make_bench().start()
     wait_for(lambda: bench.children._ready, "a child waits")
     waiting = bench.children._ready[0]
-    _, zygote = zygotes(bench)
-    os.kill(zygote, signal.SIGSTOP)  # so that there is no news of the death yet
+    _, fork_server = fork_servers(bench)
+    os.kill(fork_server, signal.SIGSTOP)  # so that there is no news of the death yet
     os.kill(waiting.pid, signal.SIGKILL)
     wait_for(lambda: not waiting.is_listening, "the child is gone")
-    os.kill(zygote, signal.SIGCONT)
+    os.kill(fork_server, signal.SIGCONT)
 
     child = bench.children.reserve()
 
     assert child is not waiting
     child.send(DescribeJob("basic", "plain_chain"))
-    assert any(isinstance(answer, Chain) for answer in child.reports(30))
+    assert any(isinstance(answer, ChainDescription) for answer in child.reports(30))
     child.close()
 
 
@@ -236,10 +238,10 @@ def who(bench: Bench, name: str) -> dict[str, Any]:
     return facts
 
 
-def test_an_authors_code_runs_in_a_process_of_its_own_below_the_zygote(bench: Bench) -> None:
+def test_an_authors_code_runs_in_a_process_of_its_own_below_the_fork_server(bench: Bench) -> None:
     facts = who(bench, "process")
 
-    assert facts["parent"] == zygotes(bench)[1]
+    assert facts["parent"] == fork_servers(bench)[1]
     assert facts["pid"] == facts["session"]
     assert not any(name.startswith("chains") for name in sys.modules)
 
@@ -284,8 +286,10 @@ def test_a_child_holds_no_descriptor_of_another_run(bench: Bench, tmp_path: Path
 # --- jobs ----------------------------------------------------------------------------------
 
 
-def describe(children: Children, name: str, timeout: float = 30) -> Chain:
-    chain: Chain = children.ask(DescribeJob("made", name), timeout=timeout, subject=f"made/{name}")
+def describe(children: Pool, name: str, timeout: float = 30) -> ChainDescription:
+    chain: ChainDescription = children.ask(
+        DescribeJob("made", name), timeout=timeout, subject=f"made/{name}"
+    )
     return chain
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from datanectar.forkserver import pool as children_module
-from datanectar.forkserver.pool import Children
+from datanectar.forkserver.pool import Pool
 from datanectar.forkserver.protocol import RESOLVE
 from tests.servers.bench import Bench
 from tests.servers.processes import wait_for
@@ -116,7 +116,7 @@ def own_memory(pid: int) -> int:
 
 
 def test_a_child_that_is_forked_on_demand_copies_ahead_too(bench: Bench) -> None:
-    children = Children(bench.settings, ahead=0, duty=RESOLVE)
+    children = Pool(bench.settings, ahead=0, duty=RESOLVE)
     children.start()
     try:
         child = children.reserve()
@@ -130,7 +130,7 @@ def test_children_are_made_ready_while_there_is_work_and_plain_when_there_is_non
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(children_module, "_CALM", 1.0)
-    children = Children(bench.settings, ahead=1, duty=RESOLVE)
+    children = Pool(bench.settings, ahead=1, duty=RESOLVE)
     children.start()
     try:
         wait_for(lambda: children._ready, "there is a child")

@@ -30,7 +30,7 @@ from datanectar.luigid.client import (
     token_for,
 )
 from datanectar.luigid.server import READING
-from datanectar.rpc.connection import Fetcher
+from datanectar.rpc.connection import LuigidConnection
 from tests.servers.processes import Stack, wait_for
 
 #: Arguments with which a call is one that luigid can answer.
@@ -150,7 +150,7 @@ def test_each_luigid_has_a_token_of_its_own(make_stack: Callable[..., Stack]) ->
     stack.start_luigid()
     state = stack.settings.state
     first = read_token(state)
-    fetcher = Fetcher(stack.luigid_url, lambda _: None, lambda: read_token(state))
+    fetcher = LuigidConnection(stack.luigid_url, lambda _: None, lambda: read_token(state))
     url, body = f"{stack.luigid_url}/api/forgive_failures", {"data": json.dumps({"task_id": "x"})}
     fetcher.fetch(url, body, 30)
     stack.kill("luigid")

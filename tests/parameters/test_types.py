@@ -8,7 +8,7 @@ from typing import Any
 import luigi
 import pytest
 
-from datanectar.parameters.types import NotWanted, parse
+from datanectar.parameters.types import Unreadable, parse
 
 
 class Age(luigi.TimeDeltaParameter):
@@ -81,7 +81,7 @@ def test_a_type_that_reads_for_itself_is_left_to_it() -> None:
 def test_what_is_no_length_of_time_as_a_whole_is_refused(text: str) -> None:
     """fault 1.16"""
     for item in (luigi.TimeDeltaParameter(), Age()):
-        with pytest.raises(NotWanted, match="a length of time such as"):
+        with pytest.raises(Unreadable, match="a length of time such as"):
             parse(item, text)
 
 
@@ -131,5 +131,5 @@ def test_a_time_is_read_as_clocks_and_programs_write_it(
 )
 def test_a_time_that_would_lose_something_is_refused(item: Any, text: str) -> None:
     """fault 3.22"""
-    with pytest.raises(NotWanted, match="in UTC if it has a zone"):
+    with pytest.raises(Unreadable, match="in UTC if it has a zone"):
         parse(item, text)

@@ -494,7 +494,9 @@ def test_the_reports_tell_the_graph(bench: Bench, tmp_path: Path) -> None:
     assert (root["key"], root["status"], leaf["status"]) == (ran.key, DONE, DONE)
     assert next(r.status for r in ran.reports if r.task_id == root["task_id"]) == PENDING
     assert DISABLED not in {report.status for report in ran.reports}
-    wait_for(lambda: not list(ran.spool.parent.glob(f"{ran.spool.name}*")), "the spool is gone")
+    wait_for(
+        lambda: not list(ran.attempt_dir.parent.glob(f"{ran.attempt_dir.name}*")), "the spool is gone"
+    )
 
 
 # --- what luigid hears ---------------------------------------------------------------------
@@ -631,7 +633,7 @@ def test_one_that_assists_a_run_leaves_the_roots_log_alone(bench: Bench, tmp_pat
     resolution = bench.resolve(place, name="assisted", evidence=str(tmp_path / "e"))
     changed = replace(resolution, key=resolution.key[:-4] + "0000")
 
-    assert failed(bench.finish(bench.begin_resolved(place, changed, member=1)))
+    assert failed(bench.finish(bench.begin_resolved(place, changed, assistant=1)))
     assert not bench.file(changed.key, "log").exists()
     assert failed(bench.finish(bench.begin_resolved(place, changed)))
     assert bench.file(changed.key, "log").exists()

@@ -9,7 +9,7 @@ import pytest
 from datanectar.keys import Key
 from datanectar.records import DONE, FAILED, Outcome
 from datanectar.runner import task_log as log
-from datanectar.storage.attempt_files import SPOOL_VARIABLE
+from datanectar.storage.attempt_files import ATTEMPT_VARIABLE
 from tests.servers.bench import Bench, lines_of
 from tests.servers.processes import wait_for
 
@@ -149,7 +149,7 @@ def test_a_log_is_begun_once_also_where_files_have_one_name_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key = Key("made", "some_chain", "SomeTask", "0" * 32)
-    monkeypatch.setenv(SPOOL_VARIABLE, str(tmp_path / "run-1"))
+    monkeypatch.setenv(ATTEMPT_VARIABLE, str(tmp_path / "run-1"))
 
     # There is no run log of which the mark could be another name: that fails as the link would.
     assert [log._first_time(key) for _ in range(3)] == [True, False, False]

@@ -71,7 +71,7 @@ def test_values_that_may_not_be_seen_are_in_no_log(
     place = {"path": str(tmp_path / "out")} if task.startswith("Plain") else {}
     secrets = {"token": "SEKRIT-token", "door": "SEKRIT-door"}
     ran = bench.begin(f"{SECRET}/{task}", bad=bad, **place, **secrets)
-    run_log = ran.spool.with_name(f"{ran.spool.name}.log")
+    run_log = ran.attempt_dir.with_name(f"{ran.attempt_dir.name}.log")
     while not run_log.exists():
         pass
     kept = tmp_path / "run.log"

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from datanectar.forkserver.handle import Child
-from datanectar.forkserver.pool import Children
+from datanectar.forkserver.handle import Handle
+from datanectar.forkserver.pool import Pool
 from datanectar.records import Outcome, Refusal, Resolution, ResolveJob, RunJob, TaskReport
 from datanectar.settings import Settings
-from datanectar.storage.attempt_files import clear, spool_folder
+from datanectar.storage.attempt_files import attempt_folder, clear
 from tests.servers.processes import Stack, wait_for
 from tests.servers.stack import copy_catalogue
 
@@ -27,8 +27,8 @@ class Ran:
 
     run_id: str
     key: str
-    spool: Path
-    child: Child
+    attempt_dir: Path
+    child: Handle
     outcome: Outcome | None = None
     reports: list[TaskReport] = field(default_factory=list)
     end: str | None = None
@@ -48,14 +48,14 @@ class Bench:
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
         self.settings: Settings = stack.settings
-        self.children = Children(self.settings, ahead=1)
+        self.children = Pool(self.settings, ahead=1)
         self._runs = 0
 
     def use(self, **environ: str) -> None:
         """Change settings of a bench that is not started."""
         self.stack.environ |= environ
         self.settings = self.stack.settings
-        self.children = Children(self.settings, ahead=1)
+        self.children = Pool(self.settings, ahead=1)
 
     def start(self) -> Bench:
         if "luigid" not in self.stack.parts:
@@ -85,7 +85,7 @@ class Bench:
         type, chain, task = place.split("/")
         self._runs += 1
         run_id = f"bench{self._runs}"
-        spool = spool_folder(self.settings.state, run_id, 1)
+        attempt_dir = attempt_folder(self.settings.state, run_id, 1)
         job = RunJob(
             run_id=run_id,
             attempt=1,
@@ -95,11 +95,11 @@ class Bench:
             params=resolution.params,
             run_time=resolution.run_time,
             key=resolution.key,
-            spool=str(spool),
+            attempt_dir=str(attempt_dir),
             given=resolution.given,
             **more,
         )
-        return Ran(run_id, resolution.key, spool, self.children.take(job))
+        return Ran(run_id, resolution.key, attempt_dir, self.children.take(job))
 
     def finish(self, ran: Ran) -> Ran:
         """Wait for a run's end."""
@@ -119,7 +119,7 @@ class Bench:
             return ran
         finally:
             ran.child.close()
-            clear(ran.spool)
+            clear(ran.attempt_dir)
 
     def run(self, place: str, /, run_time: str = "2016-06-03T12:00:00", **raw: Any) -> Ran:
         """Run a task and wait for its end."""

@@ -15,7 +15,12 @@ from pathlib import Path
 import requests
 
 from datanectar.client import Client
-from datanectar.forkserver.process import SHARED, ZYGOTE_VARIABLE, zygote_command, zygote_environ
+from datanectar.forkserver.process import (
+    FORK_SERVER_VARIABLE,
+    SHARED,
+    fork_server_command,
+    fork_server_environ,
+)
 from datanectar.luigid.client import Luigid, read_token
 from datanectar.settings import Settings, load
 
@@ -81,7 +86,7 @@ class Stack:
     project: Path
     environ: dict[str, str] = field(default_factory=dict)
     parts: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
-    #: Who come to the zygote that is started by itself, and the two ends of where they do.
+    #: Who come to the fork server that is started by itself, and the two ends of where they do.
     sharers: tuple[str, ...] = ()
     door: tuple[socket.socket, socket.socket] | None = None
 
@@ -155,13 +160,13 @@ class Stack:
         """The luigid of this stack, with the token that it asks for."""
         return Luigid(self.luigid_url, self.settings.state)
 
-    def start_zygote(self, *sharers: str) -> None:
-        """Start a zygote for these parts, as ``datanectar up`` does, or once more for the same."""
+    def start_fork_server(self, *sharers: str) -> None:
+        """Start a fork server for these parts, as ``datanectar up`` does, or once more for the same."""
         self.sharers = sharers or self.sharers
         self.door = self.door or socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         theirs = self.door[1].fileno()
-        command = zygote_command(theirs, self.settings, SHARED)
-        self._begin("zygote", command, zygote_environ(self.settings), theirs)
+        command = fork_server_command(theirs, self.settings, SHARED)
+        self._begin("fork server", command, fork_server_environ(self.settings), theirs)
 
     def start_web(self) -> None:
         self._begin("web", [sys.executable, "-m", "datanectar", "web"])
@@ -188,7 +193,7 @@ class Stack:
         environ = {**self.defaults, **self.environ, **(environ or {})}
         if self.door and name in self.sharers:
             sockets = (self.door[0].fileno(),)
-            environ[ZYGOTE_VARIABLE] = str(sockets[0])
+            environ[FORK_SERVER_VARIABLE] = str(sockets[0])
         log = (self.project / f"{name}.out").open("ab")
         self.parts[name] = subprocess.Popen(
             command,

@@ -14,7 +14,7 @@ import pytest
 from datanectar.errors import BadRequest, NotFound, StorageError
 from datanectar.keys import Key
 from datanectar.settings import Settings
-from datanectar.storage.attempt_files import SPOOL_VARIABLE
+from datanectar.storage.attempt_files import ATTEMPT_VARIABLE
 from datanectar.storage.base import Storage, keep_earlier
 from datanectar.storage.local import LocalStorage
 from datanectar.storage.s3 import S3Storage
@@ -343,7 +343,7 @@ def test_a_file_that_a_library_writes_lies_where_it_goes_with_its_run(
     storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Fault 3.7: on the disk of the result, or among the run's own files; never in /tmp."""
-    monkeypatch.setenv(SPOOL_VARIABLE, str(tmp_path / "spool" / "run-1"))
+    monkeypatch.setenv(ATTEMPT_VARIABLE, str(tmp_path / "spool" / "run-1"))
     monkeypatch.setenv("TMPDIR", "/dev/null/small")
 
     with storage.temporary_file(KEY, "out.txt") as path:

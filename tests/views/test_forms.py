@@ -8,16 +8,16 @@ import pytest
 import requests
 from werkzeug.datastructures import MultiDict
 
-from datanectar.records import Parameter
+from datanectar.records import ParameterDescription
 from datanectar.views.forms import Field, fields, given
 from tests.servers.processes import Stack
 
 
-def parameter(type: str = "Parameter", **more: Any) -> Parameter:
-    return Parameter(name="p", type=type, **{"required": False, **more})
+def parameter(type: str = "Parameter", **more: Any) -> ParameterDescription:
+    return ParameterDescription(name="p", type=type, **{"required": False, **more})
 
 
-def field(item: Parameter, **typed: str) -> Field:
+def field(item: ParameterDescription, **typed: str) -> Field:
     return fields([item], typed)[0]
 
 
@@ -72,7 +72,7 @@ def test_a_private_value_is_never_sent_back_to_the_page() -> None:
     assert (shown.kind, shown.value) == ("password", "")
 
 
-def sent(item: Parameter, *texts: str) -> dict[str, Any]:
+def sent(item: ParameterDescription, *texts: str) -> dict[str, Any]:
     return given([item], MultiDict([("p", text) for text in texts]))
 
 

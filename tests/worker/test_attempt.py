@@ -12,7 +12,7 @@ import pytest
 from datanectar.records import DONE, FAILED, PENDING, Outcome, Run, TaskReport
 from datanectar.runs.store import RunStore
 from datanectar.settings import load
-from datanectar.storage.attempt_files import run_log, spool_folder, unshipped
+from datanectar.storage.attempt_files import attempt_folder, not_uploaded, run_log
 from datanectar.worker.attempt import Graph, Lease, Supervision
 from tests.runs.conftest import new_run
 
@@ -141,17 +141,17 @@ def test_a_mark_that_says_nothing_means_that_a_log_was_not_shipped(
 ) -> None:
     """Fault 3.1: an empty ``.shipped`` file (full disk) raised a ValueError."""
     store, watch = watched
-    log = watch._spool / "greetings" / "hello_chain" / "HelloTask" / f"{'0' * 32}.log"
+    log = watch._attempt_dir / "greetings" / "hello_chain" / "HelloTask" / f"{'0' * 32}.log"
     log.parent.mkdir(parents=True)
     log.write_text("some words")
     log.with_suffix(".shipped").write_text(mark)
 
-    assert unshipped(watch._spool) == [log]
+    assert not_uploaded(watch._attempt_dir) == [log]
     watch.watch(FakeChild(one(Outcome(DONE))))  # type: ignore[arg-type]
 
     run = store.get(watch.run.id)
     assert run is not None and run.status == DONE
-    assert not watch._spool.exists()
+    assert not watch._attempt_dir.exists()
 
 
 def test_files_that_can_not_be_removed_cost_no_run_its_end(
@@ -191,23 +191,23 @@ def test_spool_names_are_read_back(tmp_path: Path) -> None:
     from datanectar.storage.attempt_files import attempts
 
     run_id = new_id()
-    spools = [spool_folder(tmp_path, run_id, 1), spool_folder(tmp_path, run_id, 12, 3)]
+    attempt_dirs = [attempt_folder(tmp_path, run_id, 1), attempt_folder(tmp_path, run_id, 12, 3)]
     (tmp_path / "spool").mkdir()
-    run_log(spools[0]).touch()
-    spools[1].mkdir()
+    run_log(attempt_dirs[0]).touch()
+    attempt_dirs[1].mkdir()
     (tmp_path / "spool" / "notes.txt").touch()
     (tmp_path / "spool" / f"{run_id}-x").touch()
 
     found = attempts(tmp_path)
 
-    assert [(a.run_id, a.number, a.spool) for a in found] == [
-        (run_id, 1, spools[0]),
-        (run_id, 12, spools[1]),
+    assert [(a.run_id, a.number, a.attempt_dir) for a in found] == [
+        (run_id, 1, attempt_dirs[0]),
+        (run_id, 12, attempt_dirs[1]),
     ]
 
 
 @pytest.mark.parametrize(("is_apart", "counted"), [(False, 0), (True, 1)])
-def test_a_loss_with_the_zygote_counts_for_a_run_that_had_it_alone(
+def test_a_loss_with_the_fork_server_counts_for_a_run_that_had_it_alone(
     watched: tuple[RunStore, Supervision], is_apart: bool, counted: int
 ) -> None:
     """Fault 4.9: it may have been another run that killed it."""

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from datanectar.forkserver.pool import Children
+from datanectar.forkserver.pool import Pool
 from datanectar.keys import digest, parse_key
 from datanectar.luigid.client import Luigid
 from datanectar.records import Run
@@ -18,7 +18,7 @@ from datanectar.runs.queue import RunQueue
 from datanectar.runs.store import RunFilters, RunStore
 from datanectar.service.service import Service
 from datanectar.settings import current, load
-from datanectar.worker.scheduler import Timetable
+from datanectar.worker.scheduler import Scheduler
 
 CHAIN = """import datetime
 
@@ -95,7 +95,7 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
         settings.state.mkdir(exist_ok=True)
         store = RunStore(settings.database_url)
         store.prepare()
-        children = Children(settings, ahead=0)
+        children = Pool(settings, ahead=0)
         children.start()
         queue, luigid = RunQueue(settings.queue_url), Luigid(settings.luigid_url)
         made.append(Service(settings, store=store, queue=queue, children=children, luigid=luigid))
@@ -117,13 +117,13 @@ def nights(service: Service, moments: list[str]) -> list[Run]:
     """Look at the clock shortly before and after each moment (UTC); return the runs there are."""
     clock = Clock(moments[0])
     clock.now -= 60
-    timetable = Timetable(service, clock)
-    timetable.fire_due()
+    scheduler = Scheduler(service, clock)
+    scheduler.fire_due()
     for moment in moments:
         clock.set(moment)
         clock.now += 30
-        timetable.fire_due()
-        timetable.fire_due()
+        scheduler.fire_due()
+        scheduler.fire_due()
     return runs_of(service)
 
 
@@ -211,17 +211,17 @@ def test_what_is_owed_outlives_the_worker_that_owes_it(
     waiting = full.accept("night", "night_chain", "LeafTask", {}).run
     assert waiting is not None
     clock = Clock("2026-07-01T23:29:00")
-    timetable = Timetable(full, clock)
-    timetable.fire_due()
+    scheduler = Scheduler(full, clock)
+    scheduler.fire_due()
     clock.set("2026-07-01T23:30:01")
-    timetable.fire_due()
+    scheduler.fire_due()
     assert len(runs_of(full)) == 1
 
     successor = make("BerlinTask", DATANECTAR_MAX_QUEUED="9")
     clock.now += 300
-    later = [Timetable(successor, clock), Timetable(make("BerlinTask"), clock)]
+    later = [Scheduler(successor, clock), Scheduler(make("BerlinTask"), clock)]
     with caplog.at_level(logging.INFO, "datanectar.worker.scheduler"):
-        for each in [*later, timetable, *later]:
+        for each in [*later, scheduler, *later]:
             each.fire_due()
             clock.now += 20
 
@@ -236,13 +236,13 @@ def test_what_is_owed_is_forgotten_after_its_hour(make: Make) -> None:
     full = make("BerlinTask", DATANECTAR_MAX_QUEUED="1")
     full.accept("night", "night_chain", "LeafTask", {})
     clock = Clock("2026-07-01T23:29:00")
-    timetable = Timetable(full, clock)
-    timetable.fire_due()
+    scheduler = Scheduler(full, clock)
+    scheduler.fire_due()
     clock.set("2026-07-01T23:30:01")
-    timetable.fire_due()
+    scheduler.fire_due()
 
     clock.now += HOUR + 60
-    Timetable(full, clock).fire_due()
+    Scheduler(full, clock).fire_due()
 
     assert full.store.owed_fires() == []
     assert [run.task for run in runs_of(full)] == ["LeafTask"]

@@ -23,11 +23,11 @@ from datanectar.records import (
     CANCELLED,
     DONE,
     FAILED,
-    Chain,
-    Parameter,
+    ChainDescription,
+    ParameterDescription,
     Resolution,
     Run,
-    Task,
+    TaskDescription,
 )
 from datanectar.service.service import Accepted, Service
 from datanectar.storage.base import Link
@@ -101,7 +101,7 @@ def blueprint(service: Service) -> Blueprint:
     return routes
 
 
-def _chain(chain: Chain) -> dict[str, Any]:
+def _chain(chain: ChainDescription) -> dict[str, Any]:
     return {
         "type": chain.type,
         "name": chain.name,
@@ -114,7 +114,7 @@ def _chain(chain: Chain) -> dict[str, Any]:
     }
 
 
-def _task(chain: Chain, task: Task) -> dict[str, Any]:
+def _task(chain: ChainDescription, task: TaskDescription) -> dict[str, Any]:
     return {
         **asdict(task),
         "parameters": [_parameter(item) for item in task.parameters],
@@ -122,7 +122,7 @@ def _task(chain: Chain, task: Task) -> dict[str, Any]:
     }
 
 
-def _parameter(item: Parameter) -> dict[str, Any]:
+def _parameter(item: ParameterDescription) -> dict[str, Any]:
     shown = asdict(item)
     del shown[
         "default_readable"

@@ -9,7 +9,13 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from datanectar.keys import FILE_NAME_PATTERN, NAME
-from datanectar.records import ACTIVE, ENDED, Chain, Parameter, Task
+from datanectar.records import (
+    ACTIVE,
+    ENDED,
+    ChainDescription,
+    ParameterDescription,
+    TaskDescription,
+)
 from datanectar.runs.ids import RUN_ID
 from datanectar.service.service import Service
 
@@ -47,7 +53,7 @@ def blueprint(service: Service) -> Blueprint:
     return routes
 
 
-def describe(chains: list[Chain], address: str, with_tokens: bool = False) -> Json:
+def describe(chains: list[ChainDescription], address: str, with_tokens: bool = False) -> Json:
     """Return the API's description.
 
     Args:
@@ -79,7 +85,7 @@ def describe(chains: list[Chain], address: str, with_tokens: bool = False) -> Js
 # --- tasks ---------------------------------------------------------------------------------
 
 
-def _task_paths(chains: list[Chain]) -> Json:
+def _task_paths(chains: list[ChainDescription]) -> Json:
     paths: Json = {}
     for chain in chains:
         # A folder or file whose name can't be part of a route is listed with its error only.
@@ -97,7 +103,7 @@ def _task_paths(chains: list[Chain]) -> Json:
     return paths
 
 
-def _run(chain: Chain, task: Task, name: str, parameters: list[Json]) -> Json:
+def _run(chain: ChainDescription, task: TaskDescription, name: str, parameters: list[Json]) -> Json:
     words = (
         "Parameters may also come as a form or as a JSON object in the body. "
         "`Prefer: wait=N` waits up to N seconds for the result; a run that fails meanwhile is "
@@ -137,7 +143,9 @@ def _open(summary: str, name: str) -> Json:
     return {**_look("operation", summary, name, "Health"), "security": []}
 
 
-def _explain(chain: Chain, task: Task, name: str, parameters: list[Json]) -> Json:
+def _explain(
+    chain: ChainDescription, task: TaskDescription, name: str, parameters: list[Json]
+) -> Json:
     return _operation(
         name,
         f"{chain.type}/{chain.name}",
@@ -155,7 +163,7 @@ def _short_key() -> Json:
     return _operation("key.short", "chains", about, "Explanation", about, refusals, [_TYPE, _TASK])
 
 
-def _parameter(item: Parameter) -> Json:
+def _parameter(item: ParameterDescription) -> Json:
     notes = [item.description, None if item.significant else "Not part of the key."]
     described: Json = {
         "name": item.name,
@@ -167,7 +175,7 @@ def _parameter(item: Parameter) -> Json:
     return described
 
 
-def _schema(item: Parameter) -> Json:
+def _schema(item: ParameterDescription) -> Json:
     empties = item.optional and item.type.startswith("Optional")  # an empty text is None
     type = item.type.removeprefix("Optional") if empties else item.type
     schema = dict(_SCHEMAS.get(type, {"type": "string"}))

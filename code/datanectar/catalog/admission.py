@@ -14,7 +14,7 @@ _PATIENCE = 2.0
 _RETRY_AFTER = "5"
 
 
-class Room:
+class Admission:
     """A number of places for those who wait for a chain.
 
     Args:

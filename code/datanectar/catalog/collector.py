@@ -24,7 +24,7 @@ from datanectar.errors import ChainError, NotFound
 from datanectar.parameters.class_options import check_options
 from datanectar.parameters.values import default_of, is_readable, text_of
 from datanectar.parameters.visibility import is_public
-from datanectar.records import Chain, Parameter, Task
+from datanectar.records import ChainDescription, ParameterDescription, TaskDescription
 from datanectar.settings import current
 from datanectar.util.identity import class_option
 from datanectar.util.sqla import mend_sqla
@@ -44,16 +44,16 @@ class APIChainCollector:
         self.chains = Path(chains).absolute() if chains else current().chains
         self._make_importable()
 
-    def collect(self) -> list[Chain]:
+    def collect(self) -> list[ChainDescription]:
         """Import and describe every chain; one that can't be imported carries its error."""
         return [
-            Chain(file.type, file.name, str(file.path), error=file.problem)
+            ChainDescription(file.type, file.name, str(file.path), error=file.problem)
             if file.problem
             else self.describe(file.type, file.name)
             for file in find_chains(self.chains)
         ]
 
-    def describe(self, type: str, name: str) -> Chain:
+    def describe(self, type: str, name: str) -> ChainDescription:
         """Import one chain and return its tasks, or why it can't be imported.
 
         Raises:
@@ -64,12 +64,14 @@ class APIChainCollector:
         try:
             module = self.import_chain(type, name)
         except ChainError as problem:
-            return Chain(type, name, path, error=problem.message, sources=self._sources(known))
+            return ChainDescription(
+                type, name, path, error=problem.message, sources=self._sources(known)
+            )
         tasks = [describe_task(cls) for cls in self.task_classes(module)]
         tasks += [_misnamed_task(cls, reason) for cls, reason in routes.misnamed(module)]
         doc = inspect.getdoc(module) or ""
         left_out = routes.left_out(module)
-        return Chain(type, name, path, doc, tasks, None, self._sources(known), left_out)
+        return ChainDescription(type, name, path, doc, tasks, None, self._sources(known), left_out)
 
     def task_class(self, type: str, name: str, task: str) -> type[luigi.Task]:
         """Import a chain and return one of its task classes.
@@ -85,8 +87,8 @@ class APIChainCollector:
         for cls, reason in routes.misnamed(module):
             if cls.__name__ == task:
                 raise NotFound(f"{type}/{name} has no route for {task[:100]!r}: {reason}")
-        tasks = [Task(cls.__name__, "") for cls in self.task_classes(module)]
-        chain = Chain(type, name, "", "", tasks, left_out=routes.left_out(module))
+        tasks = [TaskDescription(cls.__name__, "") for cls in self.task_classes(module)]
+        chain = ChainDescription(type, name, "", "", tasks, left_out=routes.left_out(module))
         raise NotFound(no_task(chain, task))
 
     def import_chain(self, type: str, name: str) -> ModuleType:
@@ -150,7 +152,7 @@ def import_problem(problem: BaseException, path: Path) -> str:
     return f"{text} ({place}){hint}"
 
 
-def describe_task(cls: type[luigi.Task]) -> Task:
+def describe_task(cls: type[luigi.Task]) -> TaskDescription:
     """Return a task class's doc and parameters; one whose default can't be made has its error."""
     doc = cls.__dict__.get("__doc__") or ""
     schedule = None
@@ -160,9 +162,9 @@ def describe_task(cls: type[luigi.Task]) -> Task:
         parameters = [describe_parameter(cls, name, item) for name, item in cls.get_params()]
     except Exception as problem:
         error = reasons.of_exception(problem)
-        return Task(cls.__name__, inspect.cleandoc(doc), [], schedule, error)
+        return TaskDescription(cls.__name__, inspect.cleandoc(doc), [], schedule, error)
     note = "no result to keep: runs every time" if _keeps_nothing(cls) else None
-    return Task(cls.__name__, inspect.cleandoc(doc), parameters, schedule, note=note)
+    return TaskDescription(cls.__name__, inspect.cleandoc(doc), parameters, schedule, note=note)
 
 
 def _keeps_nothing(cls: type[luigi.Task]) -> bool:
@@ -171,17 +173,19 @@ def _keeps_nothing(cls: type[luigi.Task]) -> bool:
     return plain and cls.run is not None and not issubclass(cls, luigi.Config)
 
 
-def _misnamed_task(cls: type[luigi.Task], reason: str) -> Task:
+def _misnamed_task(cls: type[luigi.Task], reason: str) -> TaskDescription:
     doc = cls.__dict__.get("__doc__") or ""
-    return Task(cls.__name__, inspect.cleandoc(doc), error=reason)
+    return TaskDescription(cls.__name__, inspect.cleandoc(doc), error=reason)
 
 
-def describe_parameter(cls: type[luigi.Task], name: str, item: luigi.Parameter) -> Parameter:
+def describe_parameter(
+    cls: type[luigi.Task], name: str, item: luigi.Parameter
+) -> ParameterDescription:
     """Return one parameter as the API shows it; a hidden or private default is not shown."""
     required = not item.has_task_value(cls.get_task_family(), name)
     shown = is_public(item)
     default = None if required else default_of(cls, name, item)
-    return Parameter(
+    return ParameterDescription(
         name=name,
         type=type(item).__name__,
         required=required,
@@ -208,6 +212,6 @@ def choices_of(item: luigi.Parameter) -> list[str] | None:
     """
     enum: Any = getattr(item, "_enum", None)
     if enum is not None:
-        return [member.name for member in enum]
+        return [assistant.name for assistant in enum]
     choices = getattr(item, "_choices", None)
     return None if choices is None else sorted(str(choice) for choice in choices)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from datanectar.keys import NAME
-from datanectar.records import Chain
+from datanectar.records import ChainDescription
 
 #: What the name of a chain file ends in.
 CHAIN_SUFFIX = "_chain.py"
@@ -99,7 +99,7 @@ def name_problem(name: str) -> str:
     )
 
 
-def no_task(chain: Chain, task: str) -> str:
+def no_task(chain: ChainDescription, task: str) -> str:
     """Return words for a task that a chain does not have, or that has no route: then they say why."""
     place = f"{chain.type}/{chain.name}"
     for left in chain.left_out:

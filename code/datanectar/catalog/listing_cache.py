@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from datanectar.catalog.admission import Room
+from datanectar.catalog.admission import Admission
 from datanectar.catalog.files import (
     ChainFile,
     chain_path,
@@ -25,8 +25,8 @@ from datanectar.catalog.files import (
     luigi_stamps,
 )
 from datanectar.errors import ChainError, DatanectarError, NotFound, Unavailable
-from datanectar.forkserver.pool import Children
-from datanectar.records import Chain, DescribeJob, SurveyJob
+from datanectar.forkserver.pool import Pool
+from datanectar.records import ChainDescription, DescribeJob, DescribeManyJob
 from datanectar.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ Place = tuple[str, str]
 class _Known:
     """A chain as it was described on ``day``, and until when that holds (a monotonic time)."""
 
-    chain: Chain
+    chain: ChainDescription
     day: date
     until: float = float("inf")
 
@@ -75,14 +75,14 @@ class Catalog:
     def __init__(
         self,
         settings: Settings,
-        children: Children,
+        children: Pool,
         today: Callable[[], date] = date.today,
-        room: Room | None = None,
+        room: Admission | None = None,
     ) -> None:
         self._settings = settings
         self._children = children
         self._today = today
-        self._room = room or Room(sys.maxsize)
+        self._room = room or Admission(sys.maxsize)
         self._known: dict[Place, _Known] = {}
         self._luigi = luigi_stamps(settings.code)
         #: What is being read; whoever holds the lock may change this and what is known.
@@ -95,7 +95,7 @@ class Catalog:
             max_workers=max(settings.workers, _SIDE_BY_SIDE), thread_name_prefix="catalog"
         )
 
-    def chains(self, patience: float = PATIENCE, type: str | None = None) -> list[Chain]:
+    def chains(self, patience: float = PATIENCE, type: str | None = None) -> list[ChainDescription]:
         """Return every chain, or those of a type, as it is on disk now, in order of type and name.
 
         Args:
@@ -143,7 +143,7 @@ class Catalog:
         """
         rest = files
         try:
-            rest = files[self._survey(files) :] if len(files) > 1 else files
+            rest = files[self._describe_many(files) :] if len(files) > 1 else files
             middle = 1 + len(rest) // 2
             for part in (rest[1:middle], rest[middle:]):
                 if part:
@@ -170,7 +170,7 @@ class Catalog:
             self._reading -= {_place(file) for file in files}
             self._news.notify_all()
 
-    def chain(self, type: str, name: str) -> Chain:
+    def chain(self, type: str, name: str) -> ChainDescription:
         """Return one chain as it is on disk now; waits for no other.
 
         Raises:
@@ -216,16 +216,16 @@ class Catalog:
             if stamps != self._luigi:
                 self._luigi, self._known = stamps, {}
 
-    def _entry(self, file: ChainFile) -> Chain:
+    def _entry(self, file: ChainFile) -> ChainDescription:
         if file.problem:
-            return Chain(file.type, file.name, str(file.path), error=file.problem)
+            return ChainDescription(file.type, file.name, str(file.path), error=file.problem)
         known = self._known.get(_place(file))
         if known is not None:
             is_read = _place(file) not in self._reading
             return known.chain if is_read else dataclasses.replace(known.chain, reading=True)
         if self._problem is not None:
             raise self._problem
-        return Chain(file.type, file.name, str(file.path), reading=True)
+        return ChainDescription(file.type, file.name, str(file.path), reading=True)
 
     def _fresh(self, file: ChainFile) -> _Known | None:
         """Return what is known of a chain, unless it may have changed since."""
@@ -240,17 +240,19 @@ class Catalog:
         size = min(_BATCH, math.ceil(len(files) / self._settings.workers))
         return (files[start : start + size] for start in range(0, len(files), size or 1))
 
-    def _survey(self, files: list[ChainFile]) -> int:
+    def _describe_many(self, files: list[ChainFile]) -> int:
         """Learn of the files up to the first that is not well; return how many those are."""
         day = self._today()
         stamps = [file_stamp(file.path) for file in files]  # before the imports, as below
         patience = min(self._settings.import_timeout, _BATCH_PATIENCE)
         count = 0
-        job = SurveyJob([_place(file) for file in files])
+        job = DescribeManyJob([_place(file) for file in files])
         answers = self._children.ask_for_each(job, patience=patience)
         with contextlib.closing(answers):
             for file, stamp, chain in zip(files, stamps, answers, strict=False):
-                if not (isinstance(chain, Chain) and (chain.type, chain.name) == _place(file)):
+                if not (
+                    isinstance(chain, ChainDescription) and (chain.type, chain.name) == _place(file)
+                ):
                     break
                 if chain.error or any(task.error for task in chain.tasks):
                     break
@@ -263,7 +265,7 @@ class Catalog:
         # Taken before the import: an edit meanwhile makes the answer stale, not forever wrong.
         stamp = file_stamp(file.path)
         try:
-            chain: Chain = self._children.ask(
+            chain: ChainDescription = self._children.ask(
                 DescribeJob(file.type, file.name),
                 timeout=self._settings.import_timeout,
                 subject=f"{file.type}/{file.name}",
@@ -271,7 +273,7 @@ class Catalog:
             if (chain.type, chain.name) != _place(file):  # it speaks for another
                 raise ChainError(f"{file.type}/{file.name}: it can't be described.")
         except (ChainError, NotFound) as problem:
-            chain = Chain(file.type, file.name, str(file.path), error=problem.message)
+            chain = ChainDescription(file.type, file.name, str(file.path), error=problem.message)
         chain = _stamped(chain, file, stamp)
         if chain.error is None:
             return _Known(chain, day, _holds(chain, day))
@@ -279,7 +281,7 @@ class Catalog:
         return _Known(chain, day, now + max(_ERROR_HOLDS, _ERROR_PATIENCE * (now - began)))
 
 
-def _holds(chain: Chain, day: date) -> float:
+def _holds(chain: ChainDescription, day: date) -> float:
     """Return until when a description made now holds, if no file changes (a monotonic time)."""
     days = "|".join(str(day + timedelta(days=shift)) for shift in (-1, 0, 1))
     moment = re.compile(rf"(?:{days})[T ]\d\d")
@@ -292,7 +294,7 @@ def _place(file: ChainFile) -> Place:
     return file.type, file.name
 
 
-def _stamped(chain: Chain, file: ChainFile, stamp: tuple[int, int]) -> Chain:
+def _stamped(chain: ChainDescription, file: ChainFile, stamp: tuple[int, int]) -> ChainDescription:
     """Return the chain with its own file first among its sources, as it was before the import."""
     own = (str(file.path), *stamp)
     others = [source for source in chain.sources if source[0] != own[0]]

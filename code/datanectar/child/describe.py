@@ -11,12 +11,12 @@ from typing import Any
 
 from datanectar.catalog.chain_environment import settle
 from datanectar.catalog.collector import APIChainCollector
-from datanectar.child.isolation import luigi_as_it_was, project_as_it_was, surroundings
-from datanectar.records import SurveyJob
+from datanectar.child.isolation import luigi_restored, process_state, project_restored
+from datanectar.records import DescribeManyJob
 from datanectar.runner import task_log as log
 
 
-def survey(job: SurveyJob, send: Callable[[Any], None]) -> None:
+def describe_many(job: DescribeManyJob, send: Callable[[Any], None]) -> None:
     """Describe the job's chains one after another, and send each as it is done.
 
     Each finds the process as the first did. Ends early after a chain that has left something that
@@ -25,10 +25,10 @@ def survey(job: SurveyJob, send: Callable[[Any], None]) -> None:
     log.discard_output()
     collector = APIChainCollector()
     settle(*job.chains[0])  # or the new configuration would be taken for what a chain has left
-    before = surroundings()
+    before = process_state()
     for type, name in job.chains:
-        with luigi_as_it_was(), project_as_it_was(collector.chains.parent):
+        with luigi_restored(), project_restored(collector.chains.parent):
             settle(type, name)
             send(collector.describe(type, name))
-        if surroundings() != before:
+        if process_state() != before:
             return

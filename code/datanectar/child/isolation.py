@@ -21,7 +21,7 @@ from luigi.task_register import Register
 
 
 @contextlib.contextmanager
-def luigi_as_it_was() -> Iterator[None]:
+def luigi_restored() -> Iterator[None]:
     """Have Luigi forget the block's task classes, and this process the handler of its worker."""
     registered, namespaces = list(Register._reg), dict(Register._default_namespace_dict)
     handler = signal.getsignal(signal.SIGUSR1)
@@ -36,7 +36,7 @@ def luigi_as_it_was() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def instances_as_they_were() -> Iterator[None]:
+def instances_restored() -> Iterator[None]:
     """Have Luigi forget the task instances that the block makes, and no others.
 
     Luigi keeps them in a private attribute (luigi/task_register.py ``Register``).
@@ -51,7 +51,7 @@ def instances_as_they_were() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def project_as_it_was(root: Path) -> Iterator[None]:
+def project_restored(root: Path) -> Iterator[None]:
     """Have Python forget what the block imports from below ``root``, but for this package."""
     known = set(sys.modules)
     try:
@@ -71,7 +71,7 @@ def _is_of(root: Path, name: str, module: ModuleType) -> bool:
     return any(str(place).startswith(f"{root}{os.sep}") for place in places)
 
 
-def surroundings() -> Any:
+def process_state() -> Any:
     """Return what else of the process an import may change; equal when it has changed nothing.
 
     What it did to the insides of libraries does not show.

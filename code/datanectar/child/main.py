@@ -15,18 +15,18 @@ from typing import Any
 from datanectar import reasons
 from datanectar.catalog import chain_environment as place
 from datanectar.catalog.collector import APIChainCollector
-from datanectar.child import describe as survey
+from datanectar.child import describe as describe_many
 from datanectar.child import resolve
 from datanectar.child.exit import end_as_python_does, own_no_handlers
 from datanectar.errors import DatanectarError
 from datanectar.records import (
-    Chain,
+    ChainDescription,
     DescribeJob,
+    DescribeManyJob,
     Refusal,
     ResolveJob,
     RunJob,
-    ShipJob,
-    SurveyJob,
+    UploadLogsJob,
     decode,
     encode,
 )
@@ -130,15 +130,15 @@ def _run(job: RunJob, send: Callable[[Any], None]) -> Any:
     return build.run(job, send)
 
 
-def _describe(job: DescribeJob, send: Callable[[Any], None]) -> Chain:
+def _describe(job: DescribeJob, send: Callable[[Any], None]) -> ChainDescription:
     log.discard_output()
     return APIChainCollector().describe(job.type, job.chain)
 
 
 _DUTIES: dict[type, Callable[[Any, Callable[[Any], None]], Any]] = {
     DescribeJob: _describe,
-    SurveyJob: survey.survey,
+    DescribeManyJob: describe_many.describe_many,
     ResolveJob: lambda job, send: resolve.resolve(job),
     RunJob: _run,
-    ShipJob: lambda job, send: log.ship(job),
+    UploadLogsJob: lambda job, send: log.upload(job),
 }

@@ -16,11 +16,11 @@ from luigi.parameter import (
 
 from datanectar import reasons
 from datanectar.catalog.collector import APIChainCollector
-from datanectar.child.isolation import instances_as_they_were
+from datanectar.child.isolation import instances_restored
 from datanectar.errors import BadRequest, DatanectarError, PayloadTooLarge
 from datanectar.keys import set_run_time
 from datanectar.parameters.class_options import check_options
-from datanectar.parameters.types import NotWanted, parse
+from datanectar.parameters.types import Unreadable, parse
 from datanectar.parameters.values import canonical, default_of, kept_text
 from datanectar.parameters.visibility import is_public
 from datanectar.records import Resolution, ResolveJob
@@ -32,7 +32,7 @@ from datanectar.util.identity import (
     public_params,
     text_params,
 )
-from datanectar.util.result_addresses import has_nectar_output, whereabouts
+from datanectar.util.result_addresses import has_nectar_output, result_addresses
 
 #: Luigi's types of which the values are texts.
 _TEXTS = (luigi.Parameter, StrParameter, OptionalParameter, OptionalStrParameter)
@@ -54,14 +54,14 @@ def resolve(job: ResolveJob) -> Resolution:
     set_run_time(job.run_time)
     cls = APIChainCollector().task_class(job.type, job.chain, job.task)
     check_options(cls)
-    with instances_as_they_were():  # what the run makes is to be its own
+    with instances_restored():  # what the run makes is to be its own
         return _resolution(cls, job)
 
 
 def _resolution(cls: type[luigi.Task], job: ResolveJob) -> Resolution:
     task = make_task(cls, job.raw)
     given = given_names(cls, job.raw)
-    place = whereabouts(task)
+    place = result_addresses(task)
     return Resolution(
         key=str(key_of(task)),
         task_id=task.task_id,
@@ -108,7 +108,7 @@ def make_task(cls: type[luigi.Task], raw: dict[str, Any]) -> luigi.Task:
         if name in given:
             try:
                 values[name] = read_parameter(cls, item, raw[name])
-            except NotWanted as problem:
+            except Unreadable as problem:
                 problems[name] = _refusal(item, f"{_shown(raw[name])} is not {problem}")
             except Exception as problem:  # also of parameter classes that an author wrote
                 words = str(problem) or type(problem).__name__

@@ -1,4 +1,4 @@
-"""Does once, in the zygote, what every child does first, so that children find it done.
+"""Does once, in the fork server, what every child does first, so that children find it done.
 
 The first resolve and the first build in a process read configuration, compile patterns, import
 what is imported late, and let Python specialise its bytecode. In a fork each of these is paid
@@ -26,7 +26,7 @@ from luigi.scheduler import Scheduler
 
 from datanectar import settings
 from datanectar.child import resolve
-from datanectar.child.isolation import luigi_as_it_was
+from datanectar.child.isolation import luigi_restored
 from datanectar.forkserver.prefault import Pages, besides, learn
 from datanectar.forkserver.protocol import RESOLVE, RUN, RUN_TOO
 from datanectar.keys import run_time_text
@@ -37,7 +37,7 @@ from datanectar.runner import task_log as log
 #: Seconds that it may take; on a quiet machine it takes 0.2.
 _LIMIT = 20
 
-#: As the children of a shared zygote resolve, which are on Linux.
+#: As the children of a shared fork server resolve, which are on Linux.
 _STAYS = sys.platform == "linux"
 _TYPE, _CHAIN, _TASK = "warming", "warming_chain", "WarmingTask"
 _SOURCE = """
@@ -97,7 +97,7 @@ def _stage() -> Iterator[Path]:
     with (
         tempfile.TemporaryDirectory(prefix="datanectar-warming-") as folder,
         _time_limit(),
-        luigi_as_it_was(),
+        luigi_restored(),
         _imports_as_they_were(),
         _output_as_it_was(),
         _scheduler() as url,
@@ -116,7 +116,7 @@ def _run_job(resolution: Resolution, folder: Path) -> RunJob:
         params=resolution.params,
         run_time=resolution.run_time,
         key=resolution.key,
-        spool=str(folder / "spool"),
+        attempt_dir=str(folder / "spool"),
     )
 
 

@@ -75,7 +75,7 @@ def worker() -> None:
     _die_with_supervisor()
     with left_out(*other_drivers(settings.queue_url)):
         from datanectar.runs.queue import RunQueue
-    from datanectar.forkserver.pool import Children
+    from datanectar.forkserver.pool import Pool
     from datanectar.forkserver.protocol import RUN
     from datanectar.luigid.client import Luigid
     from datanectar.runs.store import RunStore
@@ -87,7 +87,7 @@ def worker() -> None:
         settings,
         store=RunStore(settings.database_url),
         queue=RunQueue(settings.queue_url),
-        children=Children(settings, ahead=settings.workers, duty=RUN),
+        children=Pool(settings, ahead=settings.workers, duty=RUN),
         luigid=Luigid(settings.luigid_url, settings.state),
     )
     Worker(service).run()

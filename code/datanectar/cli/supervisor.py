@@ -21,11 +21,11 @@ from datanectar.catalog.files import chain_path
 from datanectar.errors import SchedulerError, StartupError
 from datanectar.forkserver.parent_death import adopt_orphans
 from datanectar.forkserver.process import (
+    FORK_SERVER_VARIABLE,
     SHARED,
-    ZYGOTE_VARIABLE,
-    zygote_command,
-    zygote_environ,
-    zygote_folder,
+    fork_server_command,
+    fork_server_environ,
+    fork_server_folder,
 )
 from datanectar.forkserver.reaper import kill_and_reap
 from datanectar.luigid import client as luigid
@@ -120,7 +120,7 @@ class Supervisor:
         """
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._stop)
-        # What a run left behind whose zygote and guard were killed comes here, and ends here.
+        # What a run left behind whose fork server and guard were killed comes here, and ends here.
         adopt_orphans()
         try:
             self._claim_project()
@@ -163,12 +163,12 @@ class Supervisor:
         without_tokens = {**environ, "DATANECTAR_TOKENS": ""}
         sockets: tuple[int, ...] = ()
         if sys.platform == "linux":  # elsewhere they have one each: more was not tried
-            door = self._start_zygote()
+            door = self._start_fork_server()
             sockets = (door,)
         # Only the web asks for tokens.
         for name, told in (("web", environ), ("worker", without_tokens)):
             command = [sys.executable, "-m", "datanectar", name]
-            shared = {ZYGOTE_VARIABLE: str(sockets[0])} if sockets else {}
+            shared = {FORK_SERVER_VARIABLE: str(sockets[0])} if sockets else {}
             self._begin(Part(name, command, {**told, **shared}, sockets=sockets))
         self._await("web", lambda: _answers(f"{self.url}/healthz"))
 
@@ -229,17 +229,17 @@ class Supervisor:
         started = Luigid(self._settings.luigid_url, self._settings.state)
         self._await("luigid", lambda: started.is_up() and started.takes_our_word())
 
-    def _start_zygote(self) -> int:
-        """Start the zygote that web and worker share; return the socket on which to come to it.
+    def _start_fork_server(self) -> int:
+        """Start the fork server that web and worker share; return the socket on which to come to it.
 
-        Both ends stay open here: a zygote that died is started again on the same.
+        Both ends stay open here: a fork server that died is started again on the same.
         """
         self._door = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours, theirs = (end.fileno() for end in self._door)
-        command = zygote_command(theirs, self._settings, SHARED)
-        environ, folder = zygote_environ(self._settings), zygote_folder(self._settings)
-        self._begin(Part("zygote", command, environ, folder, (theirs,)))
-        self._await("zygote", lambda: bool(select.select([ours], [], [], 0)[0]))
+        command = fork_server_command(theirs, self._settings, SHARED)
+        environ, folder = fork_server_environ(self._settings), fork_server_folder(self._settings)
+        self._begin(Part("fork server", command, environ, folder, (theirs,)))
+        self._await("fork server", lambda: bool(select.select([ours], [], [], 0)[0]))
         return ours
 
     def _begin(self, part: Part) -> None:

@@ -1,4 +1,4 @@
-"""A parent's end of a zygote: asks it to fork, and passes on the news of its children."""
+"""A parent's end of a fork server: asks it to fork, and passes on the news of its children."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from queue import Empty, SimpleQueue
 
 from datanectar.errors import StartupError, Unavailable
-from datanectar.forkserver.handle import Child
-from datanectar.forkserver.process import ZygoteProcess
+from datanectar.forkserver.handle import Handle
+from datanectar.forkserver.process import ForkServerProcess
 from datanectar.forkserver.protocol import (
     EXITED,
     FORK,
@@ -31,9 +31,9 @@ from datanectar.forkserver.protocol import (
 )
 from datanectar.settings import Settings
 
-#: Seconds that a zygote may take to import its preloads.
-_ZYGOTE_START = 60.0
-#: Seconds to wait for a child that was offered: a new one is sooner there than one from a zygote that
+#: Seconds that a fork server may take to import its preloads.
+_FORK_SERVER_START = 60.0
+#: Seconds to wait for a child that was offered: a new one is sooner there than one from a fork server that
 #: is so busy.
 _TAKE_LIMIT = 1.0
 #: Seconds that killed processes get to be gone.
@@ -46,29 +46,29 @@ class _Question:
     def __init__(self, ends: tuple[int, int] | None = None) -> None:
         self.ends = ends
         self.given_up = False
-        self.answer: SimpleQueue[Child | None] = SimpleQueue()
+        self.answer: SimpleQueue[Handle | None] = SimpleQueue()
 
 
-class ZygoteClient:
-    """A parent's end of one zygote: its own, or one that it shares if it may."""
+class ForkServerClient:
+    """A parent's end of one fork server: its own, or one that it shares if it may."""
 
     def __init__(self, settings: Settings, *, may_share: bool = True) -> None:
         ours, theirs = socket.socketpair()
         with theirs:
-            self._process = ZygoteProcess(theirs, settings, may_share=may_share)
+            self._process = ForkServerProcess(theirs, settings, may_share=may_share)
         self._socket = ours
         self._asking = threading.Lock()
         self._questions: deque[_Question] = deque()
-        self._live: dict[int, Child] = {}
+        self._live: dict[int, Handle] = {}
         self._state = threading.Lock()
         self._closing = False
         self.gone = False
         self._await_ready()
-        self._listener = threading.Thread(target=self._listen, name="zygote", daemon=True)
+        self._listener = threading.Thread(target=self._listen, name="fork server", daemon=True)
         self._listener.start()
 
     def _await_ready(self) -> None:
-        self._socket.settimeout(_ZYGOTE_START)
+        self._socket.settimeout(_FORK_SERVER_START)
         try:
             message, _ = receive(self._socket)
         except (EOFError, OSError):
@@ -92,11 +92,11 @@ class ZygoteClient:
         """Whether other parents have children there, to whom a child could go over."""
         return self._process.is_shared
 
-    def fork(self, duty: int) -> Child:
+    def fork(self, duty: int) -> Handle:
         """Return a new child that waits for its job, and meanwhile gets ready for a duty.
 
         Raises:
-            Unavailable: when the zygote is gone, or this process has no descriptors left.
+            Unavailable: when the fork server is gone, or this process has no descriptors left.
         """
         (job_read, job_write), (report_read, report_write) = _two_pipes()
         question = _Question((job_write, report_read))
@@ -106,7 +106,7 @@ class ZygoteClient:
             os.close(job_read)
             os.close(report_write)
         try:
-            child = question.answer.get(timeout=_ZYGOTE_START)
+            child = question.answer.get(timeout=_FORK_SERVER_START)
         except Empty:
             self._process.kill()
             child = None
@@ -116,7 +116,7 @@ class ZygoteClient:
             raise Unavailable("The process that children are forked from is gone.")
         return child
 
-    def offer(self, child: Child, name: str) -> None:
+    def offer(self, child: Handle, name: str) -> None:
         """Let a child be another parent's, that asks for this name soon; it is this one's no more."""
         with self._state:
             mine = self._live.get(child.pid) is child
@@ -132,7 +132,7 @@ class ZygoteClient:
             os.close(job)
             os.close(reports)
 
-    def take(self, name: str) -> Child | None:
+    def take(self, name: str) -> Handle | None:
         """Return the living child that was offered under a name, if there is one."""
         question = _Question()
         self._put(question, Message(TAKE, name=name.encode()))
@@ -153,7 +153,7 @@ class ZygoteClient:
             self.gone = True
             question.answer.put(None)
 
-    def kill(self, child: Child) -> None:
+    def kill(self, child: Handle) -> None:
         """Have the child's process group killed; harmless when it has ended."""
         with self._state:
             living = self._live.get(child.pid) is child
@@ -169,7 +169,7 @@ class ZygoteClient:
             send(self._socket, message)
 
     def close(self) -> None:
-        """End every child, and the zygote if no other parent has children there."""
+        """End every child, and the fork server if no other parent has children there."""
         self._closing = True
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
@@ -201,7 +201,7 @@ class ZygoteClient:
             for descriptor in ends:
                 os.close(descriptor)
             pid = 0
-        child = Child(self, pid, started, *ends) if pid else None
+        child = Handle(self, pid, started, *ends) if pid else None
         with self._state:
             if child is not None:
                 self._live[pid] = child
@@ -217,7 +217,7 @@ class ZygoteClient:
             child.ended(status)
 
     def _mourn(self) -> None:
-        """The zygote is gone. Its children die with it; what they started may not have."""
+        """The fork server is gone. Its children die with it; what they started may not have."""
         self.gone = True
         with self._asking:
             self._socket.close()
@@ -248,7 +248,7 @@ def _two_pipes() -> tuple[tuple[int, int], tuple[int, int]]:
 
 
 def _await_end(pid: int) -> None:
-    """Wait until a killed process of the late zygote's is gone: its run may then begin anew."""
+    """Wait until a killed process of the late fork server's is gone: its run may then begin anew."""
     deadline = time.monotonic() + _END_LIMIT
     with contextlib.suppress(OSError):
         while time.monotonic() < deadline:

@@ -22,31 +22,33 @@ _LONGEST_REPORT = 16 * 1024 * 1024
 _EXIT_NEWS = 5.0
 
 
-#: How a child ended whose zygote was killed.
+#: How a child ended whose fork server was killed.
 LOST = "lost with the process that started it"
 
 
 class Killer(Protocol):
-    """What can kill a child's process group: its zygote, which knows whether the pid is still it."""
+    """What can kill a child's process group: its fork server, which knows whether the pid is still it."""
 
-    def kill(self, child: Child) -> None:
+    def kill(self, child: Handle) -> None:
         """Kill the child; harmless when it has ended."""
 
 
-class Child:
+class Handle:
     """One forked child. It waits for its job, reports by a pipe, and ends.
 
     Args:
-        zygote: can kill it.
+        fork server: can kill it.
         pid: its pid.
         started: when it was forked, a Unix stamp; with the pid it names the process for good.
         job, reports: this process's ends of its pipes.
     """
 
-    def __init__(self, zygote: Killer, pid: int, started: float, job: int, reports: int) -> None:
+    def __init__(
+        self, fork_server: Killer, pid: int, started: float, job: int, reports: int
+    ) -> None:
         self.pid = pid
         self.started = started
-        self._zygote = zygote
+        self._fork_server = fork_server
         self._job = job
         self._reports = reports
         self._buffer = bytearray()
@@ -111,7 +113,7 @@ class Child:
 
     def kill(self) -> None:
         """Kill the child's whole process group; harmless when it has ended."""
-        self._zygote.kill(self)
+        self._fork_server.kill(self)
 
     def wait_end(self, timeout: float = _EXIT_NEWS) -> str:
         """Return how the child ended, in words: ``exit code 3``, ``killed by SIGSEGV``.
@@ -119,14 +121,14 @@ class Child:
         One that lives on after so many seconds is killed: it must be over when this returns.
         """
         if not self._ended.wait(timeout):
-            with contextlib.suppress(OSError):  # not by the zygote, which may be what hangs
+            with contextlib.suppress(OSError):  # not by the fork server, which may be what hangs
                 os.killpg(self.pid, signal.SIGKILL)
             self._ended.wait(1)
         return describe_end(self._status)
 
     @property
     def has_ended(self) -> bool:
-        """Whether the zygote has told of the child's end."""
+        """Whether the fork server has told of the child's end."""
         return self._ended.is_set()
 
     @property
@@ -138,7 +140,7 @@ class Child:
 
     @property
     def is_lost(self) -> bool:
-        """Whether the child ended with its zygote: nobody can tell how."""
+        """Whether the child ended with its fork server: nobody can tell how."""
         return self.has_ended and self._status is None
 
     @property

@@ -1,7 +1,7 @@
 """Children as their parent sees them: started ahead of need, given one job, and limited.
 
 The parent owns the truth about a child: it alone says when time is up, and it learns from the
-zygote how the child ended, whatever the child itself could still report.
+fork server how the child ended, whatever the child itself could still report.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from typing import Any
 
 from datanectar import errors
 from datanectar.errors import ChainError, Unavailable
-from datanectar.forkserver.client import ZygoteClient
-from datanectar.forkserver.handle import Child
+from datanectar.forkserver.client import ForkServerClient
+from datanectar.forkserver.handle import Handle
 from datanectar.forkserver.protocol import NOTHING
 from datanectar.records import (
-    Chain,
+    ChainDescription,
     DescribeJob,
+    LogsUploaded,
     Refusal,
     Resolution,
     ResolveJob,
-    ShipJob,
-    Shipped,
+    UploadLogsJob,
 )
 from datanectar.settings import Settings
 
@@ -40,10 +40,10 @@ _CALM = 10.0
 
 
 class _Lost(Unavailable):
-    """Raised when a child died with its zygote."""
+    """Raised when a child died with its fork server."""
 
 
-class Children:
+class Pool:
     """Gives out children, keeping some forked ahead so that a request need not wait for a fork.
 
     Those forked while there is work are made ready for the usual duty. That takes some memory, so
@@ -59,36 +59,36 @@ class Children:
         self._settings = settings
         self._ahead = ahead
         self._duty = duty
-        self._ready: deque[Child] = deque()
+        self._ready: deque[Handle] = deque()
         self._lock = threading.Lock()
-        self._zygote: ZygoteClient | None = None
-        self._zygotes_apart: set[ZygoteClient] = set()
+        self._fork_server: ForkServerClient | None = None
+        self._fork_servers_apart: set[ForkServerClient] = set()
         self._wanted = threading.Semaphore(0)
         self._closed = False
         self._filler: threading.Thread | None = None
 
     def start(self) -> None:
-        """Start the zygote and the first idle children.
+        """Start the fork server and the first idle children.
 
         Raises:
             StartupError: when a preload can't be imported.
         """
-        self._running_zygote()
+        self._running_fork_server()
         self._filler = threading.Thread(target=self._keep_filled, name="forks", daemon=True)
         self._filler.start()
         self._wanted.release()
 
     def close(self) -> None:
-        """Kill every child and end the zygote."""
+        """Kill every child and end the fork server."""
         self._closed = True
         self._wanted.release()
         with self._lock:
-            zygote, self._zygote = self._zygote, None
-        if zygote:
-            zygote.close()
+            fork_server, self._fork_server = self._fork_server, None
+        if fork_server:
+            fork_server.close()
         self._discard_ready()
 
-    def take(self, job: Any) -> Child:
+    def take(self, job: Any) -> Handle:
         """Return a child that has been handed ``job``.
 
         Raises:
@@ -110,7 +110,7 @@ class Children:
         child.close()
         return answer
 
-    def meet(self, job: Any, *, timeout: float, subject: str) -> tuple[Any, Child]:
+    def meet(self, job: Any, *, timeout: float, subject: str) -> tuple[Any, Handle]:
         """Return a child's first answer to ``job``, and the child, which is the caller's to close.
 
         Args:
@@ -125,10 +125,10 @@ class Children:
         """
         try:
             return self._meet(job, timeout, subject)
-        except _Lost:  # with the zygote; there is another by now
+        except _Lost:  # with the fork server; there is another by now
             return self._meet(job, timeout, subject)
 
-    def _meet(self, job: Any, timeout: float, subject: str) -> tuple[Any, Child]:
+    def _meet(self, job: Any, timeout: float, subject: str) -> tuple[Any, Handle]:
         child = self.take(job)
         try:
             return _first_answer(child, timeout, subject, _ANSWERS.get(type(job), object)), child
@@ -155,7 +155,7 @@ class Children:
         finally:
             child.close()
 
-    def reserve(self) -> Child:
+    def reserve(self) -> Handle:
         """Return a living child without a job: send it one, or close it.
 
         Raises:
@@ -169,35 +169,35 @@ class Children:
         return child
 
     @contextlib.contextmanager
-    def apart(self) -> Iterator[Child]:
-        """Give a child below a zygote of its own for the block: what it does to that harms no other.
+    def apart(self) -> Iterator[Handle]:
+        """Give a child below a fork server of its own for the block: what it does to that harms no other.
 
         Raises:
             Unavailable: when no child can be had.
             StartupError: when a preload can't be imported.
         """
-        zygote = ZygoteClient(self._settings, may_share=False)
-        with contextlib.closing(zygote):
+        fork_server = ForkServerClient(self._settings, may_share=False)
+        with contextlib.closing(fork_server):
             with self._lock:
-                self._zygotes_apart.add(zygote)
+                self._fork_servers_apart.add(fork_server)
             try:
-                with contextlib.closing(zygote.fork(self._duty)) as child:
+                with contextlib.closing(fork_server.fork(self._duty)) as child:
                     yield child
             finally:
                 with self._lock:
-                    self._zygotes_apart.discard(zygote)
+                    self._fork_servers_apart.discard(fork_server)
 
-    def _fork_or_ready(self) -> Child:
+    def _fork_or_ready(self) -> Handle:
         try:
             return self._ready.popleft()
         except IndexError:  # it copies what it will write to at once, rather than page by page
             return self._fork(self._duty)
 
-    def _fork(self, duty: int = NOTHING) -> Child:
+    def _fork(self, duty: int = NOTHING) -> Handle:
         try:
-            return self._running_zygote().fork(duty)
-        except Unavailable:  # the zygote was killed just now; a new one is started
-            return self._running_zygote().fork(duty)
+            return self._running_fork_server().fork(duty)
+        except Unavailable:  # the fork server was killed just now; a new one is started
+            return self._running_fork_server().fork(duty)
 
     def live_until(self, moment: float) -> None:
         """Have all children killed at a moment, even if this process hangs or is suspended by then.
@@ -206,40 +206,45 @@ class Children:
             moment: a reading of ``time.monotonic``; a later call puts it off.
         """
         with self._lock:
-            zygotes = [*self._zygotes_apart, *([self._zygote] if self._zygote else [])]
-        for zygote in zygotes:
-            zygote.limit(moment)
+            fork_servers = [
+                *self._fork_servers_apart,
+                *([self._fork_server] if self._fork_server else []),
+            ]
+        for fork_server in fork_servers:
+            fork_server.limit(moment)
 
     @property
     def can_be_handed_on(self) -> bool:
-        """Whether a child of this process could go over to another: they share the zygote."""
-        zygote = self._zygote
-        return zygote is not None and zygote.is_shared
+        """Whether a child of this process could go over to another: they share the fork server."""
+        fork_server = self._fork_server
+        return fork_server is not None and fork_server.is_shared
 
-    def offer(self, child: Child, name: str) -> None:
+    def offer(self, child: Handle, name: str) -> None:
         """Hand a child on to whoever soon asks for this name, if anybody can; it is theirs now."""
-        zygote = self._zygote
-        if zygote is not None and zygote.is_shared:
-            zygote.offer(child, name)
+        fork_server = self._fork_server
+        if fork_server is not None and fork_server.is_shared:
+            fork_server.offer(child, name)
         else:
             child.close()
 
-    def pick_up(self, name: str) -> Child | None:
+    def pick_up(self, name: str) -> Handle | None:
         """Return the living child that was offered under a name, or None."""
-        zygote = self._zygote
-        child = zygote.take(name) if zygote is not None and zygote.is_shared else None
+        fork_server = self._fork_server
+        child = (
+            fork_server.take(name) if fork_server is not None and fork_server.is_shared else None
+        )
         if child is not None and not child.is_listening:
             child.close()
             return None
         return child
 
-    def _running_zygote(self) -> ZygoteClient:
+    def _running_fork_server(self) -> ForkServerClient:
         with self._lock:
             if self._closed:
                 raise Unavailable("This process is stopping.")
-            if self._zygote is None or self._zygote.gone:
-                self._zygote = ZygoteClient(self._settings)
-            return self._zygote
+            if self._fork_server is None or self._fork_server.gone:
+                self._fork_server = ForkServerClient(self._settings)
+            return self._fork_server
 
     def _keep_filled(self) -> None:
         duty = NOTHING
@@ -268,10 +273,14 @@ class Children:
 
 
 #: What answers a job; whatever else a chain may have sent meanwhile does not.
-_ANSWERS: dict[type, type] = {DescribeJob: Chain, ResolveJob: Resolution, ShipJob: Shipped}
+_ANSWERS: dict[type, type] = {
+    DescribeJob: ChainDescription,
+    ResolveJob: Resolution,
+    UploadLogsJob: LogsUploaded,
+}
 
 
-def _first_answer(child: Child, timeout: float, subject: str, kind: type) -> Any:
+def _first_answer(child: Handle, timeout: float, subject: str, kind: type) -> Any:
     """Return the child's answer of a kind; see :meth:`Children.meet` for what is raised."""
     deadline = time.monotonic() + timeout
     try:

@@ -1,4 +1,4 @@
-"""What a zygote and its parents say to each other, over a stream socket, in messages of one size.
+"""What a fork server and its parents say to each other, over a stream socket, in messages of one size.
 
 From a parent: ``FORK`` a child (number: what it is to be ready for; with the child's two pipe ends),
 answered by ``STARTED`` (number: the pid). ``KILL`` the child with this pid. ``LIMIT``: kill all of
@@ -8,7 +8,7 @@ that hangs can't kill its children when its lease ends, and another host begins 
 name: for whom; with the parent's two pipe ends). ``TAKE`` what was offered under this name, answered
 by ``TAKEN``, which is an ``OFFER`` passed on; the pid is 0 when there is none.
 
-From the zygote besides: ``READY`` first of all (number: its guard's pid), and ``EXITED`` (number: the
+From the fork server besides: ``READY`` first of all (number: its guard's pid), and ``EXITED`` (number: the
 pid, value: the wait status).
 """
 

@@ -30,7 +30,7 @@ def _ended_by_polling() -> int | None:
     return next((p.pid for p in children if p.status() == psutil.STATUS_ZOMBIE), None)
 
 
-def kill_strays_until_none_is_left() -> None:
+def kill_descendants() -> None:
     """Kill and reap every child of this process, and what becomes one as its parents end."""
     with contextlib.suppress(ChildProcessError):
         while True:

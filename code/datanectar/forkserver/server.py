@@ -1,14 +1,14 @@
 """The process that children are forked from: warm, single-threaded, and the end of their trees.
 
 A parent, the web or a worker, asks it over a socket to fork (:mod:`datanectar.forkserver.protocol`). The
-zygote has Luigi and the modules of ``DATANECTAR_PRELOAD`` imported already, so a child is ready in
+fork server has Luigi and the modules of ``DATANECTAR_PRELOAD`` imported already, so a child is ready in
 milliseconds. It does no work itself: no threads, no connections, nothing of an author's code.
 
 It also sees to it that nothing stays behind: when a child ends, the rest of its process group and
 whatever it left orphaned is killed; when a parent ends, however it ends, every child of its is. A
-guard, the zygote's own parent, does the same should the zygote itself be killed.
+guard, the fork server's own parent, does the same should the fork server itself be killed.
 
-A zygote that several parents share keeps what they have loaded in memory once, and lets a child
+A fork server that several parents share keeps what they have loaded in memory once, and lets a child
 change hands: the one that has read a request's parameters for the web goes on to run the task for
 the worker. Until the worker asks for it, it belongs to nobody, and not for long.
 
@@ -55,8 +55,8 @@ from datanectar.forkserver.protocol import (
 from datanectar.forkserver.reaper import (
     ended_child,
     kill_children,
+    kill_descendants,
     kill_group,
-    kill_strays_until_none_is_left,
 )
 from datanectar.optional_imports import left_out
 
@@ -85,12 +85,12 @@ def main() -> None:
     pages = _warm()
     _leave_guard(sock)
     adopt_orphans()
-    zygote = _Zygote(pages)
+    fork_server = _ForkServer(pages)
     if is_shared:
-        zygote.welcome_who_come(sock)
+        fork_server.welcome_who_come(sock)
     else:
-        zygote.welcome(sock)
-    zygote.serve()
+        fork_server.welcome(sock)
+    fork_server.serve()
 
 
 def _import(names: Sequence[str]) -> None:
@@ -132,7 +132,7 @@ def _leave_guard(sock: socket.socket) -> None:
     sock.close()
     signal.signal(signal.SIGTERM, lambda *_: os.kill(pid, signal.SIGTERM))
     _, status = os.waitpid(pid, 0)
-    kill_strays_until_none_is_left()
+    kill_descendants()
     os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
 
 
@@ -144,7 +144,7 @@ class _Parent:
     limit: float = float("inf")
 
 
-class _Zygote:
+class _ForkServer:
     def __init__(self, pages: dict[int, Pages[int]]) -> None:
         self.pages = pages
         self.parents: list[_Parent] = []
@@ -327,7 +327,7 @@ class _Zygote:
             os._exit(code)
 
     def _let_go(self) -> None:
-        """Close, in a child, what is the zygote's own."""
+        """Close, in a child, what is the fork server's own."""
         doors = [self.door] if self.door else []
         for sock in (self.wake_read, self.wake_write, *doors, *(p.control for p in self.parents)):
             sock.close()
@@ -345,7 +345,7 @@ class _Zygote:
             _, status = os.waitpid(pid, 0)
             if pid in self.owners:
                 self._tell_end(pid, status)
-            # What the ended one left behind in sessions of its own is the zygote's now. When that
+            # What the ended one left behind in sessions of its own is the fork server's now. When that
             # ends, it comes by here too: it may have left something in its turn.
             kill_children(self.owners)
 
@@ -361,7 +361,7 @@ class _Zygote:
         for pid in self.owners:
             kill_group(pid)
         self.owners.clear()
-        kill_strays_until_none_is_left()
+        kill_descendants()
 
 
 if __name__ == "__main__":

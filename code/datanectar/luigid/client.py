@@ -172,13 +172,13 @@ def not_luigid(url: str, what: str) -> str:
     return f"What answers at {url} is not luigid ({what}); stop it, or set DATANECTAR_LUIGID_URL to where luigid is."
 
 
-def worker_id(run_id: str, member: int = 0) -> str:
+def worker_id(run_id: str, assistant: int = 0) -> str:
     """Return the id that a run's Luigi worker goes by.
 
     A function of the run, so that a later attempt, or a canceller, can speak for a dead worker at
     once (luigi/scheduler.py ``add_task``: who names ``worker_running`` is believed).
     """
-    return f"run-{run_id}" if member == 0 else f"run-{run_id}-{member}"
+    return f"run-{run_id}" if assistant == 0 else f"run-{run_id}-{assistant}"
 
 
 class Luigid:

@@ -53,7 +53,7 @@ _TIME_PARTS: dict[type[luigi.Parameter[Any]], int] = {
 }
 
 
-class NotWanted(ValueError):
+class Unreadable(ValueError):
     """A text that a parameter can't read; the message is what it wants."""
 
 
@@ -70,7 +70,7 @@ def parse(item: luigi.Parameter[Any], text: str) -> Any:
         words = _wanted(item)
         if words is None:
             raise
-        raise NotWanted(words) from problem
+        raise Unreadable(words) from problem
 
 
 def _in_luigis_notation(item: luigi.Parameter[Any], text: str) -> str:

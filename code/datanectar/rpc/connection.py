@@ -26,7 +26,7 @@ _LUIGIDS_OWN = (400, 403, 500)
 _MOST_UNANSWERED = 50
 
 
-class Fetcher:
+class LuigidConnection:
     """Posts to luigid over one kept connection for each process and thread.
 
     Luigi picks ``requests`` when it is installed, which costs twice as much a call; its fetchers
@@ -134,7 +134,7 @@ class _Line:
         self._unanswered.append(request)
         try:
             return self.settle(timeout)
-        except Fetcher.raises:
+        except LuigidConnection.raises:
             self._unanswered.pop()  # whoever asks will ask again
             raise
 
@@ -147,7 +147,7 @@ class _Line:
             self._send(timeout)
             while len(self._unanswered) > _MOST_UNANSWERED:
                 self._take_answer()
-        except Fetcher.raises:
+        except LuigidConnection.raises:
             self.close()
 
     def settle(self, timeout: float) -> str:
@@ -155,7 +155,7 @@ class _Line:
         kept = self._socket is not None
         try:
             return self._take_answers(timeout)
-        except Fetcher.raises:
+        except LuigidConnection.raises:
             self.close()
             if not kept:
                 raise
@@ -206,7 +206,7 @@ class _Line:
         try:
             response.begin()
             text = response.read().decode(errors="replace")
-        except Fetcher.raises:
+        except LuigidConnection.raises:
             raise
         except (http.client.HTTPException, ValueError) as problem:
             raise SchedulerError(not_luigid(self._url, "it does not speak HTTP")) from problem

@@ -29,11 +29,11 @@ from datanectar.records import (
     TaskReport,
 )
 from datanectar.rpc import answers
-from datanectar.rpc.connection import Fetcher
+from datanectar.rpc.connection import LuigidConnection
 from datanectar.rpc.resources import problem_of, shortage
 from datanectar.rpc.task_names import TaskNames
 from datanectar.util.identity import key_of
-from datanectar.util.result_addresses import whereabouts
+from datanectar.util.result_addresses import result_addresses
 
 #: luigid's status for a task whose scheduling raised (luigi/task_status.py).
 _UNKNOWN = "UNKNOWN"
@@ -107,7 +107,9 @@ class RunScheduler(RemoteScheduler):
     ) -> None:
         super().__init__(url)
         self._root = root
-        self._fetcher = Fetcher(url, send, partial(token_for, url, state) if state else None)
+        self._fetcher = LuigidConnection(
+            url, send, partial(token_for, url, state) if state else None
+        )
         self._rpc_retry_wait = RETRY_WAIT
         self._rpc_retry_attempts = RETRY_ATTEMPTS
         self._rpc_log_retries = False
@@ -169,8 +171,8 @@ class RunScheduler(RemoteScheduler):
         else:
             self._report(task_id, status, call)
         members = self._batches.pop(task_id, []) if status in (DONE, FAILED) else []
-        for member in members:  # luigid does the same with them
-            self._report(member, status, {})
+        for assistant in members:  # luigid does the same with them
+            self._report(assistant, status, {})
         answer = super().add_task(**call)
         if status == FAILED:
             self._prepare_retries(task_id, members or [task_id])
@@ -259,7 +261,7 @@ class RunScheduler(RemoteScheduler):
         values = dict(first.param_kwargs)
         declared = dict(first.get_params())
         for name in type(first).batch_param_names():
-            each = [self.tasks[member].param_kwargs[name] for member in members]
+            each = [self.tasks[assistant].param_kwargs[name] for assistant in members]
             values[name] = declared[name]._batch_method(each)
         task: luigi.Task = type(first)(**values)
         self.names.learn(task)
@@ -294,7 +296,7 @@ class RunScheduler(RemoteScheduler):
 
     def _is_batch(self, members: list[str]) -> bool:
         """Tell whether one task can do these: of one class, and equal but for what is batched."""
-        tasks = [self.tasks[member] for member in members]
+        tasks = [self.tasks[assistant] for assistant in members]
         batched = set(type(tasks[0]).batch_param_names())
         rest = [{n: v for n, v in t.to_str_params().items() if n not in batched} for t in tasks]
         alike = all(type(t) is type(tasks[0]) for t in tasks) and all(r == rest[0] for r in rest)
@@ -445,7 +447,7 @@ class RunScheduler(RemoteScheduler):
         text = self.errors.get(task_id, "")
         first, *others = _pieces(requires, _REQUIRES_BYTES)
         key = self._new_key(task_id)
-        place = whereabouts(self.tasks[task_id]) if key else None
+        place = result_addresses(self.tasks[task_id]) if key else None
         self._send(
             TaskReport(
                 task_id,
@@ -518,7 +520,7 @@ class RunScheduler(RemoteScheduler):
 
     def _short_of_resources(self) -> Iterator[str]:
         """Yield the tasks that nothing but resources keeps from running."""
-        batched = {member for members in self._batches.values() for member in members}
+        batched = {assistant for members in self._batches.values() for assistant in members}
         for task_id, call in list(self._additions.items()):
             if (
                 self.statuses.get(task_id) == PENDING

@@ -55,8 +55,8 @@ _FIRST_WAIT, _LONGEST_WAIT = 0.05, 1.0
 def run(job: RunJob, send: Send) -> Outcome:
     """Do the job in this process; reports go to ``send``, the end is returned."""
     set_run_time(job.run_time)
-    spool = Path(job.spool)
-    log.begin_run_log(spool)
+    attempt_dir = Path(job.attempt_dir)
+    log.begin_run_log(attempt_dir)
     _configure_luigi()
     # Of what a child has seen that resolved the request: it may have changed.
     INDEX.clear(good_for=math.inf)
@@ -70,10 +70,10 @@ def run(job: RunJob, send: Send) -> Outcome:
         outcome = _failure(job.key, reasons.of_exception(problem), traceback.format_exc())
     if outcome.status == FAILED:
         # The log of the key is the root's, which may still run where this one only assists.
-        number = None if job.member else _keep_reason(job, spool)
+        number = None if job.assistant else _keep_reason(job, attempt_dir)
         if root is not None and number is not None:
             send(TaskReport(root.task_id, log_number=number))
-    if root is not None and not job.member:
+    if root is not None and not job.assistant:
         log.speak_for(root)
     return outcome
 
@@ -90,7 +90,7 @@ def _make_root(job: RunJob) -> luigi.Task:
 
 
 def _build_until_ended(root: luigi.Task, job: RunJob, send: Send) -> Outcome:
-    if job.member:
+    if job.assistant:
         return _assist(root, job, send)
     wait = 0.0
     scheduler = _scheduler(send, root.task_id)
@@ -150,7 +150,7 @@ def _build(root: luigi.Task, job: RunJob, scheduler: RunScheduler) -> None:
     """
     worker = _RunWorker(
         scheduler=scheduler,
-        worker_id=worker_id(job.run_id, job.member),
+        worker_id=worker_id(job.run_id, job.assistant),
         worker_processes=class_option(type(root), "workers", 1),
         **_worker_options(*_section("core"), *_section("worker")),
     )
@@ -159,7 +159,7 @@ def _build(root: luigi.Task, job: RunJob, scheduler: RunScheduler) -> None:
             worker.add(root)
             worker.run()
     finally:
-        _close_books(scheduler, worker_id(job.run_id, job.member))
+        _close_books(scheduler, worker_id(job.run_id, job.assistant))
         scheduler.close()
 
 
@@ -413,19 +413,19 @@ def _failure(key: str, error: str, text: str | None) -> Outcome:
     return Outcome(FAILED, error=error[:2000], traceback=text, failed_key=key)
 
 
-def _keep_reason(job: RunJob, spool: Path) -> int | None:
+def _keep_reason(job: RunJob, attempt_dir: Path) -> int | None:
     try:
         cls = APIChainCollector().task_class(job.type, job.chain, job.task)
         name = class_option(cls, "storage_name", None)
     except DatanectarError:
         name = None
     storage = storage_named(name or default_name(current()))
-    return log.keep_run_log(storage, parse_key(job.key), spool)
+    return log.keep_run_log(storage, parse_key(job.key), attempt_dir)
 
 
 @lru_cache(maxsize=1)
 def _configure_luigi() -> None:
-    """Set Luigi up for runs, once: children find it done by the zygote's warming."""
+    """Set Luigi up for runs, once: children find it done by the fork server's warming."""
     # Named, because its default changes with Python's version; a chain's tasks need not pickle.
     multiprocessing.set_start_method("fork", force=True)
     warnings.filterwarnings("ignore", message=".*multi-threaded.*fork", category=DeprecationWarning)

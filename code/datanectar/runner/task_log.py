@@ -3,7 +3,7 @@
 Nothing is pumped through Python: descriptors 1 and 2 are the log file itself while a task runs, so
 a log of any size costs no memory and survives the death of its writer. Local logs are written in
 place. Logs bound for S3 are spooled on this host and copied: at the task's end by the task's own
-process, meanwhile and after a violent end by :class:`~datanectar.records.ShipJob` children.
+process, meanwhile and after a violent end by :class:`~datanectar.records.UploadLogsJob` children.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ import luigi
 from datanectar.errors import DatanectarError, StorageError
 from datanectar.forkserver.parent_death import die_with_parent
 from datanectar.keys import LOG_FILE, Key
-from datanectar.records import ShipJob, Shipped
+from datanectar.records import LogsUploaded, UploadLogsJob
 from datanectar.storage.attempt_files import (
-    SPOOL_VARIABLE,
+    ATTEMPT_VARIABLE,
+    attempt_log,
     begun_marker,
-    key_of_spooled,
+    key_of_attempt_log,
+    not_uploaded,
     run_log,
-    spooled_log,
-    unshipped,
 )
 from datanectar.storage.base import Storage, keep_earlier
 from datanectar.storage.local import LocalStorage
@@ -79,14 +79,14 @@ def drop_held_output() -> None:
         os.close(_held.pop())
 
 
-def begin_run_log(spool: Path) -> None:
-    """Make ``spool`` this run's and send all further output to its run log."""
-    spool.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    os.environ[SPOOL_VARIABLE] = str(spool)
+def begin_run_log(attempt_dir: Path) -> None:
+    """Make ``attempt_dir`` this run's and send all further output to its run log."""
+    attempt_dir.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.environ[ATTEMPT_VARIABLE] = str(attempt_dir)
     if not _held:
         _renew_streams()
     flush()
-    log = _append_to(run_log(spool), 0o600)
+    log = _append_to(run_log(attempt_dir), 0o600)
     while _held:
         with open(_held.pop(), "rb") as held, open(log, "wb", closefd=False) as kept:  # noqa: PTH123
             held.seek(0)
@@ -152,38 +152,38 @@ def speak_for(root: luigi.Task) -> None:
     """Send what the process still says, as its exit handlers run, to the root's log if it has one."""
     with contextlib.suppress(DatanectarError, OSError):
         storage, key = storage_of(root), key_of(root)
-        if begun_marker(_spool(), key).exists():
+        if begun_marker(_attempt_dir(), key).exists():
             _point_output_at(_append_to(_log_file(storage, key), _log_mode(storage)))
 
 
-def keep_run_log(storage: Storage, key: Key, spool: Path) -> int | None:
+def keep_run_log(storage: Storage, key: Key, attempt_dir: Path) -> int | None:
     """Make the run log the log of a root that never came to run, unless it has one by now.
 
     Returns:
         The log's number, as :func:`~datanectar.storage.base.keep_earlier` gives it, if it was kept.
     """
-    if begun_marker(spool, key).exists():
+    if begun_marker(attempt_dir, key).exists():
         return None
     flush()
     with contextlib.suppress(DatanectarError, OSError):
         number = keep_earlier(storage, key, LOG_FILE)
-        storage.put_file(key, LOG_FILE, run_log(spool))
+        storage.put_file(key, LOG_FILE, run_log(attempt_dir))
         return number
     return None
 
 
-def ship(job: ShipJob) -> Shipped:
+def upload(job: UploadLogsJob) -> LogsUploaded:
     """Copy the spooled logs that have grown since they were last copied."""
-    spool = Path(job.spool)
-    grown = unshipped(spool)
+    attempt_dir = Path(job.attempt_dir)
+    grown = not_uploaded(attempt_dir)
     for file in grown:
-        storage, key = storage_named(job.storage), key_of_spooled(spool, file)
-        marker = begun_marker(spool, key)
+        storage, key = storage_named(job.storage), key_of_attempt_log(attempt_dir, file)
+        marker = begun_marker(attempt_dir, key)
         if not marker.exists():  # the log of a root that never came to run
             keep_earlier(storage, key, LOG_FILE)
             marker.touch(0o600)
         _ship_file(storage, key, file)
-    return Shipped(len(grown))
+    return LogsUploaded(len(grown))
 
 
 def _ship_file(storage: Storage, key: Key, file: Path) -> None:
@@ -200,24 +200,24 @@ def _log_file(storage: Storage, key: Key) -> Path:
     if isinstance(storage, LocalStorage):
         file = storage.path(key, LOG_FILE)
     else:
-        file = spooled_log(_spool(), key)
+        file = attempt_log(_attempt_dir(), key)
     file.parent.mkdir(parents=True, exist_ok=True)
     return file
 
 
-def _spool() -> Path:
-    return Path(os.environ[SPOOL_VARIABLE])
+def _attempt_dir() -> Path:
+    return Path(os.environ[ATTEMPT_VARIABLE])
 
 
 def _first_time(key: Key) -> bool:
     """Tell whether this attempt begins the log: a task that yields is entered several times."""
-    if SPOOL_VARIABLE not in os.environ:
+    if ATTEMPT_VARIABLE not in os.environ:
         return True
-    marker = begun_marker(_spool(), key)
+    marker = begun_marker(_attempt_dir(), key)
     with contextlib.suppress(
         OSError
     ):  # it is there, or the file system has no such links, or no more
-        os.link(run_log(_spool()), marker)
+        os.link(run_log(_attempt_dir()), marker)
         return True
     with contextlib.suppress(FileExistsError):
         marker.touch(0o600, exist_ok=False)

@@ -45,7 +45,7 @@ _SILENCE_SECONDS = 20.0
 
 #: A run waits: (run id).
 RUN_MESSAGE = "run"
-#: A wide run that goes on could use another worker: (run id, attempt, member).
+#: A wide run that goes on could use another worker: (run id, attempt, assistant).
 ASSIST_MESSAGE = "assist"
 
 

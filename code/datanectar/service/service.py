@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from datanectar.catalog.admission import Room
+from datanectar.catalog.admission import Admission
 from datanectar.catalog.files import no_task
 from datanectar.catalog.listing_cache import Catalog
 from datanectar.errors import ChainError, Conflict, NotFound, Unavailable
-from datanectar.forkserver.handle import Child
-from datanectar.forkserver.pool import Children
+from datanectar.forkserver.handle import Handle
+from datanectar.forkserver.pool import Pool
 from datanectar.keys import LOG_FILE, Key, parse_key, run_time_text
 from datanectar.luigid.client import Luigid
 from datanectar.records import (
@@ -37,7 +37,7 @@ from datanectar.runs.store import RunStore
 from datanectar.service.results import ResultFile, is_ours
 from datanectar.service.status import Lookup, Status
 from datanectar.settings import Settings
-from datanectar.storage.attempt_files import begun_marker, run_log, spool_folder, spooled_log
+from datanectar.storage.attempt_files import attempt_folder, attempt_log, begun_marker, run_log
 from datanectar.storage.base import Storage
 from datanectar.storage.registry import default_name, storage_named, store_address
 
@@ -79,7 +79,7 @@ class Service:
         *,
         store: RunStore,
         queue: RunQueue,
-        children: Children,
+        children: Pool,
         luigid: Luigid,
         most_waiting: int | None = None,
     ) -> None:
@@ -88,7 +88,7 @@ class Service:
         self.queue = queue
         self.luigid = luigid
         self.children = children
-        self._room = Room(most_waiting or sys.maxsize)
+        self._room = Admission(most_waiting or sys.maxsize)
         self.catalog = Catalog(settings, children, room=self._room)
         self.lookup = Lookup(settings, store)
 
@@ -113,7 +113,7 @@ class Service:
         *,
         to_run: bool = False,
         at: datetime | None = None,
-    ) -> Iterator[tuple[Resolution, Child]]:
+    ) -> Iterator[tuple[Resolution, Handle]]:
         """Give what a request would run, and the child that made it out, until the block's end."""
         run_time = run_time_text(at)
         stays = to_run and self.children.can_be_handed_on
@@ -296,12 +296,12 @@ class Service:
         run = self.store.get(task.run_id) if task else self.store.latest(str(key))
         if run is None or run.status != RUNNING:
             return None
-        spool = spool_folder(self.settings.state, run.id, run.attempt)
-        own = spooled_log(spool, key)
+        attempt_dir = attempt_folder(self.settings.state, run.id, run.attempt)
+        own = attempt_log(attempt_dir, key)
         if own.exists():
             return own
-        begun = begun_marker(spool, key).exists()
-        before = run_log(spool)
+        begun = begun_marker(attempt_dir, key).exists()
+        before = run_log(attempt_dir)
         return before if run.key == str(key) and not begun and before.exists() else None
 
     # --- changing --------------------------------------------------------------------------

@@ -21,7 +21,7 @@ _log = logging.getLogger(__name__)
 _BUFFER_SIZE = 128 * 1024
 
 
-class Draft(io.RawIOBase, metaclass=abc.ABCMeta):
+class AtomicFile(io.RawIOBase, metaclass=abc.ABCMeta):
     """Content on its way into a store. A store fills in the three steps below.
 
     It calls ``__init__`` when there is something to publish or to withdraw, not earlier.
@@ -104,7 +104,7 @@ class Draft(io.RawIOBase, metaclass=abc.ABCMeta):
 class _Binary(io.BufferedWriter):
     """A binary file object on a draft."""
 
-    def __init__(self, draft: Draft) -> None:
+    def __init__(self, draft: AtomicFile) -> None:
         self._draft = draft
         super().__init__(draft, _BUFFER_SIZE)
 
@@ -125,7 +125,7 @@ class _Binary(io.BufferedWriter):
 class _Text(io.TextIOWrapper):
     """A UTF-8 file object on a draft, newlines as written."""
 
-    def __init__(self, draft: Draft) -> None:
+    def __init__(self, draft: AtomicFile) -> None:
         self._draft = draft
         super().__init__(_Binary(draft), encoding="utf-8", newline="")
 
@@ -143,7 +143,7 @@ class _Text(io.TextIOWrapper):
         _drop(self, self._draft)
 
 
-def _drop(stream: IO[Any], draft: Draft) -> None:
+def _drop(stream: IO[Any], draft: AtomicFile) -> None:
     """Throw away what was never closed: Python would close it, and so publish a half."""
     if not draft.closed:
         draft.discard()
@@ -151,7 +151,7 @@ def _drop(stream: IO[Any], draft: Draft) -> None:
         stream.close()
 
 
-def writer(draft: Draft, *, binary: bool) -> IO[Any]:
+def writer(draft: AtomicFile, *, binary: bool) -> IO[Any]:
     """Return a file object that writes to ``draft`` and closes it.
 
     Left by an exception in a ``with`` block, or forgotten unclosed, it publishes nothing.

@@ -17,7 +17,7 @@ from pathlib import Path
 from datanectar.keys import Key
 
 #: The environment variable that names the folder to all that an attempt starts.
-SPOOL_VARIABLE = "DATANECTAR_SPOOL"
+ATTEMPT_VARIABLE = "DATANECTAR_ATTEMPT_DIR"
 
 #: What the name of an attempt's folder, and of a file beside it, begins with.
 _ATTEMPT = re.compile(r"(?P<name>(?P<run_id>[0-9a-z]{26})-(?P<number>\d{1,9})(-\d{1,9})?)(\.|\Z)")
@@ -29,32 +29,32 @@ class Attempt:
 
     run_id: str
     number: int
-    spool: Path
+    attempt_dir: Path
 
 
-def spool_folder(state: Path, run_id: str, attempt: int, member: int = 0) -> Path:
+def attempt_folder(state: Path, run_id: str, attempt: int, assistant: int = 0) -> Path:
     """Return the folder of one attempt, or of one that assists it."""
-    name = f"{run_id}-{attempt}" if member == 0 else f"{run_id}-{attempt}-{member}"
+    name = f"{run_id}-{attempt}" if assistant == 0 else f"{run_id}-{attempt}-{assistant}"
     return state / "spool" / name
 
 
-def spooled_log(spool: Path, key: Key) -> Path:
+def attempt_log(attempt_dir: Path, key: Key) -> Path:
     """Return where an attempt spools the log of a task bound for S3."""
-    return spool / key.type / key.chain / key.task / f"{key.md5}.log"
+    return attempt_dir / key.type / key.chain / key.task / f"{key.md5}.log"
 
 
-def run_log(spool: Path) -> Path:
+def run_log(attempt_dir: Path) -> Path:
     """Return the file of what a run says outside its tasks: scheduling, imports, luigid's answers."""
-    return spool.with_name(f"{spool.name}.log")
+    return attempt_dir.with_name(f"{attempt_dir.name}.log")
 
 
-def begun_marker(spool: Path, key: Key) -> Path:
+def begun_marker(attempt_dir: Path, key: Key) -> Path:
     """Return the file that says that a task's log was begun in this attempt.
 
     Every task of every run has one: it is but another name for the run log.
     """
     digest = hashlib.md5(str(key).encode(), usedforsecurity=False).hexdigest()
-    return spool.with_name(f"{spool.name}.{digest}.begun")
+    return attempt_dir.with_name(f"{attempt_dir.name}.{digest}.begun")
 
 
 def attempts(state: Path) -> list[Attempt]:
@@ -63,40 +63,40 @@ def attempts(state: Path) -> list[Attempt]:
     with contextlib.suppress(OSError):
         for file in sorted((state / "spool").iterdir()):
             if match := _ATTEMPT.match(file.name):
-                spool = file.with_name(match["name"])
-                found[spool] = Attempt(match["run_id"], int(match["number"]), spool)
+                attempt_dir = file.with_name(match["name"])
+                found[attempt_dir] = Attempt(match["run_id"], int(match["number"]), attempt_dir)
     return list(found.values())
 
 
-def last_change(spool: Path) -> float:
+def last_change(attempt_dir: Path) -> float:
     """Return when the files of an attempt last changed, a Unix stamp; 0 when there are none."""
     latest = 0.0
-    for pattern in (spool.name, f"{spool.name}.*", f"{spool.name}/*/*/*/*"):
-        for file in spool.parent.glob(pattern):
+    for pattern in (attempt_dir.name, f"{attempt_dir.name}.*", f"{attempt_dir.name}/*/*/*/*"):
+        for file in attempt_dir.parent.glob(pattern):
             with contextlib.suppress(OSError):
                 latest = max(latest, file.stat().st_mtime)
     return latest
 
 
-def clear(spool: Path) -> None:
+def clear(attempt_dir: Path) -> None:
     """Remove all files of an attempt."""
-    shutil.rmtree(spool, ignore_errors=True)
+    shutil.rmtree(attempt_dir, ignore_errors=True)
     with contextlib.suppress(OSError):
-        for file in spool.parent.iterdir():
-            if file.name.startswith(f"{spool.name}."):
+        for file in attempt_dir.parent.iterdir():
+            if file.name.startswith(f"{attempt_dir.name}."):
                 file.unlink(missing_ok=True)
 
 
-def key_of_spooled(spool: Path, log: Path) -> Key:
+def key_of_attempt_log(attempt_dir: Path, log: Path) -> Key:
     """Return whose log a spooled log is."""
-    return Key(*log.relative_to(spool).with_suffix("").parts)
+    return Key(*log.relative_to(attempt_dir).with_suffix("").parts)
 
 
-def unshipped(spool: Path) -> list[Path]:
+def not_uploaded(attempt_dir: Path) -> list[Path]:
     """Return the spooled logs that have grown since they were last copied."""
-    if not spool.is_dir():
+    if not attempt_dir.is_dir():
         return []
-    return [file for file in sorted(spool.glob("*/*/*/*.log")) if _has_grown(file)]
+    return [file for file in sorted(attempt_dir.glob("*/*/*/*.log")) if _has_grown(file)]
 
 
 def _has_grown(file: Path) -> bool:

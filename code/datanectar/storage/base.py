@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from datanectar.keys import Key
-from datanectar.storage.attempt_files import SPOOL_VARIABLE
+from datanectar.storage.attempt_files import ATTEMPT_VARIABLE
 
 
 @dataclass(frozen=True)
@@ -109,11 +109,11 @@ class Storage(abc.ABC):
         Raises:
             OSError: when no file, or a folder, was left there.
         """
-        spool = os.environ.get(SPOOL_VARIABLE)
-        if spool:
-            Path(spool).mkdir(parents=True, exist_ok=True)
+        attempt_dir = os.environ.get(ATTEMPT_VARIABLE)
+        if attempt_dir:
+            Path(attempt_dir).mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(
-            prefix="datanectar-", dir=spool, ignore_cleanup_errors=True
+            prefix="datanectar-", dir=attempt_dir, ignore_cleanup_errors=True
         ) as folder:
             path = Path(folder) / file
             yield path

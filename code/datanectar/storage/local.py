@@ -16,7 +16,7 @@ from typing import IO, Any
 
 from datanectar.errors import NotFound, StartupError, StorageError
 from datanectar.keys import Key, is_file_name, parse_key
-from datanectar.storage.atomic_file import Draft, writer
+from datanectar.storage.atomic_file import AtomicFile, writer
 from datanectar.storage.base import FileInfo, Storage, check_file
 from datanectar.storage.plain import open_plain, plain_stat
 
@@ -168,7 +168,7 @@ class LocalStorage(Storage):
             raise StartupError(problem.message) from problem
 
 
-class _LocalDraft(Draft):
+class _LocalDraft(AtomicFile):
     """A hidden file beside its target."""
 
     def __init__(self, target: Path) -> None:

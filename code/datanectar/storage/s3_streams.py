@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from datanectar.errors import NotFound, StorageError
-from datanectar.storage.atomic_file import Draft
+from datanectar.storage.atomic_file import AtomicFile
 from datanectar.storage.s3_client import Clients, error_code
 
 #: Bytes of one part. S3 takes 10,000 of them, which makes 120 GB; some servers want equal ones.
@@ -26,7 +26,7 @@ _RESUMES = 5
 _CHUNK = 1024 * 1024
 
 
-class Upload(Draft):
+class Upload(AtomicFile):
     """A file on its way: one PUT when it fits into a part, a multipart upload otherwise.
 
     Parts are sent by threads while what comes after them is written. S3 shows nothing of the file

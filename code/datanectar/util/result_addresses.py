@@ -23,7 +23,7 @@ _MOST = 1000
 
 
 @dataclass(frozen=True)
-class Whereabouts:
+class ResultAddresses:
     """``output`` is the file under the key, in ``storage``; ``results`` are other addresses.
 
     An address is an absolute path on this host or an ``s3://`` URL.
@@ -34,17 +34,17 @@ class Whereabouts:
     results: list[str] = field(default_factory=list)
 
 
-def whereabouts(task: luigi.Task) -> Whereabouts:
+def result_addresses(task: luigi.Task) -> ResultAddresses:
     """Return where the task's result lies, or will; asks an author's ``output()`` if there is one."""
     cls = type(task)
     storage = store_address(class_option(cls, "storage_name", None) or default_name(current()))
     if has_nectar_output(cls):
-        return Whereabouts(storage, output_name(cls))
+        return ResultAddresses(storage, output_name(cls))
     targets, key = _targets(task), key_of(task)
     if len(targets) == 1 and _is_under(key, targets[0]):
-        return Whereabouts(_storage_of(targets[0]), targets[0].file)
+        return ResultAddresses(_storage_of(targets[0]), targets[0].file)
     found = (address for target in targets for address in _addresses(target))
-    return Whereabouts(storage, None, list(dict.fromkeys(found))[:_MOST])
+    return ResultAddresses(storage, None, list(dict.fromkeys(found))[:_MOST])
 
 
 def has_nectar_output(cls: type[luigi.Task]) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 from werkzeug.datastructures import MultiDict
 
-from datanectar.records import Parameter
+from datanectar.records import ParameterDescription
 
 #: The input's ``type`` by Luigi's type, where HTML has one.
 _INPUTS = {
@@ -55,7 +55,7 @@ class Field:
     """One parameter in a form: ``type`` in words; ``kind`` is select, checkbox, textarea or an
     input's type."""
 
-    parameter: Parameter
+    parameter: ParameterDescription
     type: str
     kind: str
     value: str
@@ -66,7 +66,7 @@ class Field:
 
 
 def fields(
-    parameters: list[Parameter],
+    parameters: list[ParameterDescription],
     typed: Mapping[str, str] | None = None,
     errors: Mapping[str, str] | None = None,
 ) -> list[Field]:
@@ -79,7 +79,7 @@ def fields(
     return [_field(item, typed or {}, (errors or {}).get(item.name)) for item in parameters]
 
 
-def _field(item: Parameter, typed: Mapping[str, str], error: str | None) -> Field:
+def _field(item: ParameterDescription, typed: Mapping[str, str], error: str | None) -> Field:
     value = "" if item.private else typed.get(item.name, item.default or "")
     type = plain_type(item)
     kind, choices = _widget(item, type, value)
@@ -98,12 +98,12 @@ def _words(type: str) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type.removesuffix("Parameter")).lower() or "text"
 
 
-def plain_type(item: Parameter) -> str:
+def plain_type(item: ParameterDescription) -> str:
     """Return the parameter's type without Luigi's ``Optional`` before it."""
     return item.type.removeprefix("Optional") if item.optional else item.type
 
 
-def _widget(item: Parameter, type: str, value: str) -> tuple[str, tuple[str, ...]]:
+def _widget(item: ParameterDescription, type: str, value: str) -> tuple[str, tuple[str, ...]]:
     if item.private:
         return "password", ()
     if type == "BoolParameter":
@@ -117,7 +117,7 @@ def _widget(item: Parameter, type: str, value: str) -> tuple[str, tuple[str, ...
     return _INPUTS.get(type, "text"), ()
 
 
-def given(parameters: list[Parameter], form: MultiDict[str, str]) -> dict[str, Any]:
+def given(parameters: list[ParameterDescription], form: MultiDict[str, str]) -> dict[str, Any]:
     """Return the raw values that a sent form gives; what is left empty is left to the default.
 
     An emptied text field is an empty text. A checkbox follows a hidden ``false``: the last counts.
@@ -132,7 +132,7 @@ def given(parameters: list[Parameter], form: MultiDict[str, str]) -> dict[str, A
     return raw
 
 
-def _is_left_out(item: Parameter, text: str) -> bool:
+def _is_left_out(item: ParameterDescription, text: str) -> bool:
     if text != "":
         return not item.default_readable and text == item.default
     if item.required or item.private or item.default is None:

@@ -10,7 +10,7 @@ from flask import Blueprint, Response, request
 
 from datanectar.api.health import health
 from datanectar.catalog.listing_cache import PAGE_PATIENCE
-from datanectar.records import Chain
+from datanectar.records import ChainDescription
 from datanectar.runs.store import RunFilters
 from datanectar.service.service import Service
 from datanectar.views.pages import page
@@ -24,7 +24,7 @@ _LATEST_RUNS = 10
 class Listing:
     """A page of the chains that match, by type; ``total`` counts all that match."""
 
-    groups: list[tuple[str, list[Chain]]]
+    groups: list[tuple[str, list[ChainDescription]]]
     total: int
     number: int
     pages: int
@@ -63,7 +63,7 @@ def _now(service: Service) -> dict[str, Any]:
     }
 
 
-def list_chains(chains: list[Chain], words: str, type: str, number: str) -> Listing:
+def list_chains(chains: list[ChainDescription], words: str, type: str, number: str) -> Listing:
     """Return the page ``number`` of the chains of a type whose names or docs hold all the words."""
     wanted = words.lower().split()
     matching = [
@@ -84,6 +84,6 @@ def list_chains(chains: list[Chain], words: str, type: str, number: str) -> List
     )
 
 
-def _searched(chain: Chain) -> str:
+def _searched(chain: ChainDescription) -> str:
     names = (f"{task.name} {task.doc}" for task in chain.tasks)
     return " ".join((chain.type, chain.name, chain.doc, *names)).lower()

@@ -10,7 +10,7 @@ from werkzeug.datastructures import MultiDict
 
 from datanectar.catalog.files import no_task
 from datanectar.errors import BadRequest, ChainError, DatanectarError, KeyUndefined, NotFound
-from datanectar.records import Chain, Run, Task
+from datanectar.records import ChainDescription, Run, TaskDescription
 from datanectar.runs.store import RunFilters
 from datanectar.service.service import Service
 from datanectar.views import forms
@@ -89,7 +89,9 @@ def show(
     )
 
 
-def find(service: Service, type: str, chain: str, task: str) -> tuple[Chain, Task]:
+def find(
+    service: Service, type: str, chain: str, task: str
+) -> tuple[ChainDescription, TaskDescription]:
     """Return a chain and its task as they are on disk now.
 
     Raises:

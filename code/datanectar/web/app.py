@@ -6,7 +6,7 @@ from flask import Flask
 
 from datanectar.api import chains, openapi, runs, status, targets
 from datanectar.api import health as ops
-from datanectar.forkserver.pool import Children
+from datanectar.forkserver.pool import Pool
 from datanectar.forkserver.protocol import RESOLVE
 from datanectar.http import auth
 from datanectar.http import envelope as answer
@@ -32,7 +32,7 @@ def create_app(settings: Settings) -> Flask:
     auth.check_start(settings)
     store = RunStore(settings.database_url)
     store.prepare()
-    children = Children(settings, ahead=_CHILDREN_AHEAD, duty=RESOLVE)
+    children = Pool(settings, ahead=_CHILDREN_AHEAD, duty=RESOLVE)
     children.start()
     service = Service(
         settings,

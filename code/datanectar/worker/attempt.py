@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from datanectar.errors import DatanectarError
-from datanectar.forkserver.handle import Child
+from datanectar.forkserver.handle import Handle
 from datanectar.keys import LOG_FILE, parse_key
 from datanectar.luigid.client import worker_id
 from datanectar.records import (
@@ -28,11 +28,17 @@ from datanectar.records import (
     TaskReport,
 )
 from datanectar.service.service import Service
-from datanectar.storage.attempt_files import begun_marker, clear, run_log, spool_folder, spooled_log
+from datanectar.storage.attempt_files import (
+    attempt_folder,
+    attempt_log,
+    begun_marker,
+    clear,
+    run_log,
+)
 from datanectar.storage.base import keep_earlier
 from datanectar.storage.plain import plain_stat
 from datanectar.storage.registry import log_store, storage_named, store_address
-from datanectar.worker.log_uploader import LogShipper
+from datanectar.worker.log_uploader import LogUploader
 
 log = logging.getLogger(__name__)
 
@@ -158,27 +164,27 @@ class Watch(abc.ABC):
         run: the run as it was claimed; its id, attempt and owner are the fence of every write.
         service: the parts that the worker works with.
         lease: the worker's.
-        member: 0 for the run's own child, more for those that assist it.
+        assistant: 0 for the run's own child, more for those that assist it.
     """
 
-    def __init__(self, run: Run, service: Service, lease: Lease, member: int = 0) -> None:
+    def __init__(self, run: Run, service: Service, lease: Lease, assistant: int = 0) -> None:
         self.run = run
         self._lease = lease
         self.fence = (run.id, run.attempt, run.owner or "")
         self._settings = service.settings
         self._store = service.store
         self._luigid = service.luigid
-        self._member = member
+        self._member = assistant
         self._graph = Graph()
         self._order: str | None = None
         self._leaving = False
         self._trouble = ""
         self._has_overflowed = False
-        self._spool = spool_folder(service.settings.state, run.id, run.attempt, member)
-        self._worker_id = worker_id(run.id, member)
-        self._shipper = LogShipper(
+        self._attempt_dir = attempt_folder(service.settings.state, run.id, run.attempt, assistant)
+        self._worker_id = worker_id(run.id, assistant)
+        self._shipper = LogUploader(
             service.children,
-            self._spool,
+            self._attempt_dir,
             service.settings.log_ship_interval,
             log_store(run.storage),
         )
@@ -203,7 +209,7 @@ class Watch(abc.ABC):
         if self._lease.is_over:
             self._order = self._order or "lease over"
 
-    def watch(self, child: Child) -> bool:
+    def watch(self, child: Handle) -> bool:
         """See the child through; return whether the run has to be queued again.
 
         Whatever is raised here, the child has ended by then: its run may soon be another's.
@@ -222,7 +228,7 @@ class Watch(abc.ABC):
             child.close()
             self._tidy()
 
-    def _attend(self, child: Child) -> Outcome | None:
+    def _attend(self, child: Handle) -> Outcome | None:
         """Return the child's own account of its end, or None when there is none."""
         try:
             child.send(self._job())
@@ -241,12 +247,12 @@ class Watch(abc.ABC):
         try:
             if self._order != "abandon":  # the log in the store is the successor's by now
                 self._shipper.finish()
-            clear(self._spool)
+            clear(self._attempt_dir)
         except Exception:
             log.exception("run %s: the files of its attempt are left", self.run.id)
 
     @abc.abstractmethod
-    def _settle(self, child: Child, outcome: Outcome | None) -> bool:
+    def _settle(self, child: Handle, outcome: Outcome | None) -> bool:
         """Account for the child's end; return whether the run has to be queued again."""
 
     def _job(self) -> RunJob:
@@ -260,13 +266,13 @@ class Watch(abc.ABC):
             params=run.params,
             run_time=run.run_time,
             key=run.key,
-            spool=str(self._spool),
-            member=self._member,
+            attempt_dir=str(self._attempt_dir),
+            assistant=self._member,
             width=run.width,
             given=run.given,
         )
 
-    def _follow(self, child: Child) -> Outcome | None:
+    def _follow(self, child: Handle) -> Outcome | None:
         """Take the child's reports and see to limits and orders until it ends or has to."""
         began = stored = time.monotonic()
         with contextlib.suppress(EOFError):
@@ -336,7 +342,7 @@ class Assistance(Watch):
             if ran and record.status != PENDING:
                 super()._note(record)
 
-    def _settle(self, child: Child, outcome: Outcome | None) -> bool:
+    def _settle(self, child: Handle, outcome: Outcome | None) -> bool:
         if outcome is None:
             self._close_books(f"an assisting process was {child.wait_end()}")
         elif self._order is None:
@@ -348,7 +354,7 @@ class Supervision(Watch):
     """Watches one attempt at a run from its claim to the books' end.
 
     Args:
-        is_apart: whether the run's child has a zygote of its own: if that is lost, the run is to
+        is_apart: whether the run's child has a fork server of its own: if that is lost, the run is to
             blame, and else may have been beside one that is.
     """
 
@@ -357,7 +363,7 @@ class Supervision(Watch):
         self._is_apart = is_apart
         self._oom_kills = _oom_kills()
 
-    def _settle(self, child: Child, outcome: Outcome | None) -> bool:
+    def _settle(self, child: Handle, outcome: Outcome | None) -> bool:
         if outcome is not None:
             self._shipper.hurry(_LAST_LOGS)
             self._finish(outcome)
@@ -382,7 +388,7 @@ class Supervision(Watch):
         self._finish(Outcome(status, reason, failed_key=failed_key))
         return False
 
-    def _reason(self, child: Child, end: str) -> str:
+    def _reason(self, child: Handle, end: str) -> str:
         if self._order == "cancel":
             return "cancelled"
         if self._order == "time limit":
@@ -446,16 +452,16 @@ class Supervision(Watch):
         for task in self._graph.running():
             if task.key:
                 key = parse_key(task.key)
-                spooled = spooled_log(self._spool, key)
+                spooled = attempt_log(self._attempt_dir, key)
                 local = self._settings.local_targets / key.file(LOG_FILE)
                 files += [file for file in (spooled, local) if plain_stat(file)][:1]
         return files
 
     def _run_log_for_root(self) -> list[Path]:
         """Make the run log the log of a root that never came to run, and return where it is."""
-        key, said = parse_key(self.run.key), run_log(self._spool)
-        spooled = spooled_log(self._spool, key)
-        if begun_marker(self._spool, key).exists() or not plain_stat(said):
+        key, said = parse_key(self.run.key), run_log(self._attempt_dir)
+        spooled = attempt_log(self._attempt_dir, key)
+        if begun_marker(self._attempt_dir, key).exists() or not plain_stat(said):
             return []
         try:
             if self.run.storage == "local":

@@ -8,9 +8,9 @@ import time
 from pathlib import Path
 
 from datanectar.errors import DatanectarError
-from datanectar.forkserver.pool import Children
-from datanectar.records import ShipJob
-from datanectar.storage.attempt_files import unshipped
+from datanectar.forkserver.pool import Pool
+from datanectar.records import UploadLogsJob
+from datanectar.storage.attempt_files import not_uploaded
 
 log = logging.getLogger(__name__)
 
@@ -21,20 +21,20 @@ _LIMIT = 600.0
 _PAUSE_FACTOR = 10
 
 
-class LogShipper:
+class LogUploader:
     """Ships the logs of one attempt, by children: neither boto3 nor logs enter the worker.
 
     Args:
         children: do the copying.
-        spool: the attempt's folder.
+        attempt_dir: the attempt's folder.
         interval: seconds between two rounds.
         storage: the store that they go to, ``s3`` or ``s3://<bucket>``.
     """
 
-    def __init__(self, children: Children, spool: Path, interval: float, storage: str) -> None:
+    def __init__(self, children: Pool, attempt_dir: Path, interval: float, storage: str) -> None:
         self._storage = storage
         self._children = children
-        self._spool = spool
+        self._attempt_dir = attempt_dir
         self._interval = interval
         self._due = time.monotonic() + interval
         self._round: threading.Thread | None = None
@@ -56,7 +56,7 @@ class LogShipper:
                 self._round.join(seconds)
 
     def _begin_round(self) -> None:
-        if unshipped(self._spool):
+        if not_uploaded(self._attempt_dir):
             self._round = threading.Thread(target=self._ship, name="shipping", daemon=True)
             self._round.start()
 
@@ -64,15 +64,15 @@ class LogShipper:
         """Copy what has not been copied; the attempt is over and adds nothing more."""
         if self._round:
             self._round.join()
-        if unshipped(self._spool):
+        if not_uploaded(self._attempt_dir):
             self._ship()
 
     def _ship(self) -> None:
         began = time.monotonic()
         try:
-            job = ShipJob(str(self._spool), self._storage)
+            job = UploadLogsJob(str(self._attempt_dir), self._storage)
             self._children.ask(job, timeout=_LIMIT, subject="copying logs")
         except DatanectarError as problem:
-            log.warning("%s: logs could not be copied: %s", self._spool.name, problem.message)
+            log.warning("%s: logs could not be copied: %s", self._attempt_dir.name, problem.message)
         now = time.monotonic()
         self._due = now + max(self._interval, _PAUSE_FACTOR * (now - began))

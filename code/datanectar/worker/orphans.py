@@ -12,20 +12,20 @@ from pathlib import Path
 import psutil
 
 from datanectar.errors import DatanectarError
-from datanectar.forkserver.pool import Children
+from datanectar.forkserver.pool import Pool
 from datanectar.records import RUNNING, Run
 from datanectar.runs.store import RunStore
 from datanectar.storage.attempt_files import (
-    SPOOL_VARIABLE,
+    ATTEMPT_VARIABLE,
     Attempt,
     attempts,
     clear,
-    key_of_spooled,
+    key_of_attempt_log,
     last_change,
-    unshipped,
+    not_uploaded,
 )
 from datanectar.storage.registry import log_store
-from datanectar.worker.log_uploader import LogShipper
+from datanectar.worker.log_uploader import LogUploader
 
 log = logging.getLogger(__name__)
 
@@ -49,34 +49,37 @@ def is_alive(pid: int | None, started: float | None) -> bool:
         return False
 
 
-def kill_leftover(run: Run, spool: Path) -> None:
+def kill_leftover(run: Run, attempt_dir: Path) -> None:
     """Kill what may be left of a child whose worker is dead or hangs."""
     leader = run.child_pid
     if leader and psutil.pid_exists(leader) and not is_alive(leader, run.child_started):
         leader = None  # another's by now
-    for process in _left_of(leader, str(spool)):
+    for process in _left_of(leader, str(attempt_dir)):
         with contextlib.suppress(psutil.Error):
             process.kill()
             process.wait(5)
 
 
-def _left_of(leader: int | None, spool: str) -> list[psutil.Process]:
+def _left_of(leader: int | None, attempt_dir: str) -> list[psutil.Process]:
     """Return what lives of an attempt: its child's session, and what was started with its spool."""
     left = []
     for process in psutil.process_iter():
         with contextlib.suppress(OSError, psutil.Error):
-            if os.getsid(process.pid) == leader or process.environ().get(SPOOL_VARIABLE) == spool:
+            if (
+                os.getsid(process.pid) == leader
+                or process.environ().get(ATTEMPT_VARIABLE) == attempt_dir
+            ):
                 left.append(process)
     return left
 
 
-def keep_logs(children: Children, spool: Path, run: Run) -> bool:
+def keep_logs(children: Pool, attempt_dir: Path, run: Run) -> bool:
     """Bring to S3 what files of an attempt at a run hold of logs; tell whether nothing is left."""
-    LogShipper(children, spool, 0, log_store(run.storage)).finish()
-    return not unshipped(spool)
+    LogUploader(children, attempt_dir, 0, log_store(run.storage)).finish()
+    return not not_uploaded(attempt_dir)
 
 
-class SpoolSweeper:
+class AttemptSweeper:
     """Removes the files of attempts that are over and that nobody sees to.
 
     After a restart of the host, or of its container, no worker knows its own former files by their
@@ -90,7 +93,7 @@ class SpoolSweeper:
     """
 
     def __init__(
-        self, store: RunStore, children: Children, state: Path, is_watched: Callable[[str], bool]
+        self, store: RunStore, children: Pool, state: Path, is_watched: Callable[[str], bool]
     ) -> None:
         self._store = store
         self._children = children
@@ -108,25 +111,25 @@ class SpoolSweeper:
                 if not self._is_watched(attempt.run_id):
                     self._look_at(attempt, is_alone)
             except (DatanectarError, OSError, ValueError) as problem:
-                log.warning("%s: its files are left: %s", attempt.spool.name, problem)
+                log.warning("%s: its files are left: %s", attempt.attempt_dir.name, problem)
 
     def _look_at(self, attempt: Attempt, is_alone: bool) -> None:
         run = self._store.get(attempt.run_id)
         if run is not None and (run.status, run.attempt) == (RUNNING, attempt.number):
             return
-        spool = attempt.spool
-        if not is_alone and time.time() - last_change(spool) < _FORSAKEN:
+        attempt_dir = attempt.attempt_dir
+        if not is_alone and time.time() - last_change(attempt_dir) < _FORSAKEN:
             return
         if run is not None and run.attempt == attempt.number:
-            self._drop_what_is_outdated(run, unshipped(spool), spool)
-            if not keep_logs(self._children, spool, run):
+            self._drop_what_is_outdated(run, not_uploaded(attempt_dir), attempt_dir)
+            if not keep_logs(self._children, attempt_dir, run):
                 return
-        clear(spool)
-        log.info("%s: the files of an attempt that is over are removed", spool.name)
+        clear(attempt_dir)
+        log.info("%s: the files of an attempt that is over are removed", attempt_dir.name)
 
-    def _drop_what_is_outdated(self, run: Run, logs: Collection[Path], spool: Path) -> None:
+    def _drop_what_is_outdated(self, run: Run, logs: Collection[Path], attempt_dir: Path) -> None:
         """Remove logs whose place a later run's has by now."""
         for file in logs:
-            task = self._store.task_by_key(str(key_of_spooled(spool, file)))
+            task = self._store.task_by_key(str(key_of_attempt_log(attempt_dir, file)))
             if task is not None and task.run_id > run.id:
                 file.unlink(missing_ok=True)

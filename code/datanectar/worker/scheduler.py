@@ -34,7 +34,7 @@ class _Entry:
     next_due: float
 
 
-class Timetable:
+class Scheduler:
     """The schedules of all tasks, and what is due of them.
 
     Args:

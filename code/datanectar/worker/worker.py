@@ -21,16 +21,16 @@ from typing import Any
 import psutil
 
 from datanectar.errors import DatanectarError
-from datanectar.forkserver.handle import LOST, Child
+from datanectar.forkserver.handle import LOST, Handle
 from datanectar.luigid.client import worker_id
 from datanectar.records import PENDING, RUNNING, Run
 from datanectar.runs.queue import ASSIST_MESSAGE, RUN_MESSAGE
 from datanectar.runs.tables import WorkerRow
 from datanectar.service.service import Service
-from datanectar.storage.attempt_files import clear, spool_folder
+from datanectar.storage.attempt_files import attempt_folder, clear
 from datanectar.worker.attempt import Assistance, Lease, Supervision, Watch
-from datanectar.worker.orphans import SpoolSweeper, is_alive, keep_logs, kill_leftover
-from datanectar.worker.scheduler import Timetable
+from datanectar.worker.orphans import AttemptSweeper, is_alive, keep_logs, kill_leftover
+from datanectar.worker.scheduler import Scheduler
 
 log = logging.getLogger(__name__)
 
@@ -78,14 +78,14 @@ class Worker:
         self._queue = service.queue
         self._children = service.children
         self._luigid = service.luigid
-        self._timetable = Timetable(service)
+        self._scheduler = Scheduler(service)
         self._host = host_identity(settings.node)
         self._started = psutil.Process().create_time()
         self.id = f"{settings.node}-{os.getpid()}-{secrets.token_hex(3)}"
         self._watched: dict[str, Watch] = {}
         self._unwatched: frozenset[str] = frozenset()
         self._lease = Lease(settings.heartbeat_timeout)
-        self._spool_sweeper = SpoolSweeper(
+        self._attempt_sweeper = AttemptSweeper(
             self._store, self._children, settings.state, self._is_watched
         )
         self._stop = threading.Event()
@@ -110,8 +110,8 @@ class Worker:
         # Threads of their own: a chain that hangs at import, or a store of millions of old runs,
         # must keep neither a lease from being renewed nor a lost run from being found.
         self._repeat(self._sweep, _SWEEP)
-        self._repeat(self._timetable.fire_due, _LOOK)
-        self._repeat(self._sweep_spool, _SPOOL_SWEEP)
+        self._repeat(self._scheduler.fire_due, _LOOK)
+        self._repeat(self._sweep_attempts, _SPOOL_SWEEP)
         self._repeat(self._purge, _PURGE)
         self._stop.wait()
         consumer.stop_flag.set()
@@ -146,11 +146,11 @@ class Worker:
             self._take_with(child or self._children.reserve(), run_id)
 
     def _is_suspect(self, run_id: str) -> bool:
-        """Tell whether a run was lost with the zygote last time: it may be what has killed it."""
+        """Tell whether a run was lost with the fork server last time: it may be what has killed it."""
         run = self._store.get(run_id)
         return run is not None and run.status == PENDING and LOST in (run.error or "")
 
-    def _take_with(self, child: Child, run_id: str, *, is_apart: bool = False) -> None:
+    def _take_with(self, child: Handle, run_id: str, *, is_apart: bool = False) -> None:
         try:
             run = self._store.claim(
                 run_id, self.id, self._settings.heartbeat_timeout, child.pid, child.started
@@ -168,7 +168,7 @@ class Worker:
         if self._watch(run.id, make, child):
             self._queue.send(RUN_MESSAGE, run.id)
 
-    def _watch(self, name: str, make: Callable[[], Watch], child: Child) -> bool:
+    def _watch(self, name: str, make: Callable[[], Watch], child: Handle) -> bool:
         """Watch a child to its end, under a name; return whether its run has to be queued again."""
         with contextlib.closing(child):
             self._watched[name] = watch = make()
@@ -184,19 +184,19 @@ class Worker:
     def _call_for_assistance(self, watch: Watch) -> None:
         """Send a message for each worker that a wide run could use, and that could come."""
         run, slots = watch.run, sum(worker.slots for worker in self._live_workers())
-        for member in range(1, min(run.width, slots)):
+        for assistant in range(1, min(run.width, slots)):
             if self._watched.get(run.id) is not watch:
                 return
-            self._queue.send(ASSIST_MESSAGE, run.id, run.attempt, member)
+            self._queue.send(ASSIST_MESSAGE, run.id, run.attempt, assistant)
 
-    def _assist(self, run_id: str, attempt: int, member: int) -> None:
+    def _assist(self, run_id: str, attempt: int, assistant: int) -> None:
         """Handle the message that a wide run could use another worker, if it still goes on."""
         run = self._store.get(run_id)
         if run is None or (run.status, run.attempt) != (RUNNING, attempt):
             return
         self._watch(
-            f"{run_id}-{member}",
-            lambda: Assistance(run, self._service, self._lease, member),
+            f"{run_id}-{assistant}",
+            lambda: Assistance(run, self._service, self._lease, assistant),
             self._children.reserve(),
         )
 
@@ -287,21 +287,21 @@ class Worker:
 
     def _take_over(self, run: Run, is_from_here: bool, reason: str = "") -> None:
         """Take back a run from a worker that died, or whose lease is over when no reason is given."""
-        spool = spool_folder(self._settings.state, run.id, run.attempt)
+        attempt_dir = attempt_folder(self._settings.state, run.id, run.attempt)
         if is_from_here:
-            kill_leftover(run, spool)
+            kill_leftover(run, attempt_dir)
         # Before another attempt's log has that place. Nothing can be wrong with a log that matters
         # more than the run.
-        _in_spite_of_errors(partial(keep_logs, self._children, spool, run))
+        _in_spite_of_errors(partial(keep_logs, self._children, attempt_dir, run))
         moment = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime())
         lost = f"worker {run.owner} lost at {moment} UTC"
         if self._take_back(run, reason or lost, if_expired=not reason):
-            clear(spool)
+            clear(attempt_dir)
 
-    def _sweep_spool(self) -> None:
+    def _sweep_attempts(self) -> None:
         """Remove the files of attempts that are over, such as those from before a reboot."""
         live = [worker for worker in self._live_workers() if worker.id != self.id]
-        self._spool_sweeper.sweep(is_alone=not live)
+        self._attempt_sweeper.sweep(is_alone=not live)
 
     def _live_workers(self) -> list[WorkerRow]:
         """Return the workers that have been heard of lately, by the store's clock, on any host."""

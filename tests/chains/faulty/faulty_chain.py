@@ -31,7 +31,7 @@ def note(event, task_id):
     line = {
         "event": event,
         "task": task_id,
-        "attempt": Path(os.environ["DATANECTAR_SPOOL"]).name,
+        "attempt": Path(os.environ["DATANECTAR_ATTEMPT_DIR"]).name,
         "pid": os.getpid(),
         "at": time.time(),
     }

@@ -11,10 +11,12 @@ import pytest
 from tests.servers.bench import lines_of
 from tests.servers.processes import Stack, is_running, wait_for
 
-KILLS = "bad/zygote_chain/KillZygoteTask"
-INNOCENT = "bad/zygote_chain/InnocentTask"
+KILLS = "bad/fork_server_chain/KillForkServerTask"
+INNOCENT = "bad/fork_server_chain/InnocentTask"
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="zygotes are shared on Linux alone")
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux", reason="fork servers are shared on Linux alone"
+)
 
 
 def pids(file: Path) -> list[int]:
@@ -22,7 +24,7 @@ def pids(file: Path) -> list[int]:
 
 
 @pytest.mark.parametrize("guard", [False, True])
-def test_a_chain_that_kills_the_zygote_costs_a_run_beside_it_no_attempt(
+def test_a_chain_that_kills_the_fork_server_costs_a_run_beside_it_no_attempt(
     make_stack: Callable[..., Stack], tmp_path: Path, guard: bool
 ) -> None:
     """Fault 4.9: the run beside it was FAILED, and what the chain had left went on."""

@@ -10,8 +10,8 @@ import psutil
 from datanectar import NectarTask
 
 
-class KillZygoteTask(NectarTask):
-    """Kills its zygote each time, and before that, if it is told to, the zygote's guard.
+class KillForkServerTask(NectarTask):
+    """Kills its fork server each time, and before that, if it is told to, the fork server's guard.
 
     First it leaves a process of a session of its own, without the environment that would name it.
     """
@@ -22,17 +22,17 @@ class KillZygoteTask(NectarTask):
     guard = luigi.BoolParameter(significant=False)
 
     def run(self):
-        zygote = psutil.Process(os.getppid())
-        guard = zygote.parent()
+        fork_server = psutil.Process(os.getppid())
+        guard = fork_server.parent()
         self._leave_a_daemon()
         while not os.path.exists(self.gate):
             time.sleep(0.02)
         if self.guard and not os.path.exists(f"{self.evidence}.guard"):
             open(f"{self.evidence}.guard", "w").close()
             guard.suspend()
-            zygote.suspend()
+            fork_server.suspend()
             guard.send_signal(signal.SIGKILL)
-        zygote.send_signal(signal.SIGKILL)
+        fork_server.send_signal(signal.SIGKILL)
         time.sleep(600)
 
     def _leave_a_daemon(self):
@@ -40,7 +40,7 @@ class KillZygoteTask(NectarTask):
         if os.fork() == 0:
             os.setsid()
             if os.fork() == 0:
-                environ = {k: v for k, v in os.environ.items() if k != "DATANECTAR_SPOOL"}
+                environ = {k: v for k, v in os.environ.items() if k != "DATANECTAR_ATTEMPT_DIR"}
                 with open(self.evidence, "a") as lines:
                     lines.write(f"{os.getpid()}\n")
                 os.close(writing)
