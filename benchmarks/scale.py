@@ -18,9 +18,11 @@ from benchmarks.databases import postgresql, redis_server
 from benchmarks.report import Figure, median
 from benchmarks.stack import new_name, project
 from datanectar.keys import digest
-from datanectar.records import DONE, NewRun, Outcome, Resolution
+from datanectar.messages import Outcome, Resolution
 from datanectar.runs.queue import RUN_MESSAGE, RunQueue
+from datanectar.runs.records import NewRun
 from datanectar.runs.store import RunStore
+from datanectar.statuses import DONE
 
 #: Processes that use the part at once.
 _PROCESSES = 4

@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 
 from datanectar.keys import digest
-from datanectar.records import DONE, Run
 from datanectar.runs.ids import new_id
+from datanectar.runs.records import Run
 from datanectar.runs.store import RunStore
 from datanectar.runs.tables import run_row, runs, tasks
+from datanectar.statuses import DONE
 
 _BATCH = 1000
 

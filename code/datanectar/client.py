@@ -14,7 +14,7 @@ import requests
 from requests.utils import get_environ_proxies, select_proxy
 
 from datanectar.errors import DatanectarError, Unavailable, by_status
-from datanectar.records import ACTIVE
+from datanectar.statuses import ACTIVE
 
 #: Seconds between two looks at a status.
 _POLL = 0.2

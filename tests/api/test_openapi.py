@@ -8,7 +8,7 @@ import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from datanectar.api.openapi import describe
-from datanectar.records import ChainDescription, ParameterDescription, TaskDescription
+from datanectar.messages import ChainDescription, ParameterDescription, TaskDescription
 from tests.servers.processes import Stack
 
 

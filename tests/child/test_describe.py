@@ -13,7 +13,7 @@ import pytest
 from datanectar.catalog.listing_cache import Catalog
 from datanectar.errors import Unavailable
 from datanectar.forkserver.pool import Pool
-from datanectar.records import ChainDescription
+from datanectar.messages import ChainDescription
 from tests.servers.processes import Stack
 
 #: A chain whose doc tells which process described it.

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from datanectar.errors import ChainError
-from datanectar.records import DONE, FAILED, DescribeJob, Outcome
+from datanectar.messages import DescribeJob, Outcome
+from datanectar.statuses import DONE, FAILED
 from tests.servers.bench import LIMIT, Bench, lines_of
 from tests.servers.stack import Stack
 

@@ -21,8 +21,9 @@ import psutil
 import requests
 
 from datanectar.forkserver import offers
-from datanectar.records import ACTIVE, CANCELLED, DONE, FAILED, RUNNING, Run
+from datanectar.runs.records import Run
 from datanectar.runs.store import RunFilters, RunStore
+from datanectar.statuses import ACTIVE, CANCELLED, DONE, FAILED, RUNNING
 from tests.faults.evidence import Evidence, is_whole
 from tests.servers.processes import Stack, descendants, wait_for
 from tests.servers.stack import CATALOGUE

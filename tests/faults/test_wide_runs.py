@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from datanectar.records import Run
+from datanectar.runs.records import Run
 from datanectar.runs.store import RunStore
 from datanectar.storage.attempt_files import attempt_folder
 from tests.servers.processes import Stack, wait_for

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from datanectar.records import DONE
+from datanectar.statuses import DONE
 from tests.servers.bench import Bench
 
 CHAIN = """

@@ -31,7 +31,8 @@ from datanectar.forkserver.process import (
     fork_server_command,
     fork_server_environ,
 )
-from datanectar.records import DONE, Outcome, Resolution, ResolveJob, RunJob, encode
+from datanectar.messages import Outcome, Resolution, ResolveJob, RunJob, encode
+from datanectar.statuses import DONE
 from datanectar.storage.attempt_files import attempt_folder
 from tests.servers.bench import LIMIT, Bench, Ran
 from tests.servers.processes import is_running, wait_for

@@ -16,7 +16,7 @@ from datanectar.errors import ChainError, Unavailable
 from datanectar.forkserver import client as fork_server_client
 from datanectar.forkserver.handle import Handle
 from datanectar.forkserver.pool import Pool, _first_answer
-from datanectar.records import ChainDescription, Resolution, SchedulerReport, TaskReport, encode
+from datanectar.messages import ChainDescription, Resolution, SchedulerReport, TaskReport, encode
 from datanectar.settings import load
 from tests.servers.processes import wait_for
 

@@ -19,7 +19,8 @@ import pytest
 
 from datanectar.errors import ChainError, StartupError
 from datanectar.forkserver.pool import Pool
-from datanectar.records import DONE, ChainDescription, DescribeJob
+from datanectar.messages import ChainDescription, DescribeJob
+from datanectar.statuses import DONE
 from tests.servers.bench import Bench, Ran, lines_of
 from tests.servers.processes import descendants, is_running, wait_for
 
@@ -106,7 +107,7 @@ def test_after_the_fork_server_is_killed_the_next_job_works(
 _PARENT = """
 import sys, time
 from datanectar.forkserver.pool import Children
-from datanectar.records import RunJob
+from datanectar.runs.records import RunJob
 from datanectar.settings import load
 
 children = Children(load(), ahead=1)

@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from datanectar.luigid.client import CONFIGURATION
-from datanectar.records import Run
+from datanectar.runs.records import Run
 from datanectar.runs.store import RunStore
 from tests.faults.evidence import Evidence
 from tests.hosts.network import Host, can_make_namespaces

@@ -8,7 +8,7 @@ import pytest
 
 from datanectar.errors import BadRequest, KeyUndefined, PayloadTooLarge
 from datanectar.parameters import value_json as carried
-from datanectar.records import DONE
+from datanectar.statuses import DONE
 from tests.servers.bench import Bench, Ran
 
 CHAIN = "luigi/values_chain"

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from datanectar.records import DONE, FAILED, Outcome, TaskReport
+from datanectar.messages import Outcome, TaskReport
 from datanectar.rpc.resources import problem_of, shortage
+from datanectar.statuses import DONE, FAILED
 from tests.servers.bench import Bench, Ran, lines_of
 from tests.servers.processes import wait_for
 

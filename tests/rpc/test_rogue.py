@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from datanectar.records import DONE, FAILED, TaskReport
+from datanectar.messages import TaskReport
+from datanectar.statuses import DONE, FAILED
 from tests.rpc.rogue import Rogue, rogue
 from tests.servers.bench import Bench, Ran, lines_of
 from tests.servers.processes import free_port

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from datanectar.errors import ChainError
-from datanectar.records import DONE
+from datanectar.statuses import DONE
 from tests.servers.bench import Bench, Ran
 from tests.servers.processes import wait_for
 

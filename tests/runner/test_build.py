@@ -16,8 +16,9 @@ import requests
 
 from datanectar.luigid import client as luigid
 from datanectar.luigid.client import worker_id
-from datanectar.records import DISABLED, DONE, FAILED, PENDING, RUNNING, Outcome, encode
+from datanectar.messages import Outcome, encode
 from datanectar.rpc.scheduler import PING_INTERVAL, RunScheduler
+from datanectar.statuses import DISABLED, DONE, FAILED, PENDING, RUNNING
 from tests.faults.proxy import proxy_before
 from tests.servers.bench import Bench, Ran, lines_of, wait_for_line
 from tests.servers.processes import answers, wait_for
@@ -495,7 +496,8 @@ def test_the_reports_tell_the_graph(bench: Bench, tmp_path: Path) -> None:
     assert next(r.status for r in ran.reports if r.task_id == root["task_id"]) == PENDING
     assert DISABLED not in {report.status for report in ran.reports}
     wait_for(
-        lambda: not list(ran.attempt_dir.parent.glob(f"{ran.attempt_dir.name}*")), "the spool is gone"
+        lambda: not list(ran.attempt_dir.parent.glob(f"{ran.attempt_dir.name}*")),
+        "the spool is gone",
     )
 
 

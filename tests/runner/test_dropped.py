@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from datanectar.records import DONE, RUNNING
+from datanectar.statuses import DONE, RUNNING
 from tests.servers.bench import Bench, Ran, lines_of
 
 CHAIN = """

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from datanectar.errors import BadRequest
-from datanectar.records import DONE, DescribeJob, Outcome
+from datanectar.messages import DescribeJob, Outcome
 from datanectar.runner.build import _ZonedFormatter
+from datanectar.statuses import DONE
 from tests.servers.bench import LIMIT, Bench
 
 SECRET = "luigi/secret_chain"

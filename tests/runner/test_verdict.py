@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from datanectar.records import DONE, FAILED, DescribeJob, Outcome
+from datanectar.messages import DescribeJob, Outcome
+from datanectar.statuses import DONE, FAILED
 from tests.servers.bench import LIMIT, Bench, lines_of
 
 NOTHING = "luigi/nothing_chain"

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from datanectar.keys import digest
-from datanectar.records import NewRun, Resolution
+from datanectar.messages import Resolution
+from datanectar.runs.records import NewRun
 from datanectar.runs.store import RunStore
 from datanectar.runs.tables import metadata
 from tests.servers.postgres import new_database

@@ -8,11 +8,12 @@ import pytest
 from sqlalchemy import insert
 
 from datanectar.errors import BadRequest
-from datanectar.records import CANCELLED, DONE, PENDING, RUNNING, Outcome, TaskReport
+from datanectar.messages import Outcome, TaskReport
 from datanectar.runs import store as store_module
 from datanectar.runs.ids import first_id_since
 from datanectar.runs.store import RunFilters, RunStore
 from datanectar.runs.tables import run_row, runs
+from datanectar.statuses import CANCELLED, DONE, PENDING, RUNNING
 from tests.runs.conftest import Accept, key_of, new_run
 
 

@@ -8,17 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from datanectar.records import (
-    CANCELLED,
-    DONE,
-    FAILED,
-    PENDING,
-    RUNNING,
-    Outcome,
-    Run,
-    TaskReport,
-)
+from datanectar.messages import Outcome, TaskReport
+from datanectar.runs.records import Run
 from datanectar.runs.store import RunStore
+from datanectar.statuses import CANCELLED, DONE, FAILED, PENDING, RUNNING
 from tests.runs.conftest import Accept
 
 LONG = 1000.0

@@ -14,10 +14,11 @@ import pytest
 from sqlalchemy import event, insert, text
 
 from datanectar.errors import TooManyRuns
-from datanectar.records import CANCELLED, DONE, FAILED, PENDING, RUNNING, Outcome, TaskReport
+from datanectar.messages import Outcome, TaskReport
 from datanectar.runs import store as store_module
 from datanectar.runs.store import RunStore
 from datanectar.runs.tables import run_row, runs
+from datanectar.statuses import CANCELLED, DONE, FAILED, PENDING, RUNNING
 from tests.runs.conftest import Accept, key_of, new_run
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from datanectar.forkserver.handle import Handle
 from datanectar.forkserver.pool import Pool
-from datanectar.records import Outcome, Refusal, Resolution, ResolveJob, RunJob, TaskReport
+from datanectar.messages import Outcome, Refusal, Resolution, ResolveJob, RunJob, TaskReport
 from datanectar.settings import Settings
 from datanectar.storage.attempt_files import attempt_folder, clear
 from tests.servers.processes import Stack, wait_for

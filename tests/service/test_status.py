@@ -10,9 +10,10 @@ import pytest
 
 from datanectar import settings as all_settings
 from datanectar.keys import parse_key
-from datanectar.records import DONE, FAILED, RUNNING, UNKNOWN, Outcome, TaskReport
+from datanectar.messages import Outcome, TaskReport
 from datanectar.runs.store import RunStore
 from datanectar.service.status import Lookup
+from datanectar.statuses import DONE, FAILED, RUNNING, UNKNOWN
 from datanectar.storage.local import LocalStorage
 from tests.runs.conftest import key_of, new_run
 

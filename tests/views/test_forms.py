@@ -8,7 +8,7 @@ import pytest
 import requests
 from werkzeug.datastructures import MultiDict
 
-from datanectar.records import ParameterDescription
+from datanectar.messages import ParameterDescription
 from datanectar.views.forms import Field, fields, given
 from tests.servers.processes import Stack
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from itertools import pairwise
 
-from datanectar.records import DONE, FAILED, PENDING, RUNNING, TaskRow
+from datanectar.runs.records import TaskRow
+from datanectar.statuses import DONE, FAILED, PENDING, RUNNING
 from datanectar.views.graph import HEIGHT, LARGEST, WIDTH, Drawing, draw
 
 

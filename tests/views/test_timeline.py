@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from datanectar.records import DONE, FAILED, PENDING, RUNNING, Run, TaskRow
+from datanectar.runs.records import Run, TaskRow
+from datanectar.statuses import DONE, FAILED, PENDING, RUNNING
 from datanectar.views.timeline import MOST_ROWS, rows
 
 RUN = Run(

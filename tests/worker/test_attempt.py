@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
-from datanectar.records import DONE, FAILED, PENDING, Outcome, Run, TaskReport
+from datanectar.messages import Outcome, TaskReport
+from datanectar.runs.records import Run
 from datanectar.runs.store import RunStore
 from datanectar.settings import load
+from datanectar.statuses import DONE, FAILED, PENDING
 from datanectar.storage.attempt_files import attempt_folder, not_uploaded, run_log
 from datanectar.worker.attempt import Graph, Lease, Supervision
 from tests.runs.conftest import new_run

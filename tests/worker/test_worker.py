@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from datanectar.records import RUNNING, Run
+from datanectar.runs.records import Run
 from datanectar.runs.store import RunStore
 from datanectar.settings import load
+from datanectar.statuses import RUNNING
 from datanectar.worker.worker import Worker
 from tests.runs.conftest import new_run
 

@@ -19,17 +19,10 @@ from datanectar.http.links import status_url, url
 from datanectar.http.request_params import given_parameters
 from datanectar.http.serializers import failed_log_url
 from datanectar.keys import parse_key
-from datanectar.records import (
-    CANCELLED,
-    DONE,
-    FAILED,
-    ChainDescription,
-    ParameterDescription,
-    Resolution,
-    Run,
-    TaskDescription,
-)
+from datanectar.messages import ChainDescription, ParameterDescription, Resolution, TaskDescription
+from datanectar.runs.records import Run
 from datanectar.service.service import Accepted, Service
+from datanectar.statuses import CANCELLED, DONE, FAILED
 from datanectar.storage.base import Link
 from datanectar.storage.registry import kind_of
 

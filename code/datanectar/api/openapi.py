@@ -9,15 +9,10 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from datanectar.keys import FILE_NAME_PATTERN, NAME
-from datanectar.records import (
-    ACTIVE,
-    ENDED,
-    ChainDescription,
-    ParameterDescription,
-    TaskDescription,
-)
+from datanectar.messages import ChainDescription, ParameterDescription, TaskDescription
 from datanectar.runs.ids import RUN_ID
 from datanectar.service.service import Service
+from datanectar.statuses import ACTIVE, ENDED
 
 Json = dict[str, Any]
 

@@ -12,9 +12,9 @@ from werkzeug.datastructures import MultiDict
 from datanectar.errors import BadRequest, Conflict
 from datanectar.http.envelope import answer
 from datanectar.http.serializers import graph_data, listed, run_data
-from datanectar.records import CANCELLED, DONE, FAILED, PENDING, RUNNING
 from datanectar.runs.store import RunFilters
 from datanectar.service.service import Service
+from datanectar.statuses import CANCELLED, DONE, FAILED, PENDING, RUNNING
 
 #: What a run can be.
 STATUSES = (PENDING, RUNNING, DONE, FAILED, CANCELLED)

@@ -17,9 +17,9 @@ from datanectar.errors import BadRequest, DatanectarError, NotFound, Unavailable
 from datanectar.http.envelope import answer
 from datanectar.http.serializers import graph_data, status_data
 from datanectar.keys import LOG_FILE, Key, parse_target
-from datanectar.records import ACTIVE, DONE
 from datanectar.service.service import Service
 from datanectar.service.status import Status
+from datanectar.statuses import ACTIVE, DONE
 from datanectar.storage.base import Storage
 from datanectar.storage.local import LocalStorage
 from datanectar.storage.plain import open_plain, plain_stat

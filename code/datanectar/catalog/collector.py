@@ -21,10 +21,10 @@ from datanectar.catalog.chain_environment import no_command_line
 from datanectar.catalog.files import chain_path, file_stamp, find_chains, like_chain, no_task
 from datanectar.catalog.source_loader import always_import_edits
 from datanectar.errors import ChainError, NotFound
+from datanectar.messages import ChainDescription, ParameterDescription, TaskDescription
 from datanectar.parameters.class_options import check_options
 from datanectar.parameters.values import default_of, is_readable, text_of
 from datanectar.parameters.visibility import is_public
-from datanectar.records import ChainDescription, ParameterDescription, TaskDescription
 from datanectar.settings import current
 from datanectar.util.identity import class_option
 from datanectar.util.sqla import mend_sqla

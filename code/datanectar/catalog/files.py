@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from datanectar.keys import NAME
-from datanectar.records import ChainDescription
+from datanectar.messages import ChainDescription
 
 #: What the name of a chain file ends in.
 CHAIN_SUFFIX = "_chain.py"

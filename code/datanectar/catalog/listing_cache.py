@@ -26,7 +26,7 @@ from datanectar.catalog.files import (
 )
 from datanectar.errors import ChainError, DatanectarError, NotFound, Unavailable
 from datanectar.forkserver.pool import Pool
-from datanectar.records import ChainDescription, DescribeJob, DescribeManyJob
+from datanectar.messages import ChainDescription, DescribeJob, DescribeManyJob
 from datanectar.settings import Settings
 
 log = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ import luigi
 
 from datanectar.catalog.files import name_problem
 from datanectar.keys import NAME
-from datanectar.records import LeftOut
+from datanectar.messages import LeftOut
 
 #: What a class's name ends in to be a route, and the list by which a chain file names others.
 ENDING = "Task"

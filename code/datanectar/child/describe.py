@@ -12,7 +12,7 @@ from typing import Any
 from datanectar.catalog.chain_environment import settle
 from datanectar.catalog.collector import APIChainCollector
 from datanectar.child.isolation import luigi_restored, process_state, project_restored
-from datanectar.records import DescribeManyJob
+from datanectar.messages import DescribeManyJob
 from datanectar.runner import task_log as log
 
 

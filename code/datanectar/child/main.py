@@ -19,7 +19,7 @@ from datanectar.child import describe as describe_many
 from datanectar.child import resolve
 from datanectar.child.exit import end_as_python_does, own_no_handlers
 from datanectar.errors import DatanectarError
-from datanectar.records import (
+from datanectar.messages import (
     ChainDescription,
     DescribeJob,
     DescribeManyJob,

@@ -19,11 +19,11 @@ from datanectar.catalog.collector import APIChainCollector
 from datanectar.child.isolation import instances_restored
 from datanectar.errors import BadRequest, DatanectarError, PayloadTooLarge
 from datanectar.keys import set_run_time
+from datanectar.messages import Resolution, ResolveJob
 from datanectar.parameters.class_options import check_options
 from datanectar.parameters.types import Unreadable, parse
 from datanectar.parameters.values import canonical, default_of, kept_text
 from datanectar.parameters.visibility import is_public
-from datanectar.records import Resolution, ResolveJob
 from datanectar.runner import task_log as log
 from datanectar.util.identity import (
     class_option,

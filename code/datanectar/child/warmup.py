@@ -30,9 +30,10 @@ from datanectar.child.isolation import luigi_restored
 from datanectar.forkserver.prefault import Pages, besides, learn
 from datanectar.forkserver.protocol import RESOLVE, RUN, RUN_TOO
 from datanectar.keys import run_time_text
-from datanectar.records import DONE, Resolution, ResolveJob, RunJob, decode, encode
+from datanectar.messages import Resolution, ResolveJob, RunJob, decode, encode
 from datanectar.runner import build
 from datanectar.runner import task_log as log
+from datanectar.statuses import DONE
 
 #: Seconds that it may take; on a quiet machine it takes 0.2.
 _LIMIT = 20

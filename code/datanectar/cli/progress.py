@@ -10,7 +10,7 @@ from typing import Any
 
 from datanectar.client import Client
 from datanectar.errors import DatanectarError, Unavailable
-from datanectar.records import DONE, ENDED, RUNNING
+from datanectar.statuses import DONE, ENDED, RUNNING
 
 #: Seconds between two looks at a run's tasks; longer where a look takes long.
 _LOOK = 0.5

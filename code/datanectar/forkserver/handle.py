@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from typing import Any, Protocol
 
-from datanectar.records import decode, encode
+from datanectar.messages import decode, encode
 
 log = logging.getLogger(__name__)
 

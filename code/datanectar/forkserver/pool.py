@@ -19,7 +19,7 @@ from datanectar.errors import ChainError, Unavailable
 from datanectar.forkserver.client import ForkServerClient
 from datanectar.forkserver.handle import Handle
 from datanectar.forkserver.protocol import NOTHING
-from datanectar.records import (
+from datanectar.messages import (
     ChainDescription,
     DescribeJob,
     LogsUploaded,

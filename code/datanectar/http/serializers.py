@@ -8,10 +8,11 @@ from typing import Any
 from datanectar.http import links
 from datanectar.http.envelope import moment
 from datanectar.keys import PARAMS_FILE, Key
-from datanectar.records import CANCELLED, DONE, Run, TaskRow
+from datanectar.runs.records import Run, TaskRow
 from datanectar.service.results import ResultFile
 from datanectar.service.service import MOST_NODES
 from datanectar.service.status import Status
+from datanectar.statuses import CANCELLED, DONE
 
 #: Characters of a parameter that a list of runs shows, and how many parameters of a run.
 _SHOWN_TEXT, _SHOWN_PARAMETERS = 500, 100

@@ -16,7 +16,7 @@ from urllib.parse import urlencode, urlsplit
 
 from datanectar.errors import SchedulerError
 from datanectar.luigid.client import address, full_url, not_luigid
-from datanectar.records import SchedulerReport
+from datanectar.messages import SchedulerReport
 
 #: What a proxy answers while luigid behind it is away.
 _AWAY = (502, 503, 504)

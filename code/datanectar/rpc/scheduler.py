@@ -20,18 +20,12 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 from datanectar import reasons
 from datanectar.errors import DatanectarError, SchedulerError
 from datanectar.luigid.client import INTERRUPTED, token_for
-from datanectar.records import (
-    DISABLED,
-    DONE,
-    FAILED,
-    PENDING,
-    RUNNING,
-    TaskReport,
-)
+from datanectar.messages import TaskReport
 from datanectar.rpc import answers
 from datanectar.rpc.connection import LuigidConnection
 from datanectar.rpc.resources import problem_of, shortage
 from datanectar.rpc.task_names import TaskNames
+from datanectar.statuses import DISABLED, DONE, FAILED, PENDING, RUNNING
 from datanectar.util.identity import key_of
 from datanectar.util.result_addresses import result_addresses
 

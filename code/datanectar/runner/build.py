@@ -33,13 +33,14 @@ from datanectar.catalog.collector import APIChainCollector
 from datanectar.errors import ChainError, DatanectarError, SchedulerError
 from datanectar.keys import parse_key, set_run_time
 from datanectar.luigid.client import worker_id
+from datanectar.messages import Outcome, RunJob, TaskReport
 from datanectar.parameters.visibility import task_in_words
-from datanectar.records import DONE, FAILED, RUNNING, Outcome, RunJob, TaskReport
 from datanectar.rpc.resources import problem_of
 from datanectar.rpc.scheduler import PING_INTERVAL, RunScheduler
 from datanectar.runner import task_log as log
 from datanectar.runner import verdict
 from datanectar.settings import current
+from datanectar.statuses import DONE, FAILED, RUNNING
 from datanectar.storage.registry import default_name, storage_named
 from datanectar.util.completeness import INDEX
 from datanectar.util.identity import class_option, key_of, remake

@@ -3,7 +3,7 @@
 Nothing is pumped through Python: descriptors 1 and 2 are the log file itself while a task runs, so
 a log of any size costs no memory and survives the death of its writer. Local logs are written in
 place. Logs bound for S3 are spooled on this host and copied: at the task's end by the task's own
-process, meanwhile and after a violent end by :class:`~datanectar.records.UploadLogsJob` children.
+process, meanwhile and after a violent end by :class:`~datanectar.runs.records.UploadLogsJob` children.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import luigi
 from datanectar.errors import DatanectarError, StorageError
 from datanectar.forkserver.parent_death import die_with_parent
 from datanectar.keys import LOG_FILE, Key
-from datanectar.records import LogsUploaded, UploadLogsJob
+from datanectar.messages import LogsUploaded, UploadLogsJob
 from datanectar.storage.attempt_files import (
     ATTEMPT_VARIABLE,
     attempt_log,

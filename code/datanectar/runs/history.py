@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from sqlalchemy import ColumnElement, delete, func, select
 
 from datanectar.errors import BadRequest
-from datanectar.records import ENDED, Run, TaskRow
 from datanectar.runs.database import Part
 from datanectar.runs.ids import RUN_ID, first_id_after, first_id_since
+from datanectar.runs.records import Run, TaskRow
 from datanectar.runs.tables import (
     RUN_COLUMNS,
     TASK_COLUMNS,
@@ -23,6 +23,7 @@ from datanectar.runs.tables import (
     to_task,
     workers,
 )
+from datanectar.statuses import ENDED
 
 #: Runs deleted in one transaction: few enough that nobody waits for it.
 _BATCH = 500

@@ -29,18 +29,9 @@ from sqlalchemy import (
     update,
 )
 
-from datanectar.records import (
-    CANCELLED,
-    DONE,
-    ENDED,
-    FAILED,
-    PENDING,
-    RUNNING,
-    Outcome,
-    Run,
-    TaskReport,
-)
+from datanectar.messages import Outcome, TaskReport
 from datanectar.runs.database import Insert, Part, now
+from datanectar.runs.records import Run
 from datanectar.runs.tables import (
     RUN_COLUMNS,
     TASK_COLUMNS,
@@ -55,6 +46,7 @@ from datanectar.runs.tables import (
     to_worker,
     workers,
 )
+from datanectar.statuses import CANCELLED, DONE, ENDED, FAILED, PENDING, RUNNING
 
 _NO_CHILD: dict[str, Any] = {"lease_until": None, "child_pid": None, "child_started": None}
 #: What an ended run no longer holds: parameters that are to be shown to nobody. Nothing reads them.

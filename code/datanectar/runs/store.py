@@ -21,21 +21,13 @@ from sqlalchemy import (
 )
 
 from datanectar.errors import TooManyRuns
-from datanectar.records import (
-    ACTIVE,
-    DONE,
-    PENDING,
-    RUNNING,
-    NewRun,
-    Run,
-    TaskReport,
-    TaskRow,
-)
+from datanectar.messages import TaskReport
 from datanectar.runs import migrate
 from datanectar.runs.database import COUNTED, Database, Insert, now
 from datanectar.runs.history import History, RunFilters
 from datanectar.runs.ids import RUN_ID, made_at, new_id
 from datanectar.runs.leases import RUN_BY_ID, Held, Leases
+from datanectar.runs.records import NewRun, Run, TaskRow
 from datanectar.runs.schedules import Schedules
 from datanectar.runs.tables import (
     ACTIVE_CONDITION,
@@ -49,6 +41,7 @@ from datanectar.runs.tables import (
     to_run,
     to_task,
 )
+from datanectar.statuses import ACTIVE, DONE, PENDING, RUNNING
 
 __all__ = ["Held", "RunFilters", "RunStore", "WorkerRow"]
 

@@ -27,7 +27,8 @@ from sqlalchemy import (
     text,
 )
 
-from datanectar.records import PENDING, Run, TaskRow
+from datanectar.runs.records import Run, TaskRow
+from datanectar.statuses import PENDING
 
 #: The newest revision in ``migrations/versions``: what this version of the code works with.
 HEAD = "0005"
@@ -155,7 +156,7 @@ class WorkerRow:
     heartbeat: float
 
 
-#: The columns that make a :class:`~datanectar.records.Run`, a ``TaskRow``, a :class:`WorkerRow`.
+#: The columns that make a :class:`~datanectar.runs.records.Run`, a ``TaskRow``, a :class:`WorkerRow`.
 RUN_COLUMNS = tuple(runs.c[field.name] for field in dataclasses.fields(Run))
 TASK_COLUMNS = tuple(tasks.c[field.name] for field in dataclasses.fields(TaskRow))
 WORKER_COLUMNS = tuple(workers.c[field.name] for field in dataclasses.fields(WorkerRow))

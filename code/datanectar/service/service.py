@@ -22,21 +22,14 @@ from datanectar.forkserver.handle import Handle
 from datanectar.forkserver.pool import Pool
 from datanectar.keys import LOG_FILE, Key, parse_key, run_time_text
 from datanectar.luigid.client import Luigid
-from datanectar.records import (
-    ACTIVE,
-    DONE,
-    RUNNING,
-    NewRun,
-    Resolution,
-    ResolveJob,
-    Run,
-    TaskRow,
-)
+from datanectar.messages import Resolution, ResolveJob
 from datanectar.runs.queue import RUN_MESSAGE, RunQueue
+from datanectar.runs.records import NewRun, Run, TaskRow
 from datanectar.runs.store import RunStore
 from datanectar.service.results import ResultFile, is_ours
 from datanectar.service.status import Lookup, Status
 from datanectar.settings import Settings
+from datanectar.statuses import ACTIVE, DONE, RUNNING
 from datanectar.storage.attempt_files import attempt_folder, attempt_log, begun_marker, run_log
 from datanectar.storage.base import Storage
 from datanectar.storage.registry import default_name, storage_named, store_address

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 
 from datanectar.errors import NotFound, StorageError
 from datanectar.keys import DEFAULT_OUTPUT, Key, is_file_name
-from datanectar.records import ACTIVE, DONE, FAILED, UNKNOWN, Run, TaskRow
+from datanectar.runs.records import Run, TaskRow
 from datanectar.runs.store import RunStore
 from datanectar.service.results import Declared, ResultFile, is_ours, under_key
 from datanectar.settings import Settings
+from datanectar.statuses import ACTIVE, DONE, FAILED, UNKNOWN
 from datanectar.storage.base import Storage
 from datanectar.storage.registry import default_name, kind_of, storage_named, store_address
 

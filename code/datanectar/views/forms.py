@@ -9,7 +9,7 @@ from typing import Any
 
 from werkzeug.datastructures import MultiDict
 
-from datanectar.records import ParameterDescription
+from datanectar.messages import ParameterDescription
 
 #: The input's ``type`` by Luigi's type, where HTML has one.
 _INPUTS = {

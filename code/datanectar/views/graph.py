@@ -11,7 +11,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from datanectar.records import CANCELLED, DISABLED, DONE, FAILED, PENDING, RUNNING, TaskRow
+from datanectar.runs.records import TaskRow
+from datanectar.statuses import CANCELLED, DISABLED, DONE, FAILED, PENDING, RUNNING
 
 #: Tasks that are drawn one by one at most, and up to which they are without being asked.
 LARGEST = 300

@@ -12,7 +12,7 @@ from werkzeug.datastructures import MultiDict
 
 from datanectar.api.runs import STATUSES, asked_history
 from datanectar.errors import BadRequest
-from datanectar.records import Run
+from datanectar.runs.records import Run
 from datanectar.service.service import Service
 from datanectar.views.pages import page
 

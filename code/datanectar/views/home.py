@@ -10,7 +10,7 @@ from flask import Blueprint, Response, request
 
 from datanectar.api.health import health
 from datanectar.catalog.listing_cache import PAGE_PATIENCE
-from datanectar.records import ChainDescription
+from datanectar.messages import ChainDescription
 from datanectar.runs.store import RunFilters
 from datanectar.service.service import Service
 from datanectar.views.pages import page

@@ -12,10 +12,11 @@ from datanectar.errors import BadRequest, DatanectarError, NotFound
 from datanectar.http import links
 from datanectar.http.serializers import failed_log_url
 from datanectar.keys import LOG_FILE, Key, parse_key
-from datanectar.records import ACTIVE, CANCELLED, DONE, FAILED, RUNNING, Run, TaskRow
+from datanectar.runs.records import Run, TaskRow
 from datanectar.service.results import ResultFile
 from datanectar.service.service import Service
 from datanectar.service.status import Found
+from datanectar.statuses import ACTIVE, CANCELLED, DONE, FAILED, RUNNING
 from datanectar.views import graph, timeline
 from datanectar.views.pages import page
 from datanectar.views.preview import LARGEST_PICTURE, Preview, picture_type, preview

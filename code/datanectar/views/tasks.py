@@ -10,7 +10,8 @@ from werkzeug.datastructures import MultiDict
 
 from datanectar.catalog.files import no_task
 from datanectar.errors import BadRequest, ChainError, DatanectarError, KeyUndefined, NotFound
-from datanectar.records import ChainDescription, Run, TaskDescription
+from datanectar.messages import ChainDescription, TaskDescription
+from datanectar.runs.records import Run
 from datanectar.runs.store import RunFilters
 from datanectar.service.service import Service
 from datanectar.views import forms

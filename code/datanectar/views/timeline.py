@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from datanectar.records import ACTIVE, DISABLED, FAILED, PENDING, RUNNING, Run, TaskRow
+from datanectar.runs.records import Run, TaskRow
+from datanectar.statuses import ACTIVE, DISABLED, FAILED, PENDING, RUNNING
 
 #: Rows that are shown; the API has all.
 MOST_ROWS = 200

@@ -15,19 +15,10 @@ from datanectar.errors import DatanectarError
 from datanectar.forkserver.handle import Handle
 from datanectar.keys import LOG_FILE, parse_key
 from datanectar.luigid.client import worker_id
-from datanectar.records import (
-    CANCELLED,
-    FAILED,
-    PENDING,
-    RUNNING,
-    Outcome,
-    Refusal,
-    Run,
-    RunJob,
-    SchedulerReport,
-    TaskReport,
-)
+from datanectar.messages import Outcome, Refusal, RunJob, SchedulerReport, TaskReport
+from datanectar.runs.records import Run
 from datanectar.service.service import Service
+from datanectar.statuses import CANCELLED, FAILED, PENDING, RUNNING
 from datanectar.storage.attempt_files import (
     attempt_folder,
     attempt_log,

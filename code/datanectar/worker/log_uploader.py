@@ -9,7 +9,7 @@ from pathlib import Path
 
 from datanectar.errors import DatanectarError
 from datanectar.forkserver.pool import Pool
-from datanectar.records import UploadLogsJob
+from datanectar.messages import UploadLogsJob
 from datanectar.storage.attempt_files import not_uploaded
 
 log = logging.getLogger(__name__)

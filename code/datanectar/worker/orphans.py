@@ -13,8 +13,9 @@ import psutil
 
 from datanectar.errors import DatanectarError
 from datanectar.forkserver.pool import Pool
-from datanectar.records import RUNNING, Run
+from datanectar.runs.records import Run
 from datanectar.runs.store import RunStore
+from datanectar.statuses import RUNNING
 from datanectar.storage.attempt_files import (
     ATTEMPT_VARIABLE,
     Attempt,

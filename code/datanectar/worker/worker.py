@@ -23,10 +23,11 @@ import psutil
 from datanectar.errors import DatanectarError
 from datanectar.forkserver.handle import LOST, Handle
 from datanectar.luigid.client import worker_id
-from datanectar.records import PENDING, RUNNING, Run
 from datanectar.runs.queue import ASSIST_MESSAGE, RUN_MESSAGE
+from datanectar.runs.records import Run
 from datanectar.runs.tables import WorkerRow
 from datanectar.service.service import Service
+from datanectar.statuses import PENDING, RUNNING
 from datanectar.storage.attempt_files import attempt_folder, clear
 from datanectar.worker.attempt import Assistance, Lease, Supervision, Watch
 from datanectar.worker.orphans import AttemptSweeper, is_alive, keep_logs, kill_leftover

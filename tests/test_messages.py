@@ -10,9 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datanectar.records import (
-    DONE,
-    FAILED,
+from datanectar.messages import (
     ChainDescription,
     DescribeJob,
     DescribeManyJob,
@@ -30,6 +28,7 @@ from datanectar.records import (
     decode,
     encode,
 )
+from datanectar.statuses import DONE, FAILED
 
 KEY = f"chains/etl/a_chain/ATask/{'0' * 32}"
 CHAIN = ChainDescription(

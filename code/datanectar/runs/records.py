@@ -1,0 +1,82 @@
+"""What the run store keeps: runs, the tasks of a run, and the statuses of both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from datanectar.messages import Resolution
+
+
+@dataclass(frozen=True)
+class NewRun:
+    """A run that is about to be accepted."""
+
+    type: str
+    chain: str
+    task: str
+    resolution: Resolution
+    trigger: str = "http"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run as the store has it. Times are Unix stamps in seconds, UTC."""
+
+    id: str
+    key: str
+    type: str
+    chain: str
+    task: str
+    task_id: str
+    params: dict[str, str]
+    public_params: dict[str, str]
+    run_time: str
+    storage: str
+    output: str | None
+    status: str
+    attempt: int
+    created: float
+    trigger: str
+    width: int = 1
+    run_timeout: float | None = None
+    started: float | None = None
+    finished: float | None = None
+    owner: str | None = None
+    error: str | None = None
+    traceback: str | None = None
+    failed_key: str | None = None
+    cancel_requested: bool = False
+    scheduler_reachable: bool = True
+    child_pid: int | None = None
+    child_started: float | None = None
+    handed_back: int = 0
+    given: list[str] | None = None
+    results: list[str] = field(default_factory=list)
+
+    @property
+    def losses(self) -> int:
+        """How many attempts were lost, the present one included should it be."""
+        return self.attempt - self.handed_back
+
+
+@dataclass(frozen=True)
+class TaskRow:
+    """One task of a run's graph as the store has it."""
+
+    run_id: str
+    task_id: str
+    key: str | None
+    family: str
+    status: str
+    requires: list[str]
+    started: float | None = None
+    finished: float | None = None
+    error: str | None = None
+    progress: int | None = None
+    message: str | None = None
+    tracking_url: str | None = None
+    log_number: int | None = None
+    storage: str | None = None
+    output: str | None = None
+    results: list[str] = field(default_factory=list)
+    traceback: str | None = None
