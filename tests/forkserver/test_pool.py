@@ -106,11 +106,11 @@ def test_after_the_fork_server_is_killed_the_next_job_works(
 
 _PARENT = """
 import sys, time
-from datanectar.forkserver.pool import Children
+from datanectar.forkserver.pool import Pool
 from datanectar.runs.records import RunJob
 from datanectar.settings import load
 
-children = Children(load(), ahead=1)
+children = Pool(load(), ahead=1)
 children.start()
 task, (params, key, spool) = sys.argv[1:4], sys.argv[4:]
 job = RunJob(key[-8:], 1, *task, eval(params), "2016-06-03T12:00:00", key, spool)

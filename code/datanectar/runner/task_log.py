@@ -3,7 +3,7 @@
 Nothing is pumped through Python: descriptors 1 and 2 are the log file itself while a task runs, so
 a log of any size costs no memory and survives the death of its writer. Local logs are written in
 place. Logs bound for S3 are spooled on this host and copied: at the task's end by the task's own
-process, meanwhile and after a violent end by :class:`~datanectar.runs.records.UploadLogsJob` children.
+process, meanwhile and after a violent end by :class:`~datanectar.messages.UploadLogsJob` children.
 """
 
 from __future__ import annotations
