@@ -13,7 +13,7 @@ from collections.abc import Callable
 from benchmarks import store
 from benchmarks.report import Figure, median, percentile
 from benchmarks.stack import Caller, await_end, new_name, project
-from tests.servers.processes import Stack
+from tests.servers.stack import Stack
 
 _CLIENTS = 8
 

@@ -15,7 +15,7 @@ def measure(leaves: int = 1000, rounds: int = 3) -> list[Figure]:
     floors: list[float] = []
     with started() as stack:
         folder = stack.project / "floor"
-        with Floor(stack.luigid_door, folder) as floor:
+        with Floor(stack.luigid_url_with_token, folder) as floor:
             for _ in range(rounds):
                 caller = Caller(stack)  # a round is longer than the app keeps a connection
                 began = time.perf_counter()

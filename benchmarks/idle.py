@@ -23,7 +23,7 @@ def measure(seconds: int = 20) -> list[Figure]:
         caller = Caller(stack)
         await_end(caller, caller.post("TrivialTask", name=new_name()))
         time.sleep(_SETTLE)
-        up = stack.parts["up"].pid
+        up = stack.processes["up"].pid
         return _look([up, *descendants(up)], seconds)
 
 

@@ -11,7 +11,7 @@ import requests
 
 from benchmarks.report import Figure, median
 from benchmarks.stack import Caller, await_end, new_name, started
-from tests.servers.processes import Stack
+from tests.servers.stack import Stack
 
 #: What the task prints, apart from what else its log may hold.
 _TIME = re.compile(r"\d{10}\.\d+")

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import time
+from contextlib import closing
+from unittest.mock import patch
+from urllib.parse import urlsplit
 
-from benchmarks import s3
 from benchmarks.report import Figure
 from benchmarks.stack import Caller, await_end, new_name, project
+from tests.servers.relay import Relay
+from tests.servers.s3 import rclone_server
 
 
 def measure(leaves: int = 1000, delay_ms: int = 20) -> list[Figure]:
@@ -14,9 +19,10 @@ def measure(leaves: int = 1000, delay_ms: int = 20) -> list[Figure]:
 
     The floor asks for as many results one after another over one kept connection, and no more.
     """
-    with project() as stack, s3.server(stack.project / "s3") as endpoint:
-        with s3.Delay(endpoint, delay_ms / 1000) as far:
-            stack.environ |= s3.environ(endpoint, stack.project)
+    with project() as stack, rclone_server(stack.project / "s3") as s3:
+        far = Relay("127.0.0.1", urlsplit(s3.endpoint).port or 0, delay_ms / 1000)
+        with closing(far):
+            stack.environ |= s3.environ()
             stack.start()
             name = new_name()
             caller = Caller(stack)
@@ -24,13 +30,13 @@ def measure(leaves: int = 1000, delay_ms: int = 20) -> list[Figure]:
             await_end(caller, key)
             caller.call("DELETE", f"/api/targets/{key}")
             stack.stop("worker")
-            stack.start_worker("far worker", AWS_ENDPOINT_URL_S3=far.endpoint)
+            stack.start_worker("far worker", AWS_ENDPOINT_URL_S3=far.url)
             far.requests = 0
             began = time.perf_counter()
             caller.post("FanTask", name=name, leaves=leaves)
             await_end(caller, key)
             seconds, asked = time.perf_counter() - began, far.requests
-            heads = _head_each(far.endpoint, stack.environ, leaves)
+            heads = _head_each(far.url, stack.environ, leaves)
     return [
         Figure("resume", f"{leaves:,} tasks there, root missing, S3 {delay_ms} ms away",
                seconds, "s", 1, "boto3, a HEAD per task", heads),
@@ -42,7 +48,7 @@ def _head_each(endpoint: str, environ: dict[str, str], count: int) -> float:
     """Return how many seconds it takes to ask for so many objects, one after another."""
     import boto3
 
-    with s3.environment({**environ, "AWS_ENDPOINT_URL_S3": endpoint}):
+    with patch.dict(os.environ, {**environ, "AWS_ENDPOINT_URL_S3": endpoint}):
         client = boto3.client("s3")
         bucket = f"{environ['ENV']}.{environ['PROJECT_BUCKET']}"
         listed = client.list_objects_v2(Bucket=bucket, MaxKeys=1)["Contents"]

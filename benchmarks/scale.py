@@ -14,7 +14,6 @@ from urllib.parse import urlencode, urlsplit
 
 from luigi.scheduler import Scheduler
 
-from benchmarks.databases import postgresql, redis_server
 from benchmarks.report import Figure, median
 from benchmarks.stack import new_name, project
 from datanectar.keys import digest
@@ -23,6 +22,8 @@ from datanectar.runs.queue import RUN_MESSAGE, RunQueue
 from datanectar.runs.records import NewRun
 from datanectar.runs.store import RunStore
 from datanectar.statuses import DONE
+from tests.servers.postgres import postgres_server
+from tests.servers.redis import redis_server
 
 #: Processes that use the part at once.
 _PROCESSES = 4
@@ -36,7 +37,7 @@ def measure(tasks: int = 100_000, calls: int = 50, runs: int = 250) -> list[Figu
     figures = []
     for known in sorted({tasks // 100, tasks // 10, tasks}):
         figures += _luigid(known, calls, runs)
-    with project() as stack, postgresql() as server:
+    with project() as stack, postgres_server() as server:
         stack.settings.state.mkdir(parents=True)
         sqlite = f"sqlite:///{stack.settings.state}"
         for name, url in (("SQLite", f"{sqlite}/runs.db"), ("PostgreSQL", server)):
@@ -70,12 +71,12 @@ def _luigid(known: int, calls: int, runs: int) -> list[Figure]:
         stack.settings.state.mkdir(parents=True)
         save_luigid_state(stack.settings.state / "luigid.pickle", known)
         stack.start_luigid()
-        caller = _Luigid(stack.luigid_door)
+        caller = _Luigid(stack.luigid_url_with_token)
         figures = [
             Figure("scale", f"luigid, {known:,} tasks: {method}", median(times) * 1000, "ms", calls)
             for method, times in _ask(caller, calls).items()
         ]
-        rate = _rate(_speak_as_runs, stack.luigid_door, runs)
+        rate = _rate(_speak_as_runs, stack.luigid_url_with_token, runs)
         return [*figures, _figure(f"luigid, {known:,} tasks: runs of one task, 3 RPCs", rate)]
 
 

@@ -18,7 +18,7 @@ from urllib.parse import urlencode, urlsplit
 
 sys.path.insert(0, str(Path(__file__).parent.parent))  # for `tests`, from wherever this is run
 
-from tests.servers.processes import Stack
+from tests.servers.stack import Stack
 
 _names = itertools.count()
 _shared: list[Stack] = []

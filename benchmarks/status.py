@@ -12,7 +12,7 @@ from benchmarks import store
 from benchmarks.report import Figure, median
 from benchmarks.scale import save_luigid_state
 from benchmarks.stack import Caller, await_end, new_name, project
-from tests.servers.processes import Stack
+from tests.servers.stack import Stack
 
 #: Runs stored in the stack that has hardly any.
 _FEW = 10

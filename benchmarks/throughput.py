@@ -12,7 +12,7 @@ from functools import partial
 from benchmarks.floor import Floor
 from benchmarks.report import Figure, median
 from benchmarks.stack import Caller, await_file, new_name, started
-from tests.servers.processes import Stack
+from tests.servers.stack import Stack
 
 #: Clients that POST one after another, and such that wait for each result before the next POST.
 _POSTING, _WAITING = 2, 8
@@ -69,7 +69,7 @@ def _floor(stack: Stack, runs: int) -> float:
 
     with ExitStack() as opened:
         floors = [
-            opened.enter_context(Floor(stack.luigid_door, stack.project / "floor"))
+            opened.enter_context(Floor(stack.luigid_url_with_token, stack.project / "floor"))
             for _ in range(stack.settings.workers)
         ]
         return _together(runs, [partial(build, floor) for floor in floors])

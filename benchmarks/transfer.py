@@ -9,9 +9,10 @@ import tempfile
 import time
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
-from benchmarks import s3
 from benchmarks.report import Figure, median
+from tests.servers.s3 import rclone_server
 
 _PIECE = 1 << 20
 
@@ -27,9 +28,8 @@ def measure(megabytes: int = 2000, rounds: int = 2) -> list[Figure]:
         with source.open("wb") as stream:
             for _ in range(megabytes):
                 stream.write(b"datanectar" * (_PIECE // 10) + b"bench!")
-        with s3.server(folder / "s3") as endpoint:
-            variables = {**s3.environ(endpoint, folder), "DATANECTAR_PROJECT": str(folder)}
-            with s3.environment(variables):
+        with rclone_server(folder / "s3") as s3:
+            with patch.dict(os.environ, s3.environ(DATANECTAR_PROJECT=name)):
                 _in_a_process("prepare", source)
                 measured = _in_rounds(source, rounds)
     figures = []

@@ -21,8 +21,8 @@ def measure(rounds: int = 60) -> list[Figure]:
         folder = stack.project / "floor"
         caller = Caller(stack)
         with (
-            Floor(stack.luigid_door, folder, FORK) as fork,
-            Floor(stack.luigid_door, folder, FORKSERVER) as forkserver,
+            Floor(stack.luigid_url_with_token, folder, FORK) as fork,
+            Floor(stack.luigid_url_with_token, folder, FORKSERVER) as forkserver,
         ):
             for round in range(-3, rounds):  # the first three warm up
                 keep = round >= 0
@@ -38,7 +38,9 @@ def measure(rounds: int = 60) -> list[Figure]:
                     _keep(keep, floors[kind], began)
                     floor.join()
                 if round % _SELDOM == 0 and keep:
-                    _time_luigi_process(stack.luigid_door, folder, floors["luigi process"])
+                    _time_luigi_process(
+                        stack.luigid_url_with_token, folder, floors["luigi process"]
+                    )
     return [
         Figure("trivial", "POST sent to result on disk", median(ours) * 1000, "ms", len(ours),
                f"{name}, {len(times)}", median(times) * 1000)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from tests.servers.optional import summarize
+
 pytest_plugins = [
+    "tests.servers.fixtures",
+    "tests.servers.chromium",
     "tests.servers.s3",
     "tests.servers.postgres",
     "tests.servers.redis",
-    "tests.servers.stack",
-    "tests.servers.bench",
 ]
 
 #: What takes longest. Begun first, none of it is left alone at the end of a parallel run.
@@ -31,3 +33,8 @@ LONGEST = (
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the longest files first; within each, and among the others, the order stays."""
     items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name the programs that were missing, and what brings them."""
+    summarize(terminalreporter)

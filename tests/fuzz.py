@@ -15,8 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.servers.processes import Stack
-from tests.servers.stack import CATALOGUE
+from tests.servers.stack import CATALOGUE, Stack
 
 #: Of each kind of scope the highest: what it may not do is another test's affair.
 TOKEN = "fuzz-" + "f" * 20

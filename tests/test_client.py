@@ -13,7 +13,8 @@ import pytest
 
 from datanectar import Client
 from datanectar.errors import BadRequest, DatanectarError, NotFound, Unavailable, by_status
-from tests.servers.processes import Stack, free_port, wait_for
+from tests.servers.processes import free_port, wait_for
+from tests.servers.stack import Stack
 
 JOBS = "http/jobs_chain"
 

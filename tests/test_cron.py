@@ -9,7 +9,8 @@ import pytest
 
 from datanectar import cron
 from datanectar.runs.store import RunStore
-from tests.servers.processes import Stack, wait_for
+from tests.servers.processes import wait_for
+from tests.servers.stack import Stack
 
 
 def test_a_fire_that_is_due_becomes_one_run_on_two_workers(

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from datanectar.settings import rows
-from tests.servers.processes import Stack
+from tests.servers.stack import Stack
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "settings.md"

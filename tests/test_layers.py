@@ -1,9 +1,14 @@
-"""The import contracts in ``pyproject.toml`` leave no module out, and chains use the public names."""
+"""The import contracts in ``pyproject.toml`` leave no module out, and chains use the public names.
+
+``docs/architecture.md`` has the picture of the layers, made from the same list;
+``python tests/test_layers.py`` writes it anew.
+"""
 
 from __future__ import annotations
 
 import ast
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,17 +16,46 @@ import pytest
 
 import datanectar
 
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "code" / "datanectar"
 CHAINS = sorted((ROOT / "code" / "chains").rglob("*.py"))
+PAGE = ROOT / "docs" / "architecture.md"
+PICTURE = re.compile(r"(?<=<!-- layers:begin -->\n).*?(?=<!-- layers:end -->)", re.DOTALL)
+
+
+def layers() -> list[list[str]]:
+    """Return the layers of the contract, the highest first, each as its packages and modules."""
+    tools = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
+    contracts = {contract["id"]: contract for contract in tools["importlinter"]["contracts"]}
+    return [re.findall(r"[\w.]+", layer) for layer in contracts["layers"]["layers"]]
+
+
+def picture() -> str:
+    """Return the layers as a Mermaid chart: what stands in a box imports only from those below."""
+    names = [" · ".join(name.removeprefix("datanectar.") for name in layer) for layer in layers()]
+    boxes = [f'    layer{number}["{text}"]\n' for number, text in enumerate(names)]
+    arrows = " --> ".join(f"layer{number}" for number in range(len(names)))
+    return f"```mermaid\nflowchart TB\n{''.join(boxes)}    {arrows}\n```\n"
 
 
 def test_every_module_has_its_layer() -> None:
-    contract = (ROOT / "pyproject.toml").read_text().partition('id = "layers"')[2]
-    layers = re.findall(r"\((datanectar[\w.]+)\)", contract.partition("[[tool.")[0])
-    assert layers
-    homeless = [m for m in _modules() if not any(m == x or m.startswith(x + ".") for x in layers)]
+    homes = [name for layer in layers() for name in layer]
+    homeless = [m for m in _modules() if not any(m == x or m.startswith(x + ".") for x in homes)]
     assert not homeless, "give these a place in pyproject.toml, [tool.importlinter]"
+
+
+def test_every_layer_is_there() -> None:
+    gone = [name for layer in layers() for name in layer if not _is_there(name)]
+    assert not gone, "remove these from pyproject.toml, [tool.importlinter]"
+
+
+def test_the_page_on_architecture_shows_the_layers_as_they_are() -> None:
+    assert PICTURE.findall(PAGE.read_text()) == [picture()], "run: python tests/test_layers.py"
 
 
 @pytest.mark.parametrize("chain", CHAINS, ids=lambda path: str(path.relative_to(ROOT)))
@@ -38,3 +72,12 @@ def _modules() -> Iterator[str]:
     for path in PACKAGE.rglob("*.py"):
         if path.name != "__init__.py" and "migrations" not in path.parts:
             yield ".".join(("datanectar", *path.relative_to(PACKAGE).with_suffix("").parts))
+
+
+def _is_there(name: str) -> bool:
+    path = PACKAGE.parent.joinpath(*name.split("."))
+    return path.is_dir() or path.with_suffix(".py").is_file()
+
+
+if __name__ == "__main__":
+    PAGE.write_text(PICTURE.sub(picture(), PAGE.read_text()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from tests.servers.processes import Stack
+from tests.servers.stack import Stack
 
 
 def test_a_post_runs_the_task_and_its_result_is_at_the_url_of_its_status(stack: Stack) -> None:

@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from datanectar.optional_imports import left_out, other_drivers
-from tests.servers.processes import Stack
+from tests.servers.stack import Stack
 
 
 def test_a_module_is_missing_in_the_block_and_there_after_it(tmp_path: Path) -> None:
@@ -53,7 +53,7 @@ def test_a_queues_own_driver_is_not_left_out(url: str, others: list[str]) -> Non
 
 @pytest.mark.parametrize("part", ["web", "worker"])
 def test_no_driver_of_a_queue_that_is_not_used_is_loaded(stack: Stack, part: str) -> None:
-    parent = psutil.Process(stack.parts[part].pid)
+    parent = psutil.Process(stack.processes[part].pid)
     family = [p for p in parent.children() if p.cmdline()[-1:] == [part]] or [parent]
 
     (files,) = ({m.path for m in process.memory_maps()} for process in family)

@@ -14,7 +14,8 @@ from click.testing import CliRunner
 
 from datanectar.errors import StartupError
 from datanectar.permissions import private_database, private_file, private_folder
-from tests.servers.processes import Stack, wait_for
+from tests.servers.processes import wait_for
+from tests.servers.stack import Stack
 
 SECRET = """
 import luigi
@@ -153,7 +154,7 @@ def test_only_the_web_is_told_the_tokens(make_stack: Callable[..., Stack]) -> No
     stack.client = type(stack.client)(stack.url, token="a-token-that-is-long")
     process = subprocess.Popen(
         [sys.executable, "-m", "datanectar", "up"],
-        env={**stack.defaults, **stack.environ, "PYTHONUNBUFFERED": "1"},
+        env={**stack.environment, "PYTHONUNBUFFERED": "1"},
         cwd=stack.project,
         stdout=subprocess.PIPE,
         text=True,

@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from tests.api.answers import data, enveloped, refused
-from tests.servers.processes import Stack
+from tests.servers.stack import Stack
 
 GREET = "/api/chains/basic/plain_chain/GreetTask"
 KEY = "chains/basic/plain_chain/GreetTask/b226f1826734303ca9d39d79f960b367"

@@ -16,7 +16,8 @@ import pytest
 from datanectar.catalog.listing_cache import Catalog
 from datanectar.forkserver.pool import Pool
 from tests.api.answers import data, refused
-from tests.servers.processes import Stack, wait_for
+from tests.servers.processes import wait_for
+from tests.servers.stack import Stack
 
 FRESH = """
 import luigi

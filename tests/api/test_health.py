@@ -10,7 +10,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.api.answers import data, enveloped, refused
 from tests.servers.postgres import new_database
-from tests.servers.processes import Stack, wait_for
+from tests.servers.processes import wait_for
+from tests.servers.stack import Stack
 
 
 def gauges(stack: Stack) -> dict[str, float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.api.answers import data, refused
-from tests.servers.processes import Stack
+from tests.servers.stack import Stack
 
 LISTED = """
 import abc

@@ -9,7 +9,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from datanectar.api.openapi import describe
 from datanectar.messages import ChainDescription, ParameterDescription, TaskDescription
-from tests.servers.processes import Stack
+from tests.servers.stack import Stack
 
 
 @pytest.fixture(scope="module")

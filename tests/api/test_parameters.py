@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.api.answers import data, refused
-from tests.servers.processes import Stack
+from tests.servers.stack import Stack
 
 #: By task: spellings as text, spellings as JSON, and what the run finds.
 KINDS: dict[str, tuple[list[str], list[Any], str]] = {

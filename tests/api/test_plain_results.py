@@ -13,8 +13,8 @@ import pytest
 import requests
 
 from tests.api.answers import data, refused
-from tests.servers.processes import Stack, wait_for
-from tests.servers.stack import copy_catalogue
+from tests.servers.processes import wait_for
+from tests.servers.stack import Stack, copy_catalogue
 
 PLAIN = """
 import os, time

@@ -14,7 +14,8 @@ import pytest
 import requests
 
 from tests.api.answers import data, refused
-from tests.servers.processes import Stack, wait_for
+from tests.servers.processes import wait_for
+from tests.servers.stack import Stack
 
 JOBS = "http/jobs_chain"
 

@@ -13,7 +13,8 @@ import pytest
 import requests
 
 from tests.api.answers import data, refused
-from tests.servers.processes import Stack, is_running, wait_for
+from tests.servers.processes import is_running, wait_for
+from tests.servers.stack import Stack
 
 JOBS = "http/jobs_chain"
 

@@ -14,7 +14,7 @@ from datanectar.catalog.listing_cache import Catalog
 from datanectar.errors import Unavailable
 from datanectar.forkserver.pool import Pool
 from datanectar.messages import ChainDescription
-from tests.servers.processes import Stack
+from tests.servers.stack import Stack
 
 #: A chain whose doc tells which process described it.
 TELLS = "import os\n__doc__ = str(os.getpid())\n"

@@ -10,7 +10,8 @@ import psutil
 import requests
 
 from tests.servers.bench import lines_of
-from tests.servers.processes import Stack, is_running, wait_for
+from tests.servers.processes import is_running, wait_for
+from tests.servers.stack import Stack
 
 #: Notes in which process it is imported, and below which.
 TRACE = '''
@@ -48,7 +49,7 @@ def test_no_chain_is_imported_in_the_web_or_the_worker(stack: Stack) -> None:
     importers = {line[0] for line in lines}
     assert len(importers) == len(lines) >= 3  # a process of its own each time
     for part in ("web", "worker"):
-        pid = stack.parts[part].pid
+        pid = stack.processes[part].pid
         own = {pid} | {child.pid for child in psutil.Process(pid).children()}
         assert not importers & own
         assert any(pid in line for line in lines)  # but below it
@@ -101,7 +102,7 @@ def test_a_worker_told_to_stop_leaves_nothing_behind(
 
 
 def test_a_log_of_100_megabytes_is_nothing_to_the_worker(stack: Stack) -> None:
-    worker = psutil.Process(stack.parts["worker"].pid)
+    worker = psutil.Process(stack.processes["worker"].pid)
     stack.run("basic/plain_chain/GreetTask", name="warm")
     before = worker.memory_info().rss
 

@@ -17,14 +17,8 @@ import pytest
 import requests
 
 from datanectar.luigid import client as luigid
-from tests.servers.processes import (
-    Stack,
-    answers,
-    descendants,
-    free_port,
-    is_running,
-    wait_for,
-)
+from tests.servers.processes import descendants, free_port, is_running, responds, wait_for
+from tests.servers.stack import Stack
 
 JOBS = "http/jobs_chain"
 
@@ -32,7 +26,7 @@ JOBS = "http/jobs_chain"
 def command(stack: Stack, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "datanectar", *arguments],
-        env={**stack.defaults, **stack.environ, "DATANECTAR_URL": stack.url, **environ},
+        env={**stack.environment, "DATANECTAR_URL": stack.url, **environ},
         cwd=stack.project,
         capture_output=True,
         text=True,
@@ -148,7 +142,7 @@ def test_a_terminal_gets_no_control_characters_of_others(stack: Stack) -> None:
     parent, child = os.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", "datanectar", "chains", "fresh"],
-        env={**stack.defaults, **stack.environ, "DATANECTAR_URL": stack.url},
+        env={**stack.environment, "DATANECTAR_URL": stack.url},
         stdout=child,
         stderr=child,
     )
@@ -301,7 +295,7 @@ def test_ctrl_c_of_run_says_that_the_run_goes_on_and_how_to_stop_it(
     arguments = ["run", f"{JOBS}/GatedTask", "name=left", f"gate={tmp_path / 'gate'}"]
     process = subprocess.Popen(
         [sys.executable, "-m", "datanectar", *arguments],
-        env={**stack.defaults, **stack.environ, "DATANECTAR_URL": stack.url},
+        env={**stack.environment, "DATANECTAR_URL": stack.url},
         cwd=stack.project,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -423,7 +417,7 @@ class Up:
         with self.out.open("wb") as out:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "datanectar", "up"],
-                env={**stack.defaults, **stack.environ, "PYTHONUNBUFFERED": "1"},
+                env={**stack.environment, "PYTHONUNBUFFERED": "1"},
                 cwd=stack.project,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
@@ -488,7 +482,7 @@ def test_up_serves_until_ctrl_c_and_leaves_no_process(
     assert f"http://localhost:{one.stack.port}/api/chains\n" in text
     assert one.stack.luigid_url in text
     assert "hello_luigiworld" not in text  # fault 3.22: this project has no such chain
-    assert answers(one.stack.luigid_url)
+    assert responds(one.stack.luigid_url)
     assert one.stack.run("basic/plain_chain/GreetTask", name="up")["job_status"] == "DONE"
     begun_run(one, tmp_path / "never")
     pids = one.pids()
@@ -558,7 +552,7 @@ def test_a_part_that_is_killed_is_started_again_and_with_the_supervisor_all_go(
         lambda: "web ended (exit code -9); starting it again in" in one.out.read_text(), "told"
     )
     wait_for(lambda: one.pid_of("web") not in (0, web), "there is a new one")
-    wait_for(lambda: answers(f"{one.stack.url}/healthz"), "it answers")
+    wait_for(lambda: responds(f"{one.stack.url}/healthz"), "it answers")
     begun_run(one, tmp_path / "never")
     pids = one.pids()
 
@@ -572,10 +566,10 @@ def test_up_uses_a_luigid_that_runs_already_and_leaves_it(
     make_stack: Callable[..., Stack], up: Callable[..., Up]
 ) -> None:
     stack = make_stack("lender")
-    stack.start_luigis_own(luigid.CONFIGURATION)
+    stack.start_plain_luigid(luigid.CONFIGURATION)
     one = up(DATANECTAR_LUIGID_URL=stack.luigid_url).ready()
 
     assert f"luigid runs already at {stack.luigid_url}; using it." in one.out.read_text()
     assert one.stack.run("basic/plain_chain/GreetTask", name="lodger")["job_status"] == "DONE"
     assert one.end(signal.SIGINT) == 0
-    assert answers(stack.luigid_url)
+    assert responds(stack.luigid_url)

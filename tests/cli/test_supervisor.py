@@ -22,7 +22,8 @@ from datanectar.forkserver.process import SHARED
 from datanectar.luigid.client import Luigid, said_where, say_where
 from datanectar.settings import load
 from tests.servers.bench import lines_of
-from tests.servers.processes import Stack, answers, free_port, is_running, wait_for
+from tests.servers.processes import free_port, is_running, responds, wait_for
+from tests.servers.stack import Stack
 
 
 def test_a_second_up_over_one_project_is_refused_in_a_line(
@@ -32,10 +33,10 @@ def test_a_second_up_over_one_project_is_refused_in_a_line(
     stack.start_up()
     other.environ["DATANECTAR_STATE"] = str(stack.settings.state)
 
-    other._begin("up", [sys.executable, "-m", "datanectar", "up"])
+    other.spawn_datanectar("up")
 
-    assert other.parts["up"].wait(60) == 2
-    pid = stack.parts["up"].pid
+    assert other.processes["up"].wait(60) == 2
+    pid = stack.processes["up"].pid
     assert other.output("up").startswith(f"datanectar: This project is up already (process {pid})")
     assert stack.stop("up", signal.SIGINT) == 0
 
@@ -44,8 +45,8 @@ def test_a_worker_that_dies_again_and_again_is_started_again_and_again(
     make_stack: Callable[..., Stack],
 ) -> None:
     stack = make_stack(DATANECTAR_GRACE="0")
-    stack._begin("up", [sys.executable, "-m", "datanectar", "up"])
-    supervisor = psutil.Process(stack.parts["up"].pid)
+    stack.spawn_datanectar("up")
+    supervisor = psutil.Process(stack.processes["up"].pid)
 
     def worker(but: set[int]) -> psutil.Process | None:
         for child in supervisor.children():
@@ -64,13 +65,13 @@ def test_a_worker_that_dies_again_and_again_is_started_again_and_again(
         killed.add(found.pid)  # type: ignore[attr-defined]
         os.kill(found.pid, signal.SIGKILL)  # type: ignore[attr-defined]
 
-    wait_for(lambda: answers(f"{stack.url}/healthz"), "the web answers")
+    wait_for(lambda: responds(f"{stack.url}/healthz"), "the web answers")
     answer = stack.post("basic/plain_chain/GreetTask?name=again", headers={"Prefer": "wait=60"})
     assert answer.json()["data"]["job_status"] == "DONE"
-    assert stack.parts["up"].poll() is None
+    assert stack.processes["up"].poll() is None
     assert stack.output("up").count("worker ended") == 4
     assert stack.stop("up", signal.SIGINT) == 0
-    assert not answers(stack.url)
+    assert not responds(stack.url)
 
 
 def supervisor_of(part: Part, tmp_path: Path, said: list[str]) -> Supervisor:
@@ -147,7 +148,7 @@ def part(stack: Stack, last: str, but: int = 0) -> psutil.Process:
     """Return the part of ``up`` whose command has this word."""
 
     def look() -> psutil.Process | None:
-        for child in psutil.Process(stack.parts["up"].pid).children():
+        for child in psutil.Process(stack.processes["up"].pid).children():
             with contextlib.suppress(psutil.Error):  # it may have been killed
                 if last in child.cmdline() and child.pid != but:
                     return child
@@ -249,7 +250,7 @@ def test_who_is_killed_takes_its_children_along_and_the_next_one_shares_the_fork
     part(stack, victim).kill()
 
     wait_for(lambda: f"{victim} ended" in stack.output("up"), "the supervisor has seen it")
-    wait_for(lambda: answers(f"{stack.url}/healthz"), "the web answers")
+    wait_for(lambda: responds(f"{stack.url}/healthz"), "the web answers")
     gate.touch()
     status = stack.ended(key)
     assert status["job_status"] == "DONE"
@@ -277,9 +278,9 @@ def test_a_preload_that_cant_be_imported_stops_up_and_is_named(
     make_stack: Callable[..., Stack],
 ) -> None:
     stack = make_stack(DATANECTAR_PRELOAD="json no_such_module_anywhere")
-    stack._begin("up", [sys.executable, "-m", "datanectar", "up"])
+    stack.spawn_datanectar("up")
 
-    assert stack.parts["up"].wait(60) == 2
+    assert stack.processes["up"].wait(60) == 2
     assert "DATANECTAR_PRELOAD: no_such_module_anywhere can't be imported" in stack.output("up")
     assert "fork server did not start" in stack.output("up")
 
@@ -334,8 +335,8 @@ def test_where_luigid_was_counts_no_more_when_up_was_killed(tmp_path: Path) -> N
 
 def refused(stack: Stack) -> str:
     """Start ``up``, which has to refuse; return its line."""
-    stack._begin("up", [sys.executable, "-m", "datanectar", "up"])
-    assert stack.parts["up"].wait(60) == 2
+    stack.spawn_datanectar("up")
+    assert stack.processes["up"].wait(60) == 2
     (line,) = (x for x in stack.output("up").splitlines() if x.startswith("datanectar: "))
     return line
 
@@ -387,7 +388,7 @@ def test_luigid_is_started_on_loopback_alone(make_stack: Callable[..., Stack], h
     stack.defaults["DATANECTAR_LUIGID_URL"] = url
 
     assert f"DATANECTAR_LUIGID_URL is {url}" in refused(stack)
-    assert not answers(stack.luigid_url)
+    assert not responds(stack.luigid_url)
 
 
 @linux

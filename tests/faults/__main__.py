@@ -8,7 +8,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.faults.harness import Books, Harness
+from tests.faults.harness import Harness
+from tests.servers.bookkeeping import Books
 
 
 def main() -> int:

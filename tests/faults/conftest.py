@@ -6,12 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.faults.evidence import Evidence
-from tests.servers.processes import Stack
-from tests.servers.stack import copy_catalogue
-
-#: Where the tasks are.
-FAULTY = "faulty/faulty_chain"
+from tests.servers.evidence import Evidence
+from tests.servers.stack import Stack, copy_catalogue
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.conftest import FAULTY
-from tests.faults.evidence import is_whole
-from tests.servers.processes import Stack
+from tests.servers.evidence import FAULTY, is_whole
+from tests.servers.stack import Stack
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.servers.bench import lines_of
-from tests.servers.processes import Stack, is_running, wait_for
+from tests.servers.processes import is_running, wait_for
+from tests.servers.stack import Stack
 
 KILLS = "bad/fork_server_chain/KillForkServerTask"
 INNOCENT = "bad/fork_server_chain/InnocentTask"
@@ -45,4 +46,4 @@ def test_a_chain_that_kills_the_fork_server_costs_a_run_beside_it_no_attempt(
     assert len(pids(left)) <= 4
     wait_for(lambda: not [p for p in pids(left) if is_running(p)], "what it left is gone", 15)
     assert stack.run(INNOCENT, name="after", evidence=str(beside))["job_status"] == "DONE"
-    assert stack.parts["up"].poll() is None
+    assert stack.processes["up"].poll() is None

@@ -11,8 +11,9 @@ import pytest
 import requests
 
 from datanectar.runs.store import RunStore
-from tests.faults.conftest import FAULTY
-from tests.servers.processes import PATIENCE, Stack, wait_for
+from tests.servers.evidence import FAULTY
+from tests.servers.processes import PATIENCE, wait_for
+from tests.servers.stack import Stack
 
 POSTS, CLIENTS, ROOM = 500, 32, 100
 #: Bytes that a process may grow by in a burst: threads' stacks and SQLite's caches, once.
@@ -26,7 +27,7 @@ def environ() -> dict[str, str]:
 
 def memory(stack: Stack, part: str) -> int:
     """Bytes in use by a part's own processes: the web is gunicorn's master and its worker."""
-    top = psutil.Process(stack.parts[part].pid)
+    top = psutil.Process(stack.processes[part].pid)
     own = [top, *top.children()]
     return sum(process.memory_info().rss for process in own)
 

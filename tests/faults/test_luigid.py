@@ -5,9 +5,9 @@ from __future__ import annotations
 import signal
 import time
 
-from tests.faults.conftest import FAULTY
-from tests.faults.evidence import Evidence
-from tests.servers.processes import Stack, wait_for
+from tests.servers.evidence import FAULTY, Evidence
+from tests.servers.processes import wait_for
+from tests.servers.stack import Stack
 
 
 def running_at_luigid(stack: Stack) -> list[str]:
@@ -71,8 +71,8 @@ def test_a_task_that_a_dead_worker_left_running_keeps_nobody_waiting(
     key = stack.client.post(f"{FAULTY}/WorkTask", name="left", seconds=2)["key"]
     begun(evidence, "WorkTask_left")
     luigid_has = wait_for(lambda: running_at_luigid(stack), "luigid has the task running")
-    stack.parts["worker"].send_signal(signal.SIGKILL)
-    stack.parts["worker"].wait()
+    stack.processes["worker"].send_signal(signal.SIGKILL)
+    stack.processes["worker"].wait()
     assert running_at_luigid(stack) == luigid_has
 
     began = time.monotonic()

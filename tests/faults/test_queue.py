@@ -8,9 +8,10 @@ from urllib.parse import urlsplit
 import pytest
 
 from datanectar.runs.queue import RUN_MESSAGE, RunQueue
-from tests.faults.conftest import FAULTY
-from tests.hosts.relay import Relay
-from tests.servers.processes import Stack, wait_for
+from tests.servers.evidence import FAULTY
+from tests.servers.processes import wait_for
+from tests.servers.relay import Relay
+from tests.servers.stack import Stack
 
 
 @pytest.fixture(scope="module")

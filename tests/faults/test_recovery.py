@@ -13,9 +13,9 @@ import pytest
 import requests
 
 from datanectar.runs.store import RunStore
-from tests.faults.conftest import FAULTY
-from tests.faults.evidence import Evidence, is_whole
-from tests.servers.processes import Stack, is_running, wait_for
+from tests.servers.evidence import FAULTY, Evidence, is_whole
+from tests.servers.processes import is_running, wait_for
+from tests.servers.stack import Stack
 
 
 @pytest.fixture(scope="module")
@@ -159,11 +159,11 @@ def test_a_suspended_worker_is_replaced_and_touches_nothing_when_it_comes_back(
     key = str(post(stack, "WorkTask", name="frozen", seconds=12)["key"])
     begun(evidence, "WorkTask_frozen")
     stack.start_worker("second")
-    stack.parts["worker"].send_signal(signal.SIGSTOP)
+    stack.processes["worker"].send_signal(signal.SIGSTOP)
     try:
         begun(evidence, "WorkTask_frozen", times=2)
     finally:
-        stack.parts["worker"].send_signal(signal.SIGCONT)
+        stack.processes["worker"].send_signal(signal.SIGCONT)
     time.sleep(1)  # what it would do wrong, it does at once
     running = stack.luigid.call("task_list", status="RUNNING", upstream_status="")
     status = stack.ended(key)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.harness import Books, Harness
+from tests.faults.harness import Harness
+from tests.servers.bookkeeping import Books
 
 
 @pytest.mark.slow

@@ -7,11 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.faults.conftest import FAULTY
-from tests.faults.evidence import Evidence
-from tests.faults.proxy import Fault, Proxy, proxy_before
-from tests.servers.processes import Stack
+from tests.servers.evidence import FAULTY, Evidence
+from tests.servers.http_proxy import Fault, Proxy, proxy_before
 from tests.servers.s3 import S3Server
+from tests.servers.stack import Stack
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,8 @@ import pytest
 from datanectar.runs.records import Run
 from datanectar.runs.store import RunStore
 from datanectar.storage.attempt_files import attempt_folder
-from tests.servers.processes import Stack, wait_for
+from tests.servers.processes import wait_for
+from tests.servers.stack import Stack
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +49,7 @@ def _helpers(stack: Stack, run: Run) -> list[Path]:
 
 def helper_of(stack: Stack, run: Run) -> str:
     names = ("worker", "second")
-    return next(n for n in names if f"-{stack.parts[n].pid}-" not in str(run.owner))
+    return next(n for n in names if f"-{stack.processes[n].pid}-" not in str(run.owner))
 
 
 def test_a_helper_that_is_stopped_fails_nothing(stack: Stack) -> None:
@@ -65,7 +66,7 @@ def test_a_helper_that_is_stopped_fails_nothing(stack: Stack) -> None:
 
 def test_a_helper_that_is_killed_fails_nothing(stack: Stack) -> None:
     run = assisted_run(stack, "killed")
-    helper = psutil.Process(stack.parts[helper_of(stack, run)].pid)
+    helper = psutil.Process(stack.processes[helper_of(stack, run)].pid)
 
     for process in helper.children(recursive=True):
         with contextlib.suppress(OSError, psutil.Error):

@@ -16,7 +16,8 @@ from datanectar.runs.store import RunStore
 from datanectar.statuses import FAILED
 from datanectar.storage.attempt_files import attempt_folder, run_log
 from tests.runs.conftest import new_run
-from tests.servers.processes import Stack, wait_for
+from tests.servers.processes import wait_for
+from tests.servers.stack import Stack
 
 WORDS = "bad/words_chain"
 
@@ -97,7 +98,7 @@ def test_children_are_the_first_to_go_when_memory_runs_out(stack: Stack, tmp_pat
     child = Path(f"/proc/{evidence.read_text().strip()}")
     if child.exists():  # on Linux
         assert (child / "oom_score_adj").read_text().strip() == "500"
-        worker = stack.parts["worker"].pid
+        worker = stack.processes["worker"].pid
         assert Path(f"/proc/{worker}/oom_score_adj").read_text().strip() != "500"
     stack.ended(str(answer["key"]))
 

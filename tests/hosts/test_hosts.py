@@ -13,16 +13,15 @@ import requests
 from datanectar.luigid.client import CONFIGURATION
 from datanectar.runs.records import Run
 from datanectar.runs.store import RunStore
-from tests.faults.evidence import Evidence
-from tests.hosts.network import Host, can_make_namespaces
+from tests.servers.evidence import FAULTY, Evidence
+from tests.servers.hosts import Host, can_make_namespaces
 from tests.servers.postgres import new_database
-from tests.servers.processes import PATIENCE, Stack, descendants, wait_for
+from tests.servers.processes import PATIENCE, descendants, wait_for
 from tests.servers.s3 import S3Server
-from tests.servers.stack import copy_catalogue
+from tests.servers.stack import Stack, copy_catalogue
 
 pytestmark = pytest.mark.slow
 
-FAULTY = "faulty/faulty_chain"
 HEARTBEAT_TIMEOUT = 3.0
 
 
@@ -88,7 +87,7 @@ def site(
         namespaces = can_make_namespaces()
         hosts: dict[str, Host] = {}
         try:
-            stack.start_luigis_own(CONFIGURATION)  # which hosts share
+            stack.start_plain_luigid(CONFIGURATION)  # which hosts share
             stack.start_web()
             for number, name in enumerate(("east", "west"), 1):
                 hosts[name] = Host(name, number, stack, namespaces)
@@ -135,7 +134,7 @@ def test_runs_of_a_killed_host_are_taken_up_by_another_within_the_timeout(site: 
     run = site.post("WorkTask", name="bereft", seconds=2)
     site.begun("WorkTask_bereft")
     lost = site.host_of(run)
-    below = descendants(site.stack.parts[lost.name].pid)
+    below = descendants(site.stack.processes[lost.name].pid)
 
     site.stack.kill(lost.name)
     killed = time.monotonic()

@@ -21,8 +21,7 @@ from datanectar.http import auth
 from datanectar.settings import load
 from datanectar.web.app import create_app
 from tests.api.answers import data, refused
-from tests.servers.processes import Stack
-from tests.servers.stack import copy_catalogue
+from tests.servers.stack import Stack, copy_catalogue
 
 READ, RUN, ADMIN = "reads-" + "r" * 20, "runs-" + "u" * 20, "rules-" + "a" * 20
 WRONG = "wrong-" + "w" * 20
@@ -337,7 +336,7 @@ def test_no_start_where_others_could_come_in_without_a_token(
 
     done = subprocess.run(
         [sys.executable, "-m", "datanectar", command],
-        env={**stack.defaults, **stack.environ},
+        env=stack.environment,
         cwd=stack.project,
         capture_output=True,
         text=True,

@@ -15,7 +15,8 @@ import pytest
 import requests
 
 from tests.api.answers import refused
-from tests.servers.processes import Stack, wait_for
+from tests.servers.processes import wait_for
+from tests.servers.stack import Stack
 
 KEY = "chains/basic/plain_chain/GreetTask/" + "2" * 32
 URL = f"/api/targets/{KEY}/out.txt"
@@ -79,7 +80,7 @@ def test_nothing_goes_on_when_the_client_has_left(
     web: Stack, large: Path, asked: str | None
 ) -> None:
     """Fault 3.12: eight requests that were given up kept a core busy."""
-    process = psutil.Process(web.parts["web"].pid).children()[0]
+    process = psutil.Process(web.processes["web"].pid).children()[0]
 
     def holds_it() -> bool:
         return any(file.path == str(large) for file in process.open_files())

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.servers.processes import PATIENCE, Stack, wait_for
+from tests.servers.processes import PATIENCE, wait_for
+from tests.servers.stack import Stack
 
 HERE = Path(__file__).parent
 #: Where the chains write, in ``code/``; a database there is no evidence, it holds times.

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.luigi_examples.compare import FAILED, Case, by_luigi, by_service, lay_out
-from tests.servers.processes import Stack
+from tests.servers.stack import Stack
 
 pytestmark = pytest.mark.slow
 

@@ -31,7 +31,8 @@ from datanectar.luigid.client import (
 )
 from datanectar.luigid.server import READING
 from datanectar.rpc.connection import LuigidConnection
-from tests.servers.processes import Stack, wait_for
+from tests.servers.processes import wait_for
+from tests.servers.stack import Stack
 
 #: Arguments with which a call is one that luigid can answer.
 ARGUMENTS: dict[str, dict[str, Any]] = {
@@ -72,7 +73,7 @@ def test_what_changes_something_needs_the_token(guarded: Stack, how: str) -> Non
         assert answer.status_code == 403
     token = read_token(guarded.settings.state)
     assert ask(guarded, "forgive_failures", how, Authorization=f"Bearer {token}").ok
-    assert requests.get(f"{guarded.luigid_door}/api/forgive_failures", timeout=30).ok
+    assert requests.get(f"{guarded.luigid_url_with_token}/api/forgive_failures", timeout=30).ok
 
 
 @pytest.mark.parametrize("path", ["api/add%5Ftask", "api//add_task", "%61pi/add_task", "api/"])
@@ -109,7 +110,7 @@ def test_luigids_page_and_all_that_it_reads_are_there(guarded: Stack) -> None:
 
 def test_what_luigid_can_not_do_is_said(guarded: Stack) -> None:
     guarded.luigid.call("add_worker", worker="w", info={})
-    answer = requests.get(f"{guarded.luigid_door}/api/add_task", timeout=30)
+    answer = requests.get(f"{guarded.luigid_url_with_token}/api/add_task", timeout=30)
 
     assert answer.status_code == 500
     assert answer.text.startswith("AssertionError")
@@ -122,7 +123,7 @@ def test_the_token_is_this_users_alone_and_in_no_command(guarded: Stack) -> None
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert len(token) >= 32
     assert token not in " ".join(command(guarded.settings))
-    pid = guarded.parts["luigid"].pid
+    pid = guarded.processes["luigid"].pid
     if Path("/proc").is_dir():
         assert token not in Path(f"/proc/{pid}/environ").read_text()
         assert token not in Path(f"/proc/{pid}/cmdline").read_text()
@@ -136,7 +137,7 @@ def test_the_documented_command_makes_folder_and_token(
     assert not state.exists()
     where = ["--address", "127.0.0.1", "--port", str(stack.luigid_port), "--state", str(state)]
 
-    stack._begin("luigid", [sys.executable, "-m", "datanectar.luigid.server", *where])
+    stack.spawn("luigid", [sys.executable, "-m", "datanectar.luigid.server", *where])
 
     wait_for(stack.luigid.look, "luigid answers")
     assert stack.luigid.takes_our_word()
@@ -170,8 +171,8 @@ def test_another_luigid_started_in_vain_leaves_the_first_one_its_friends(
     stack = make_stack()
     stack.start_luigid()
     first = read_token(stack.settings.state)
-    stack._begin("second", command(stack.settings))
-    assert stack.parts["second"].wait(60) != 0
+    stack.spawn("second", command(stack.settings))
+    assert stack.processes["second"].wait(60) != 0
 
     assert stack.luigid.takes_our_word()
     assert ask(stack, "forgive_failures", Authorization=f"Bearer {first}").ok

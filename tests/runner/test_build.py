@@ -19,9 +19,9 @@ from datanectar.luigid.client import worker_id
 from datanectar.messages import Outcome, encode
 from datanectar.rpc.scheduler import PING_INTERVAL, RunScheduler
 from datanectar.statuses import DISABLED, DONE, FAILED, PENDING, RUNNING
-from tests.faults.proxy import proxy_before
 from tests.servers.bench import Bench, Ran, lines_of, wait_for_line
-from tests.servers.processes import answers, wait_for
+from tests.servers.http_proxy import proxy_before
+from tests.servers.processes import responds, wait_for
 
 LUIGI = "luigi/semantics_chain"
 #: Seconds for which luigid, as Luigi ships it, ignores that a task it calls DONE is to run again
@@ -401,7 +401,7 @@ def test_a_task_that_fails_is_tried_again_within_its_run_as_often_as_it_asks(
 def test_the_worst_luigid_changes_nothing(make_bench: Callable[..., Bench], tmp_path: Path) -> None:
     """Luigi's own settings: 10 s of disbelief after DONE, endless retries 15 minutes apart."""
     bench = make_bench()
-    bench.stack.start_luigis_own("/dev/null")
+    bench.stack.start_plain_luigid("/dev/null")
     bench.start()
     evidence, cure = tmp_path / "evidence", tmp_path / "cure"
     options = {"name": "x", "cure": str(cure), "evidence": str(evidence)}
@@ -584,8 +584,8 @@ def test_luigid_heeds_what_it_is_to_allow_and_logs_no_line_a_call(
     configuration.write_text(luigid.CONFIGURATION.read_text() + allowed)
     stack.settings.state.mkdir(parents=True, exist_ok=True)
     environ = {"LUIGI_CONFIG_PATH": str(configuration)}
-    stack._begin("luigid", luigid.command(stack.settings), environ)
-    wait_for(lambda: answers(stack.luigid_url), "luigid answers")
+    stack.spawn("luigid", luigid.command(stack.settings), environ)
+    wait_for(lambda: responds(stack.luigid_url), "luigid answers")
 
     origin = {"Origin": "http://elsewhere.example"}
     answer = requests.get(f"{stack.luigid_url}/api/task_list", headers=origin, timeout=30)

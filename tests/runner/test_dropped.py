@@ -68,7 +68,7 @@ def test_dropped_dependencies_are_made_again_at_once(
     bench = make_bench()
     bench.stack.chain("drop/line_chain", CHAIN)
     if not own:
-        bench.stack.start_luigis_own("/dev/null")
+        bench.stack.start_plain_luigid("/dev/null")
     bench.start()
     evidence = tmp_path / "evidence"
 

@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from tests.servers.bench import lines_of
-from tests.servers.processes import Stack
+from tests.servers.stack import Stack
 
 FAIL = "bad/fail_chain"
 

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from datanectar.forkserver.handle import Handle
 from datanectar.forkserver.pool import Pool
 from datanectar.messages import Outcome, Refusal, Resolution, ResolveJob, RunJob, TaskReport
 from datanectar.settings import Settings
 from datanectar.storage.attempt_files import attempt_folder, clear
-from tests.servers.processes import Stack, wait_for
-from tests.servers.stack import copy_catalogue
+from tests.servers.processes import wait_for
+from tests.servers.stack import Stack
 
 LIMIT = 60.0
 
@@ -58,7 +55,7 @@ class Bench:
         self.children = Pool(self.settings, ahead=1)
 
     def start(self) -> Bench:
-        if "luigid" not in self.stack.parts:
+        if "luigid" not in self.stack.processes:
             self.stack.start_luigid()
         self.children.start()
         return self
@@ -132,42 +129,6 @@ class Bench:
     def log(self, key: str) -> str:
         """Return the log of a key."""
         return self.file(key, "log").read_text(errors="replace")
-
-
-@pytest.fixture(scope="session", autouse=True)
-def buffered() -> Iterator[None]:
-    """Let children buffer as Python and the C library do unless told otherwise."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("PYTHONUNBUFFERED", raising=False)
-        yield
-
-
-@pytest.fixture(scope="module")
-def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    """A bench for the tests of one module that break nothing in it."""
-    stack = Stack(tmp_path_factory.mktemp("bench"))
-    copy_catalogue(stack.project)
-    bench = Bench(stack)
-    try:
-        yield bench.start()
-    finally:
-        bench.close()
-
-
-@pytest.fixture
-def make_bench(tmp_path: Path) -> Iterator[Callable[..., Bench]]:
-    """Make benches that a test may break; not started."""
-    made: list[Bench] = []
-
-    def make(**environ: str) -> Bench:
-        stack = Stack(tmp_path / f"bench{len(made)}", environ=dict(environ))
-        copy_catalogue(stack.project)
-        made.append(Bench(stack))
-        return made[-1]
-
-    yield make
-    for bench in made:
-        bench.close()
 
 
 def lines_of(file: Path) -> list[str]:

@@ -1,4 +1,4 @@
-"""A real PostgreSQL for the tests, from the ``pgserver`` wheel's binaries or the system's.
+"""A real PostgreSQL, from the ``pgserver`` wheel's binaries or the system's.
 
 Only the wheel's programs are used, not its own starter: as root, that one adds a system user and
 opens every folder above the data to everybody.
@@ -10,7 +10,6 @@ import importlib.util
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 import uuid
@@ -22,31 +21,18 @@ from typing import Any
 import psycopg
 import pytest
 
+from tests.servers.optional import require
+from tests.servers.processes import free_port
+
 #: Durability is not tested by pulling plugs; without it a test database costs milliseconds.
-_FAST = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off"
+NOT_DURABLE = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off"
 
 
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
     """The URL of a PostgreSQL server of this test session, its superuser and first database."""
-    account = _account()
-    programs = _programs(account)
-    if programs is None:
-        _missing("no PostgreSQL programs found (pip install pgserver, or apt install postgresql)")
-    folder = Path(tempfile.mkdtemp(prefix="datanectar-postgres-"))
-    try:
-        if account:
-            shutil.chown(folder, account)
-        data = folder / "data"
-        initdb = [programs / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8"]
-        _run([*initdb, "--no-sync"], account)
-        port = _start(programs, data, folder, account)
-        try:
-            yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
-        finally:
-            _run([programs / "pg_ctl", "-D", data, "-m", "immediate", "-w", "stop"], account)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with postgres_server(NOT_DURABLE) as url:
+        yield url
 
 
 @pytest.fixture
@@ -68,6 +54,29 @@ def new_database(postgres_url: str) -> Iterator[str]:
             connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
+@contextmanager
+def postgres_server(options: str = "") -> Iterator[str]:
+    """Run a PostgreSQL with options for its server program; yield its URL."""
+    account = _account()
+    programs = _programs(account)
+    if programs is None:
+        require("PostgreSQL", "venv/bin/pip install pgserver, or apt-get install postgresql")
+    folder = Path(tempfile.mkdtemp(prefix="datanectar-postgres-"))
+    try:
+        if account:
+            shutil.chown(folder, account)
+        data = folder / "data"
+        initdb = [programs / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8"]
+        _run([*initdb, "--no-sync"], account)
+        port = _start(programs, data, options, account)
+        try:
+            yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
+        finally:
+            _run([programs / "pg_ctl", "-D", data, "-m", "immediate", "-w", "stop"], account)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def _account() -> str | None:
     """The account to run as: PostgreSQL refuses to run as root."""
     if os.geteuid() != 0:
@@ -84,10 +93,10 @@ def _programs(account: str | None) -> Path | None:
         folders.insert(0, Path(wheel.origin).parent / "pginstall" / "bin")
     if found := shutil.which("initdb"):
         folders.append(Path(found).resolve().parent)
-    return next((folder for folder in folders if _runs(folder, account)), None)
+    return next((folder for folder in folders if _can_run(folder, account)), None)
 
 
-def _runs(folder: Path, account: str | None) -> bool:
+def _can_run(folder: Path, account: str | None) -> bool:
     try:
         _run([folder / "postgres", "--version"], account)
         _run([folder / "initdb", "--version"], account)
@@ -96,33 +105,27 @@ def _runs(folder: Path, account: str | None) -> bool:
     return True
 
 
-def _start(programs: Path, data: Path, sockets: Path, account: str | None) -> int:
+def _start(programs: Path, data: Path, options: str, account: str | None) -> int:
     for last_try in (False, False, True):
-        port = _free_port()
-        options = f"{_FAST} -c listen_addresses=127.0.0.1 -p {port} -k {sockets}"
+        port = free_port()
+        all_options = f"{options} -c listen_addresses=127.0.0.1 -p {port} -k {data.parent}"
         log = data.parent / "server.log"
-        start = [programs / "pg_ctl", "-D", data, "-l", log, "-w", "-t", "60", "-o", options]
+        start = [programs / "pg_ctl", "-D", data, "-l", log, "-w", "-t", "60", "-o", all_options]
         try:
             _run([*start, "start"], account)
         except subprocess.CalledProcessError:
-            if last_try:  # otherwise somebody may have taken the port in between
-                _missing(f"PostgreSQL does not start: {log.read_text()[-500:]}")
+            if last_try:  # otherwise another process may have taken the port in between
+                require("a PostgreSQL that starts", f"see {log.read_text()[-500:]}")
             continue
         return port
     raise AssertionError("unreachable")
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def _run(command: list[Any], account: str | None) -> None:
-    # Not through pipes: the server would keep them open, and nobody would see their end.
+    # Not through pipes: the server would keep them open, and the reader would never see their end.
     identity: dict[str, Any] = {"user": account, "group": _group(account), "extra_groups": []}
     subprocess.run(
-        [str(part) for part in command],
+        [str(word) for word in command],
         check=True,
         cwd="/",
         stdin=subprocess.DEVNULL,
@@ -134,9 +137,3 @@ def _run(command: list[Any], account: str | None) -> None:
 
 def _group(account: str | None) -> int | None:
     return pwd.getpwnam(account).pw_gid if account else None
-
-
-def _missing(why: str) -> None:
-    if os.environ.get("CI", "").lower() in ("1", "true"):
-        pytest.fail(why)
-    pytest.skip(why)

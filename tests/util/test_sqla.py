@@ -14,7 +14,7 @@ from luigi.contrib import sqla
 from sqlalchemy import Integer, String
 
 from datanectar.util.sqla import mend_sqla
-from tests.servers.processes import Stack
+from tests.servers.stack import Stack
 
 mend_sqla()
 

@@ -9,7 +9,7 @@ import pytest
 import requests
 from axe_playwright_python.sync_playwright import Axe
 
-from tests.servers.processes import Stack
+from tests.servers.stack import Stack
 
 BAD = ("serious", "critical")
 TASK = "/chains/pages/gated_chain/WatchedTask"

@@ -10,7 +10,7 @@ from werkzeug.datastructures import MultiDict
 
 from datanectar.messages import ParameterDescription
 from datanectar.views.forms import Field, fields, given
-from tests.servers.processes import Stack
+from tests.servers.stack import Stack
 
 
 def parameter(type: str = "Parameter", **more: Any) -> ParameterDescription:

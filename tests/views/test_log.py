@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.servers.processes import Stack
+from tests.servers.stack import Stack
 
 Open = Callable[..., Any]
 

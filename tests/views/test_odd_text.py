@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.api.answers import data
-from tests.servers.processes import Stack
+from tests.servers.stack import Stack
 
 CHAIN = r'''
 """A doc with \udce9 in it."""

@@ -17,7 +17,8 @@ from playwright.sync_api import expect
 from sqlalchemy import create_engine
 
 from datanectar.runs.tables import runs
-from tests.servers.processes import Stack, wait_for
+from tests.servers.processes import wait_for
+from tests.servers.stack import Stack
 
 HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 PAGES = ["/", "/history", "/docs", "/chains/basic/plain_chain/GreetTask", "/nowhere"]

@@ -7,8 +7,9 @@ from typing import Any
 
 from playwright.sync_api import expect
 
-from tests.servers.processes import Stack, wait_for
+from tests.servers.processes import wait_for
 from tests.servers.s3 import S3Server
+from tests.servers.stack import Stack
 
 
 def test_a_picture_in_a_bucket_is_shown_and_its_link_leads_there(

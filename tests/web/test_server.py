@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.servers.processes import Stack
+from tests.servers.stack import Stack
 
 GREET = "/api/chains/basic/plain_chain/GreetTask"
 HOST = b"Host: localhost\r\n"

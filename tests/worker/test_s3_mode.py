@@ -18,9 +18,9 @@ import requests
 from botocore.config import Config
 
 from tests.servers.bench import lines_of
-from tests.servers.processes import Stack, descendants, wait_for
+from tests.servers.processes import descendants, wait_for
 from tests.servers.s3 import S3Server
-from tests.servers.stack import copy_catalogue
+from tests.servers.stack import Stack, copy_catalogue
 
 TALK = "luigi/talk_chain"
 
@@ -233,7 +233,7 @@ def test_a_log_of_200_megabytes_costs_no_memory_on_its_way(
     ended = threading.Event()
 
     def sample() -> None:
-        worker = stack.parts["worker"].pid
+        worker = stack.processes["worker"].pid
         while not ended.is_set():
             for pid in [worker, *descendants(worker)]:
                 try:
@@ -252,4 +252,4 @@ def test_a_log_of_200_megabytes_costs_no_memory_on_its_way(
     assert status["job_status"] == "DONE"
     assert len(bucket.read(key, "log")) > 200 * 2**20
     assert max(peak.values()) < 180e6
-    assert peak[stack.parts["worker"].pid] < 120e6
+    assert peak[stack.processes["worker"].pid] < 120e6

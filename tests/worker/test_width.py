@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.servers.processes import Stack
+from tests.servers.stack import Stack
 
 
 def test_a_wide_run_is_done_by_several_workers(make_stack: Callable[..., Stack]) -> None:

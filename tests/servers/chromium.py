@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.servers.processes import Stack
-from tests.servers.stack import copy_catalogue
+from tests.servers.optional import require
 
 #: Without these a browser calls home; the last keeps it from any host but this one.
 FLAGS = [
@@ -22,25 +21,16 @@ FLAGS = [
     "--disable-sync",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ]
-#: What a browser says by itself of a 404 and of a server that is gone, and luigid's own page.
+#: What a browser reports itself on a 404 and on a server that is gone, and luigid's own page.
 EXPECTED = ("responded with a status of 4", "ERR_CONNECTION", "/static/visualiser/")
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-_MISSING = (
-    "the pages' tests need Chromium, and none of {} is on the PATH: apt-get install chromium, or "
-    "name one with CHROMIUM=/path/to/it"
-)
 
 
 def find_chromium() -> str:
-    """Return the browser's path; without one, skip on a laptop and fail in CI."""
+    """Return the browser's path: ``$CHROMIUM``, else one on the PATH; without one, skip."""
     named = os.environ.get("CHROMIUM")
     found = named or next(filter(None, map(shutil.which, _NAMES)), None)
-    if found:
-        return found
-    words = _MISSING.format(", ".join(_NAMES))
-    if os.environ.get("CI") == "true":
-        pytest.fail(words)
-    pytest.skip(words)
+    return found or require("Chromium", "apt-get install chromium, or CHROMIUM=/path/to/it")
 
 
 @pytest.fixture(scope="session")
@@ -59,35 +49,22 @@ def chromium() -> Iterator[Any]:
 def open_page(chromium: Any) -> Iterator[Callable[..., Any]]:
     """Open pages in a context of their own: ``open_page(url, color_scheme="dark")``.
 
-    The test fails when a page of ours says anything on the browser's console: a script's error, a
-    break of the Content-Security-Policy.
+    The test fails when a page of ours writes to the browser's console: a script's error, a
+    violation of the Content-Security-Policy.
     """
-    contexts, complaints = [], []
+    contexts, messages = [], []
 
     def opened(url: str, **options: Any) -> Any:
         context = chromium.new_context(**options)
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(12_000)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda message: complaints.append(f"{page.url}: {message.text}"))
+        page.on("pageerror", lambda error: messages.append(str(error)))
+        page.on("console", lambda message: messages.append(f"{page.url}: {message.text}"))
         page.goto(url)
         return page
 
     yield opened
     for context in contexts:
         context.close()
-    assert not [line for line in complaints if not any(word in line for word in EXPECTED)]
-
-
-@pytest.fixture(scope="module")
-def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A started web over the catalogue, without luigid and workers: its runs wait for ever."""
-    stack = Stack(tmp_path_factory.mktemp("project"))
-    copy_catalogue(stack.project)
-    stack.settings.state.mkdir(parents=True)
-    try:
-        stack.start_web()
-        yield stack
-    finally:
-        stack.close()
+    assert not [line for line in messages if not any(word in line for word in EXPECTED)]

@@ -10,8 +10,8 @@ import sys
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from tests.hosts.relay import Relay
-from tests.servers.processes import Stack, wait_for
+from tests.servers.relay import Relay
+from tests.servers.stack import Stack
 
 
 def can_make_namespaces() -> bool:
@@ -33,7 +33,7 @@ class Host:
         name: the node's name.
         number: makes the link's addresses.
         stack: the stack that it works for; its ``environ`` names the servers by loopback URLs.
-        namespace: whether to be a network namespace.
+        namespace: whether it is a network namespace.
     """
 
     name: str
@@ -63,10 +63,10 @@ class Host:
             _ip("-n", self._ns, *command)
 
     def start(self) -> None:
-        """Start the worker, with every server's URL led through the link."""
-        known = {**self.stack.defaults, **self.stack.environ}
+        """Start the worker, with the URL of every server replaced by the link's."""
+        known = self.stack.environment
         urls = {
-            name: self._led(known[name])
+            name: self._through_link(known[name])
             for name in (
                 "DATANECTAR_LUIGID_URL",
                 "DATANECTAR_DATABASE_URL",
@@ -79,15 +79,10 @@ class Host:
             "DATANECTAR_STATE": str(self.stack.project / f"state-{self.name}"),
         }
         prefix = ["ip", "netns", "exec", self._ns] if self.namespace else []
-        before = self.stack._workers()
         command = [*prefix, sys.executable, "-m", "datanectar", "worker"]
-        self.stack._begin(self.name, command, {**urls, **own})
-        wait_for(
-            lambda: self.stack._up(self.name) and self.stack._workers() - before,
-            f"{self.name} is registered",
-        )
+        self.stack.start_registered(self.name, command, {**urls, **own})
 
-    def _led(self, url: str) -> str:
+    def _through_link(self, url: str) -> str:
         port = urlsplit(url).port
         assert port is not None
         if port not in self.relays:

@@ -8,6 +8,9 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+#: The chain whose tasks leave evidence.
+FAULTY = "faulty/faulty_chain"
+
 
 @dataclass(frozen=True)
 class Line:
