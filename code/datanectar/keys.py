@@ -48,7 +48,7 @@ DEFAULT_OUTPUT = "out.txt"
 #: As a regular expression that JSON Schema reads, what every file name fits (see :func:`is_file_name`).
 FILE_NAME_PATTERN = r"[^\x00-\x1f\x7f/.\- ][^\x00-\x1f\x7f/]{0,127}"
 
-_OWN_FILE = re.compile(rf"{re.escape(PARAMS_FILE)}|{LOG_FILE}(\.\d+)?")
+_SERVICE_FILE = re.compile(rf"{re.escape(PARAMS_FILE)}|{LOG_FILE}(\.\d+)?")
 
 
 @dataclass(frozen=True, order=True)
@@ -75,13 +75,17 @@ class Key:
         return f"{self}/{name}"
 
 
-def is_own_file(name: str) -> bool:
-    """Tell whether the name means a file that is written beside every result: no result's name.
+def is_service_file(name: str) -> bool:
+    """Tell whether a file under a key is the service's own: its log, an earlier one, its parameters."""
+    return _SERVICE_FILE.fullmatch(name) is not None
+
+
+def is_reserved_name(name: str) -> bool:
+    """Tell whether no result may have this name: it could mean a file of the service's own.
 
     On some file systems names that differ in case, or in how a letter is composed, mean one file.
     """
-    plain = unicodedata.normalize("NFKC", name).casefold().rstrip(". ")
-    return _OWN_FILE.fullmatch(plain) is not None
+    return is_service_file(unicodedata.normalize("NFKC", name).casefold().rstrip(". "))
 
 
 def is_file_name(name: str) -> bool:

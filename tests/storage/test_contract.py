@@ -351,6 +351,6 @@ def test_a_file_that_a_library_writes_lies_where_it_goes_with_its_run(
 
         place = path.parent.parent
         if isinstance(storage, LocalStorage):
-            assert place == storage.path(KEY, "out.txt").parent
+            assert place == storage.local_path(KEY, "out.txt").parent
         else:
             assert place == tmp_path / "spool" / "run-1"

@@ -84,11 +84,11 @@ class Clients:
         self._signer: Any = None
 
     @contextlib.contextmanager
-    def asking(self, request: str) -> Iterator[Any]:
-        """Yield the client for one request.
+    def request(self, name: str) -> Iterator[Any]:
+        """Yield the client for one request, whose name is for error messages.
 
         Raises:
-            StorageError: for whatever botocore raises in the block; ``request`` says what it was.
+            StorageError: for whatever botocore raises in the block.
         """
         import botocore.exceptions as raised
 
@@ -97,7 +97,7 @@ class Clients:
         # RuntimeError is what refreshed credentials that have ended already give, ValueError what
         # an endpoint without a scheme does.
         except (raised.BotoCoreError, raised.ClientError, RuntimeError, ValueError) as problem:
-            raise StorageError(self._explain(problem, request)) from problem
+            raise StorageError(self._explain(problem, name)) from problem
 
     def client(self) -> Any:
         """Return the client for requests.
@@ -172,7 +172,7 @@ def error_code(problem: Exception) -> str:
     return str(response.get("Error", {}).get("Code") or type(problem).__name__)
 
 
-def warm() -> None:
+def preload() -> None:
     """Parse botocore's description of S3, once for this process and all that it forks.
 
     Without it the first client of each child takes 100 ms more. Opens no connection and looks for

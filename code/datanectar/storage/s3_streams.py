@@ -44,7 +44,7 @@ class Upload(AtomicFile):
         self._threads: ThreadPoolExecutor | None = None
         self._sent: list[Future[str]] = []
 
-    def _take(self, data: memoryview) -> int:
+    def _append(self, data: memoryview) -> int:
         if self._part.tell() == PART_SIZE:
             self._send_part()
         return self._part.write(data[: PART_SIZE - self._part.tell()])
@@ -52,22 +52,22 @@ class Upload(AtomicFile):
     def _publish(self) -> None:
         if self._upload_id is None:
             body = _body(self._part.getvalue())
-            with self._clients.asking(f"PutObject {self._where['Key']}") as client:
+            with self._clients.request(f"PutObject {self._where['Key']}") as client:
                 client.put_object(**self._where, Body=body, ContentType=self._content_type)
             return
         self._send_part()
         etags = [part.result() for part in self._sent]
         self._end_threads()
         parts = [{"PartNumber": n, "ETag": etag} for n, etag in enumerate(etags, start=1)]
-        with self._clients.asking(f"CompleteMultipartUpload {self._where['Key']}") as client:
+        with self._clients.request(f"CompleteMultipartUpload {self._where['Key']}") as client:
             client.complete_multipart_upload(
                 **self._where, UploadId=self._upload_id, MultipartUpload={"Parts": parts}
             )
 
-    def _withdraw(self) -> None:
+    def _remove(self) -> None:
         self._end_threads()  # a part that came after the end would stay
         if self._upload_id is not None:
-            with self._clients.asking(f"AbortMultipartUpload {self._where['Key']}") as client:
+            with self._clients.request(f"AbortMultipartUpload {self._where['Key']}") as client:
                 client.abort_multipart_upload(**self._where, UploadId=self._upload_id)
 
     def _send_part(self) -> None:
@@ -81,12 +81,12 @@ class Upload(AtomicFile):
         self._sent.append(self._threads.submit(self._send, len(self._sent) + 1, part))
 
     def _begin(self) -> None:
-        with self._clients.asking(f"CreateMultipartUpload {self._where['Key']}") as client:
+        with self._clients.request(f"CreateMultipartUpload {self._where['Key']}") as client:
             begun = client.create_multipart_upload(**self._where, ContentType=self._content_type)
             self._upload_id = begun["UploadId"]
 
     def _send(self, number: int, part: io.BytesIO) -> str:
-        with self._clients.asking(f"UploadPart {self._where['Key']}") as client:
+        with self._clients.request(f"UploadPart {self._where['Key']}") as client:
             answer = client.upload_part(
                 **self._where, UploadId=self._upload_id, PartNumber=number, Body=part
             )
@@ -198,7 +198,7 @@ class Download(io.RawIOBase):
             params["Range"] = f"bytes={self._position}-"
         if self._etag:
             params["IfMatch"] = self._etag  # a resumed read must not mix two results
-        with self._clients.asking(f"GetObject {self._name}") as client:
+        with self._clients.request(f"GetObject {self._name}") as client:
             try:
                 answer = client.get_object(**params)
             except client.exceptions.ClientError as problem:

@@ -42,7 +42,7 @@ def result_addresses(task: luigi.Task) -> ResultAddresses:
         return ResultAddresses(storage, output_name(cls))
     targets, key = _targets(task), key_of(task)
     if len(targets) == 1 and _is_under(key, targets[0]):
-        return ResultAddresses(_storage_of(targets[0]), targets[0].file)
+        return ResultAddresses(targets[0].storage.store_address, targets[0].file)
     found = (address for target in targets for address in _addresses(target))
     return ResultAddresses(storage, None, list(dict.fromkeys(found))[:_MOST])
 
@@ -61,11 +61,6 @@ def _targets(task: luigi.Task) -> list[Any]:
 
 def _is_under(key: Key, target: Any) -> bool:
     return isinstance(target, NectarTarget) and target.key == key
-
-
-def _storage_of(target: NectarTarget) -> str:
-    bucket = getattr(target.storage, "bucket", None)
-    return f"s3://{bucket}" if bucket else target.storage.name
 
 
 def _addresses(target: Any) -> Iterator[str]:

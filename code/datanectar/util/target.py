@@ -9,7 +9,7 @@ from typing import IO, Any
 import luigi
 
 from datanectar.errors import ChainError
-from datanectar.keys import Key, is_own_file
+from datanectar.keys import Key, is_reserved_name
 from datanectar.storage.base import Storage
 from datanectar.util.completeness import INDEX
 
@@ -25,7 +25,7 @@ class NectarTarget(luigi.Target):
     """
 
     def __init__(self, storage: Storage, key: Key, file: str, *, binary: bool = False) -> None:
-        if is_own_file(file):
+        if is_reserved_name(file):
             raise ChainError(
                 f"{key.task} can't keep its result as {file!r}: datanectar writes a file of that "
                 "name itself. Choose another, such as 'out.txt'."
