@@ -166,15 +166,15 @@ def test_a_result_can_be_removed_to_be_made_again(chain: ModuleType) -> None:
 def test_the_store_is_the_one_that_the_class_or_env_names(
     chain: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert chain.TextTask().output().storage.name == "local"
-    assert chain.RemoteTask().output().storage.name == "s3"
+    assert chain.TextTask().output().storage.store_address == "local"
+    assert chain.RemoteTask().output().storage.store_address == "s3://local.datanectar"
 
     monkeypatch.setenv("ENV", "qa")
     settings.current.cache_clear()
 
-    assert chain.TextTask().output().storage.name == "s3"
+    assert chain.TextTask().output().storage.store_address == "s3://qa.datanectar"
     assert chain.TextTask().output().path.startswith("s3://qa.datanectar/chains/etl/made_chain/")
-    assert chain.LocalTask().output().storage.name == "local"
+    assert chain.LocalTask().output().storage.store_address == "local"
 
 
 def test_a_class_outside_of_a_chain_has_no_key(chain: ModuleType) -> None:

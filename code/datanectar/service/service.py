@@ -136,8 +136,8 @@ class Service:
         """Tell whether the result of what was resolved is there."""
         if resolution.complete is not None or resolution.output is None:
             return bool(resolution.complete)
-        storage = storage_named(resolution.storage)
-        return storage.exists(parse_key(resolution.key), resolution.output)
+        key = parse_key(resolution.key)
+        return storage_named(resolution.storage).exists(key, resolution.output)
 
     def accept(
         self,
@@ -235,15 +235,7 @@ class Service:
         return run
 
     def status(self, key: Key, file: str | None = None) -> Status:
-        """Return what is known of a key.
-
-        Args:
-            key: the key.
-            file: the result's name, where no run has reported it; None: not known.
-
-        Raises:
-            NotFound: when the key was never asked for and nothing lies there.
-        """
+        """Return what is known of a key; see :func:`~datanectar.service.status.status_of`."""
         return self._with_scheduler(status_of(self.results, key, file))
 
     def _with_scheduler(self, status: Status) -> Status:
