@@ -155,7 +155,11 @@ def test_after_a_failed_write_nothing_is_published_though_room_was_made(
 def test_a_full_disk_is_told_with_what_to_do() -> None:
     message = r"No space left.*DATANECTAR_LOCAL_TARGETS"
     raises = pytest.raises(StorageError, match=message)
-    with open("/dev/full", "wb", buffering=0) as full, raises, _explained("write", Path("/dev/full")):
+    with (
+        open("/dev/full", "wb", buffering=0) as full,
+        raises,
+        _explained("write", Path("/dev/full")),
+    ):
         full.write(b"x")
 
 

@@ -109,7 +109,7 @@ class LocalStorage(Storage):
 
     @contextlib.contextmanager
     def temporary_file(self, key: Key, file: str) -> Iterator[Path]:
-        """Give the block a path in a hidden folder beside the file, which is moved to its place."""
+        """Give the block a path in a hidden folder beside the file; what is there is moved in its place."""
         target = self.local_path(key, file)
         with _explained("write", target):
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -124,7 +124,7 @@ class LocalStorage(Storage):
 
     def _publish(self, path: Path, key: Key, file: str) -> None:
         check_file(path)
-        if path.is_symlink():  # what it leads to is somebody else's
+        if path.is_symlink():  # the file that it leads to stays where it is
             self.put_file(key, file, path)
             return
         target = self.local_path(key, file)
@@ -140,7 +140,7 @@ class LocalStorage(Storage):
             path.replace(self.local_path(key, new))
 
     def prepare(self) -> None:
-        """Make the folder, and see that it can be written to.
+        """Create the folder, and check that it can be written to.
 
         Raises:
             StartupError: when it can't.
@@ -192,26 +192,27 @@ class _LocalFile(AtomicFile):
 
 
 def _create_hidden(target: Path, *, is_folder: bool = False) -> tuple[int, Path]:
-    """Create a file, or a folder, that :func:`_remove_leftovers` leaves alone while this process lives.
+    """Create and open a file, or a folder, that :func:`_remove_leftovers` leaves alone.
 
-    The lock on it says so: the kernel drops it with the process, however that ends.
+    It is locked as long as this process lives (flock(2)): the kernel releases the lock with the
+    process, however that ends.
     """
     while True:
         hidden = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
         try:
             descriptor = _create(hidden, is_folder)
         except FileNotFoundError:
-            if is_folder and target.parent.is_dir():  # a sweep took it before it was locked
+            if is_folder and target.parent.is_dir():  # removed before it was locked
                 continue
             raise
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            swept = not hidden.exists()
+            removed = not hidden.exists()
         except BlockingIOError:
-            swept = True  # or about to be: a sweep came before the lock
+            removed = True  # or about to be, by a process that locked it first
         except OSError:
-            swept = False  # no locks on this file system, so no sweeps either
-        if not swept:
+            removed = False  # this file system has no locks, so nothing is ever removed
+        if not removed:
             return descriptor, hidden
         os.close(descriptor)
 
@@ -228,9 +229,9 @@ def _remove_leftovers(target: Path) -> None:
     start = f".{target.name}."
     for name in [name for name in _names_in(target.parent) if name.startswith(start)]:
         hidden = target.with_name(name)
-        with contextlib.suppress(OSError):  # its writer lives, or another sweep was quicker
+        with contextlib.suppress(OSError):  # its writer lives, or another process removes it
             is_folder = hidden.is_dir()
-            # A chain may have put there what would have us wait (a pipe) or leads elsewhere (a link).
+            # A chain may have put a pipe there, which blocks, or a link, which leads elsewhere.
             flags = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
             descriptor = os.open(hidden, (os.O_RDONLY if is_folder else os.O_WRONLY) | flags)
             try:

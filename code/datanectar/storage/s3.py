@@ -19,14 +19,12 @@ _READ_BUFFER = 256 * 1024
 
 #: The most that one CopyObject takes, in bytes.
 _COPY_LIMIT = 5 * 1024**3
-#: The longest that a V4 URL can hold, in seconds: a week.
+#: The longest time for which a V4 URL can be valid, in seconds: a week.
 _LONGEST_LINK = 604_800
 
 
 class S3Storage(Storage):
     """Results as objects in a bucket.
-
-    May be made before a fork and used on both sides of it, and by many threads.
 
     Args:
         settings: for the public endpoint. Credentials, region and endpoint are boto3's own
@@ -51,8 +49,8 @@ class S3Storage(Storage):
         """Return size and time of the object, or None when it is not there, by one HEAD.
 
         Raises:
-            StorageError: when S3 won't say. A refused HEAD doesn't tell a missing file from a
-                missing permission, so that one is followed by a LIST of the exact name.
+            StorageError: when access is refused. A refused HEAD can also mean a missing file, so it
+                is followed by a LIST of the exact name.
         """
         file = name.rpartition("/")[2]
         with self._clients.request(f"HeadObject {name}") as client:
@@ -141,7 +139,7 @@ class S3Storage(Storage):
         return Link(url, valid)
 
     def prepare(self) -> None:
-        """Make sure that the bucket is there: make it if it is missing and may be made.
+        """Create the bucket if it is missing.
 
         Raises:
             StartupError: when it can't be used.
@@ -161,8 +159,8 @@ class S3Storage(Storage):
                     return False
                 if error_code(problem) not in ("400", "403"):
                     raise
-                # Rights to one prefix don't cover this HEAD; and only an answer with a body says
-                # what is wrong.
+                # Permissions for one prefix do not cover this HEAD, and only a response with a body
+                # says what is wrong.
                 client.list_objects_v2(Bucket=self.bucket, Prefix="chains/", MaxKeys=1)
         return True
 
@@ -175,10 +173,10 @@ class S3Storage(Storage):
             try:
                 client.create_bucket(Bucket=self.bucket, **where)
             except client.exceptions.BucketAlreadyOwnedByYou:
-                return  # another host was quicker
+                return  # another host has just created it
 
     def _list(self, prefix: str, **more: str) -> Iterator[tuple[str, FileInfo]]:
-        """Yield each object under ``prefix``: its full name, and what S3 knows of it."""
+        """Yield the full name and the info of each object whose name begins with ``prefix``."""
         with self._clients.request(f"ListObjectsV2 {prefix}") as client:
             pages = client.get_paginator("list_objects_v2")
             for page in pages.paginate(Bucket=self.bucket, Prefix=prefix, **more):
@@ -193,7 +191,7 @@ def _by_name(info: FileInfo) -> str:
 
 
 def _content_type(file: str) -> str:
-    """Return what a browser should take the file for."""
+    """Return the media type that browsers are to see."""
     if file.split(".")[0] == LOG_FILE:
         return "text/plain; charset=utf-8"
     kind, encoding = mimetypes.guess_type(file)
