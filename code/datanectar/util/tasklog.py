@@ -27,7 +27,8 @@ from datanectar.reasons import without_environment
 from datanectar.settings import current
 from datanectar.storage.base import Storage, keep_earlier
 from datanectar.storage.registry import default_name, storage_named
-from datanectar.util.identity import class_option, key_of, public_params
+from datanectar.util.identity import class_option, key_of
+from datanectar.util.task_params import public_params
 from datanectar.util.tee import tee
 
 #: The ids of the tasks that are being recorded in this process.
