@@ -89,9 +89,7 @@ class NeverTask(NectarTask):
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     stack = Stack(tmp_path_factory.mktemp("project"))
-    chain = stack.project / "code" / "chains" / "made" / "third_chain.py"
-    chain.parent.mkdir(parents=True)
-    chain.write_text(CHAIN)
+    stack.chain("made/third_chain", CHAIN)
     start = stack.project / "start"
     start.mkdir()
     (start / "sitecustomize.py").write_text(ROW)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any, ClassVar
-from weakref import WeakKeyDictionary
 
 import luigi
 
@@ -11,13 +10,11 @@ from datanectar.keys import DEFAULT_OUTPUT, Key
 from datanectar.parameters.class_options import Nectar
 from datanectar.parameters.texts import Texts
 from datanectar.parameters.visibility import task_in_words
-from datanectar.settings import current
-from datanectar.storage.registry import default_name, storage_named
 from datanectar.util.identity import class_option, key_of
 from datanectar.util.sqla import mend_sqla
 from datanectar.util.target import NectarTarget
 from datanectar.util.task_params import readable_texts
-from datanectar.util.tasklog import record_run
+from datanectar.util.tasklog import record_run, storage_of
 
 mend_sqla()
 
@@ -71,20 +68,6 @@ class NectarTask(Nectar, luigi.Task):
         super().__init_subclass__(**options)
         record_run(cls)
 
-    @classmethod
-    def get_params(cls) -> list[tuple[str, luigi.Parameter[Any]]]:
-        """Return the class's parameters, as ``luigi.Task.get_params`` does.
-
-        Luigi searches ``dir(cls)`` for them at each of some twenty calls a task, which is a third of
-        the time that a chain of many tasks takes. So they are cached until the class or a base gets
-        another attribute, as from ``luigi.util.inherits``.
-        """
-        shape = tuple(len(vars(base)) for base in cls.__mro__)
-        known = _PARAMS.get(cls)
-        if known is None or known[0] != shape:
-            known = _PARAMS[cls] = (shape, super().get_params())
-        return list(known[1])
-
     def to_str_params(self, *args: Any, **options: Any) -> dict[str, str]:
         """Return parameters as text, as ``luigi.Task.to_str_params`` does, equal values as one text.
 
@@ -118,15 +101,8 @@ class NectarTask(Nectar, luigi.Task):
     def output(self) -> NectarTarget:
         """Return the target of this task's result: open it to write it, and to read it."""
         cls = type(self)
-        storage = storage_named(class_option(cls, "storage_name", None) or default_name(current()))
-        file, binary = output_name(cls), class_option(cls, "output_binary", False)
-        return NectarTarget(storage, key_of(self), file, binary=binary)
-
-
-#: By class: how many attributes it and its bases had, and the parameters that they had then.
-_PARAMS: WeakKeyDictionary[
-    type[luigi.Task], tuple[tuple[int, ...], list[tuple[str, luigi.Parameter[Any]]]]
-] = WeakKeyDictionary()
+        binary = class_option(cls, "output_binary", False)
+        return NectarTarget(storage_of(self), key_of(self), output_name(cls), binary=binary)
 
 
 def output_name(cls: type[luigi.Task]) -> str:
