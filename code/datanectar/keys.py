@@ -1,4 +1,4 @@
-"""Identity: the key under which a task's result, log and parameters are kept.
+"""The key under which a task's result, log and parameters are kept.
 
 A key reads ``chains/<type>/<chain>/<Task>/<md5>``. The md5 is of the significant parameters as
 JSON, or of the run date for a task that has none (see :func:`digest_source`).
@@ -29,11 +29,11 @@ _LONGEST_NAME, _MOST_BYTES = 128, 200
 
 _MD5 = re.compile(r"[0-9a-f]{32}\Z")
 _FREQUENCY_FORMATS = {"day": "%Y-%m-%d", "hour": "%Y-%m-%d %H%z"}
-#: A default ``repr``, ``<Thing object at 0x7f12>``, ends in a memory address: such a value differs
-#: in every process.
+#: A default ``repr``, ``<Thing object at 0x7f12>``, ends in a memory address, which differs in every
+#: process.
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+>")
 
-#: What stands for a parameter's value in a key: its text, or kind and text of what is no text.
+#: A parameter's value in a key: its text, or type and text of a value that is no text.
 Hashed = str | tuple[str, str]
 
 _FILE_NAMES = (
@@ -45,10 +45,10 @@ PARAMS_FILE = "params.txt"
 LOG_FILE = "log"
 DEFAULT_OUTPUT = "out.txt"
 
-#: As a regular expression that JSON Schema reads, what every file name fits (see :func:`is_file_name`).
+#: A regular expression for JSON Schema that every file name matches (see :func:`is_file_name`).
 FILE_NAME_PATTERN = r"[^\x00-\x1f\x7f/.\- ][^\x00-\x1f\x7f/]{0,127}"
 
-_OWN_FILE = re.compile(rf"{re.escape(PARAMS_FILE)}|{LOG_FILE}(\.\d+)?")
+_SERVICE_FILE = re.compile(rf"{re.escape(PARAMS_FILE)}|{LOG_FILE}(\.\d+)?")
 
 
 @dataclass(frozen=True, order=True)
@@ -75,20 +75,24 @@ class Key:
         return f"{self}/{name}"
 
 
-def is_own_file(name: str) -> bool:
-    """Tell whether the name means a file that is written beside every result: no result's name.
+def is_service_file(name: str) -> bool:
+    """Tell whether a file under a key is the service's own: its log, an earlier one, its parameters."""
+    return _SERVICE_FILE.fullmatch(name) is not None
+
+
+def is_reserved_name(name: str) -> bool:
+    """Tell whether no result may have this name: it could mean a file of the service's own.
 
     On some file systems names that differ in case, or in how a letter is composed, mean one file.
     """
-    plain = unicodedata.normalize("NFKC", name).casefold().rstrip(". ")
-    return _OWN_FILE.fullmatch(plain) is not None
+    return is_service_file(unicodedata.normalize("NFKC", name).casefold().rstrip(". "))
 
 
 def is_file_name(name: str) -> bool:
-    """Tell whether a file beside a result may be called so.
+    """Tell whether a file under a key may have this name.
 
-    Letters and digits of any script, composed as NFC has them; blanks, ``.``, ``_`` and ``-`` within.
-    So it is one name on every disk and in every bucket, and no path.
+    It may have letters and digits of any script, in Unicode's normal form NFC, and within it blanks,
+    ``.``, ``_`` and ``-``. So it is one name on every disk and in every bucket, and never a path.
     """
     if not 0 < len(name) <= _LONGEST_NAME or not unicodedata.is_normalized("NFC", name):
         return False
@@ -114,7 +118,7 @@ def parse_key(text: str) -> Key:
 
 
 def parse_target(text: str) -> tuple[Key, str | None]:
-    """Return the key and, if ``text`` goes on behind it, the file: ``<key>/out.txt``.
+    """Return the key and the file's name of ``<key>/<file>``; None as the name for a key alone.
 
     Raises:
         BadRequest: when either is malformed.
@@ -134,10 +138,10 @@ def digest_source(
 
     Args:
         params: the significant parameters by name: their texts as ``luigi.Task.to_str_params``
-            gives them, in one spelling for equal values, and pairs where a value is no text.
-        frequency: ``day``, ``hour`` or ``once``; counts only for a task without parameters.
+            returns them, one text for equal values; a type and a text for a value that is no text.
+        frequency: ``day``, ``hour`` or ``once``; it matters only without parameters.
         version: the class's ``version``, or None when it has none.
-        run_time: the moment that the run was accepted.
+        run_time: the run's time, see :func:`run_time`.
 
     Raises:
         KeyUndefined: when a value has no stable text, or the frequency is unknown.
@@ -160,14 +164,14 @@ def digest_source(
 
 
 def not_text(value: Any) -> str:
-    """Return what is wrong with a parameter whose value serialises to something else than text."""
+    """Return the end of a message on a parameter whose value serialises to something else than text."""
     return (
         f"serialises to {type(value).__name__}, not to text: let its serialize() return a string."
     )
 
 
 def no_stable_text(text: str) -> str:
-    """Return what is wrong with a parameter whose text differs in every process."""
+    """Return the end of a message on a parameter whose text differs in every process."""
     return f"has no stable text ({text[:80]}): use a Luigi parameter type that can serialise it."
 
 
@@ -178,16 +182,16 @@ def shows_address(text: str) -> bool:
 
 
 def digest(text: str) -> str:
-    """Return the md5 of ``text`` as 32 hex digits. It names a folder and guards nothing."""
+    """Return the md5 of ``text`` as 32 hex digits. It names a folder; no security depends on it."""
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
 
 
 def run_time() -> datetime:
-    """Return the moment that stands for the whole run, fixed at the first call in a process tree.
+    """Return the run's time, which is the same in all of its processes.
 
-    A run child finds it in the environment, as the request was answered with it; a plain ``luigi``
-    command fixes it at its first task. It has the offset of the zone that the run belongs to; that
-    of a run of before has none, and is in the server's local time.
+    In a run of the service it is the time of the request, which children find in the environment; a
+    plain ``luigi`` command sets it at its first task. It has the UTC offset of the run's zone. Runs
+    of earlier versions have none, and are in the server's local time.
     """
     return datetime.fromisoformat(os.environ.setdefault(RUN_TIME_VARIABLE, run_time_text()))
 
@@ -198,10 +202,10 @@ def run_time_text(moment: datetime | None = None) -> str:
 
 
 def set_run_time(text: str) -> None:
-    """Have this process, and what it starts, belong to the run of this time.
+    """Set the run's time for this process and all that it starts.
 
-    Its local time becomes that of the run's zone, so that a chain's ``date.today()`` is of the
-    calendar that the key's date is of.
+    The local time becomes that of the run's zone, so that a chain's ``date.today()`` is the date in
+    the key.
     """
     os.environ[RUN_TIME_VARIABLE] = text
     moment = datetime.fromisoformat(text)
@@ -210,6 +214,6 @@ def set_run_time(text: str) -> None:
         return
     minutes = round(offset.total_seconds() / 60)
     hours, rest = divmod(abs(minutes), 60)
-    east, west = ("+", "-") if minutes >= 0 else ("-", "+")  # POSIX counts to the west
+    east, west = ("+", "-") if minutes >= 0 else ("-", "+")  # POSIX counts hours west of UTC
     os.environ["TZ"] = f"<{east}{hours:02}{rest:02}>{west}{hours}:{rest:02}"
     time.tzset()

@@ -33,8 +33,9 @@ _LONGEST_NAME, _LONGEST_TEXT = 2000, 32_000
 #: So many items a list may have: a task that requires many others is told in several reports.
 _LONGEST_LIST = 100_000
 _CUT = "\n[...]\n"
-#: A store as records name it: this disk, today's bucket, or a bucket by name.
-_STORE = re.compile(r"local|s3|s3://[A-Za-z0-9._-]{1,255}")
+#: A store's name or address (``datanectar.storage.registry``); the place begins with no dot, so that it
+#: leads nowhere else.
+_STORE = re.compile(r"[a-z][a-z0-9+.-]{0,30}(://[A-Za-z0-9_-][A-Za-z0-9._-]{0,254})?")
 
 
 def _between(low: float, high: float) -> Callable[[Any], Any]:
@@ -247,9 +248,9 @@ class RunJob:
 
 @dataclass(frozen=True)
 class UploadLogsJob:
-    """Copy the spooled logs of an attempt that have grown since they were last copied to S3.
+    """Upload the logs of an attempt that have grown since they were last uploaded.
 
-    ``storage`` is the store that they go to: ``s3``, or ``s3://<bucket>``.
+    ``storage`` is the run's store.
     """
 
     attempt_dir: str

@@ -344,7 +344,7 @@ def test_the_home_page_names_the_chain_of_a_run(stack: Stack) -> None:
 
 
 def test_outputs_can_be_anywhere_but_only_files_inside_are_listed(tmp_path: Path) -> None:
-    from datanectar.service.results import Declared, names_of
+    from datanectar.service.declared_outputs import DeclaredOutputs, names_of
     from datanectar.settings import load
 
     project = tmp_path / "project"
@@ -361,7 +361,9 @@ def test_outputs_can_be_anywhere_but_only_files_inside_are_listed(tmp_path: Path
         str(project / name) for name in (".git/config", "pipe", "circle", "a.txt", "no.txt", "")
     ]
 
-    files, missing = Declared(settings).look([*addresses, "a.txt", "\x00", "s3://b/x"], "local")
+    files, missing = DeclaredOutputs(settings).look(
+        [*addresses, "a.txt", "\x00", "s3://b/x"], "local"
+    )
 
     assert [file.path for file in files] == [good]
     assert missing
@@ -371,7 +373,7 @@ def test_outputs_can_be_anywhere_but_only_files_inside_are_listed(tmp_path: Path
 
 
 def test_a_database_is_closed_whatever_its_url_looks_like(tmp_path: Path) -> None:
-    from datanectar.service.results import Declared
+    from datanectar.service.declared_outputs import DeclaredOutputs
     from datanectar.settings import load, sqlite_url
 
     (tmp_path / "code" / "chains").mkdir(parents=True)
@@ -387,11 +389,11 @@ def test_a_database_is_closed_whatever_its_url_looks_like(tmp_path: Path) -> Non
     for address in addresses:
         Path(address).write_text("x")
 
-    assert Declared(settings).look(addresses, "local") == ([], False)
+    assert DeclaredOutputs(settings).look(addresses, "local") == ([], False)
 
 
 def test_a_link_that_took_a_results_place_is_not_followed(tmp_path: Path) -> None:
-    from datanectar.service.results import ResultFile
+    from datanectar.service.result_file import ResultFile
 
     path, secret = tmp_path / "a.txt", tmp_path / "secret"
     secret.write_text("secret")

@@ -167,7 +167,7 @@ def test_files_stay_while_another_worker_may_be_at_them(stack: Stack) -> None:
 
 
 def test_one_bad_leftover_keeps_no_other_run_from_being_taken_back(stack: Stack) -> None:
-    """Fault 3.1: an empty ``.shipped`` file ended each search for lost runs before they were."""
+    """Fault 3.1: an empty ``.uploaded`` file ended each search for lost runs before they were."""
     store = RunStore(stack.settings.database_url)
     runs = []
     for number in range(3):
@@ -179,7 +179,7 @@ def test_one_bad_leftover_keeps_no_other_run_from_being_taken_back(stack: Stack)
         folder = attempt_dir / "greetings" / "hello_chain" / "HelloTask"
         folder.mkdir(parents=True)
         (folder / f"{'0' * 32}.log").write_text("words")
-        (folder / f"{'0' * 32}.shipped").write_text("")
+        (folder / f"{'0' * 32}.uploaded").write_text("")
 
     wait_for(lambda: all(_is_ended(store, run_id) for run_id in runs), "all are taken back")
 

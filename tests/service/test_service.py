@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from datanectar.errors import ChainError
 from datanectar.forkserver.pool import Pool
 from datanectar.luigid.client import Luigid
 from datanectar.runs.queue import RunQueue
@@ -45,3 +46,27 @@ def test_the_disk_has_a_run_before_a_worker_or_the_client_hears_of_it(
     assert seen == [(0, 1), (1, 1)]  # who finds the run there may be told before the first is
     assert first.run is not None and again.run is not None
     assert first.run.id == again.run.id
+
+
+def test_a_chain_can_not_name_a_store_that_is_not_there(service: Service, bench: Bench) -> None:
+    bench.stack.chain(
+        "made/odd_chain",
+        """
+import pathlib
+
+from datanectar import NectarTask
+from datanectar.storage.local import LocalStorage
+from datanectar.util.target import NectarTarget
+
+
+class OddStorage(LocalStorage):
+    store_address = "tape://x"
+
+
+class OddTask(NectarTask):
+    def output(self):
+        return NectarTarget(OddStorage(pathlib.Path("/nowhere")), self.key, "out.txt")
+""",
+    )
+    with pytest.raises(ChainError, match="there is no store 'tape://x'"):
+        service.accept("made", "odd_chain", "OddTask", {})

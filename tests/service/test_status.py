@@ -12,7 +12,8 @@ from datanectar import settings as all_settings
 from datanectar.keys import parse_key
 from datanectar.messages import Outcome, TaskReport
 from datanectar.runs.store import RunStore
-from datanectar.service.status import Lookup
+from datanectar.service.results import Results
+from datanectar.service.status import status_of
 from datanectar.statuses import DONE, FAILED, RUNNING, UNKNOWN
 from datanectar.storage.local import LocalStorage
 from tests.runs.conftest import key_of, new_run
@@ -29,10 +30,10 @@ def store(tmp_path: Path) -> Iterator[RunStore]:
 
 
 @pytest.fixture
-def lookup(store: RunStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lookup]:
+def results(store: RunStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Results]:
     monkeypatch.setenv("DATANECTAR_PROJECT", str(tmp_path))
     all_settings.current.cache_clear()
-    yield Lookup(all_settings.current(), store)
+    yield Results(all_settings.current(), store)
     all_settings.current.cache_clear()
 
 
@@ -57,40 +58,42 @@ def ran(store: RunStore, chain: str, word: str, *reports: TaskReport) -> str:
     ],
 )
 def test_of_a_result_that_is_there_its_own_run_tells(
-    store: RunStore, lookup: Lookup, tmp_path: Path, report: TaskReport
+    store: RunStore, results: Results, tmp_path: Path, report: TaskReport
 ) -> None:
     """fault 3.18"""
     LocalStorage(tmp_path / "local_targets").put_bytes(parse_key(KEY), "out.txt", b"x")
     own = ran(store, "hello_chain", "a")
     ran(store, "other_chain", "b", report)
 
-    status = lookup.status(parse_key(KEY), None)
+    status = status_of(results, parse_key(KEY), None)
 
     assert (status.job_status, status.file) == (DONE, "out.txt")
     assert status.run is not None and status.run.id == own
-    assert lookup.file(parse_key(KEY), "out.txt").size == 1
+    assert results.file(parse_key(KEY), "out.txt").size == 1
 
 
-def test_of_a_result_that_is_gone_the_latest_report_tells(store: RunStore, lookup: Lookup) -> None:
+def test_of_a_result_that_is_gone_the_latest_report_tells(
+    store: RunStore, results: Results
+) -> None:
     ran(store, "hello_chain", "a")
     report = TaskReport("x", key=KEY, status=DONE, storage="local", output="out.txt")
     other = ran(store, "other_chain", "b", report)
 
-    status = lookup.status(parse_key(KEY), None)
+    status = status_of(results, parse_key(KEY), None)
 
     assert status.job_status == UNKNOWN
     assert status.run is not None and status.run.id == other
 
 
 def test_a_run_of_the_same_chain_tells_of_what_it_has_made_anew(
-    store: RunStore, lookup: Lookup, tmp_path: Path
+    store: RunStore, results: Results, tmp_path: Path
 ) -> None:
     LocalStorage(tmp_path / "local_targets").put_bytes(parse_key(KEY), "out.txt", b"x")
     ran(store, "hello_chain", "a")
     report = TaskReport("x", key=KEY, status=DONE, storage="local", output="out.txt")
     later = ran(store, "hello_chain", "b", report)
 
-    status = lookup.status(parse_key(KEY), None)
+    status = status_of(results, parse_key(KEY), None)
 
     assert status.job_status == DONE
     assert status.run is not None and status.run.id == later

@@ -1,4 +1,4 @@
-"""What every store promises, asked of each: the disk, moto, rclone."""
+"""What every store promises, checked for each: the disk, moto, rclone, and a store of a third kind."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hashlib
 import os
 import threading
 import time
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,11 +14,13 @@ import pytest
 
 from datanectar.errors import BadRequest, NotFound, StorageError
 from datanectar.keys import Key
+from datanectar.messages import TaskReport, decode, encode
 from datanectar.settings import Settings
 from datanectar.storage.attempt_files import ATTEMPT_VARIABLE
 from datanectar.storage.base import Storage, keep_earlier
 from datanectar.storage.local import LocalStorage
 from datanectar.storage.s3 import S3Storage
+from tests.storage.folder_store import FolderStorage
 
 KEY = Key("testchains", "hello_chain", "Hello", "0" * 32)
 MIB = 1024 * 1024
@@ -27,13 +30,15 @@ def sibling(number: int, task: str = "Hello") -> Key:
     return Key("testchains", "hello_chain", task, f"{number:032x}")
 
 
-@pytest.fixture(params=["local", "moto", "rclone"])
+@pytest.fixture(params=["local", "moto", "rclone", "folder"])
 def storage(
     request: pytest.FixtureRequest, tmp_path: Path, s3_settings: Callable[..., Settings]
 ) -> Storage:
     made: Storage
     if request.param == "local":
         made = LocalStorage(tmp_path / "local_targets")
+    elif request.param == "folder":
+        made = FolderStorage(tmp_path / "shelf")
     else:
         made = S3Storage(s3_settings(request.getfixturevalue(f"{request.param}_s3")))
     made.prepare()
@@ -65,8 +70,33 @@ def test_what_was_never_written_is_not_there(storage: Storage) -> None:
 
 def test_an_address_names_the_file_in_full(storage: Storage) -> None:
     address = storage.address(KEY, "out.txt")
-    assert address.startswith("/" if storage.name == "local" else "s3://test.datanectar-")
+    in_store = f"{storage.store_address}/{KEY}/out.txt"
+    assert address == str(storage.local_path(KEY, "out.txt") or in_store)
     assert address.endswith(f"/{KEY}/out.txt")
+
+
+def test_a_records_address_of_a_store_is_one_that_messages_take(storage: Storage) -> None:
+    report = TaskReport("id", storage=storage.store_address)
+    assert decode(encode(report)) == report
+
+
+def test_a_link_or_a_local_path_leads_to_the_file_if_the_store_has_one(storage: Storage) -> None:
+    storage.put_bytes(KEY, "out.txt", b"kept")
+    link, path = storage.link(KEY, "out.txt", expires_in=60), storage.local_path(KEY, "out.txt")
+    if link:
+        assert 0 < (link.expires_in or 0) <= 60
+        assert urllib.request.urlopen(link.url, timeout=30).read() == b"kept"
+    if path:
+        assert path.read_bytes() == b"kept"
+
+
+def test_an_object_is_found_by_its_full_name(storage: Storage) -> None:
+    storage.put_bytes(KEY, "out.txt", b"kept")
+    name = f"{KEY}/out.txt"
+    assert storage.object_info(name) == storage.info(KEY, "out.txt")
+    assert b"".join(storage.object_chunks(name, 2)) == b"pt"
+    assert storage.delete_object(name) is True
+    assert storage.delete_object(name) is False
 
 
 def test_reading_what_is_not_there_raises_not_found_at_the_call(storage: Storage) -> None:
@@ -350,7 +380,7 @@ def test_a_file_that_a_library_writes_lies_where_it_goes_with_its_run(
         path.write_bytes(b"x")
 
         place = path.parent.parent
-        if isinstance(storage, LocalStorage):
-            assert place == storage.path(KEY, "out.txt").parent
+        if path_of_result := storage.local_path(KEY, "out.txt"):
+            assert place == path_of_result.parent
         else:
             assert place == tmp_path / "spool" / "run-1"

@@ -16,7 +16,7 @@ import pytest
 
 from datanectar.errors import StartupError, StorageError
 from datanectar.keys import Key
-from datanectar.storage.local import LocalStorage, _told
+from datanectar.storage.local import LocalStorage, _explained
 
 KEY = Key("testchains", "hello_chain", "Hello", "0" * 32)
 
@@ -27,13 +27,13 @@ def storage(tmp_path: Path) -> LocalStorage:
 
 
 def content(storage: LocalStorage) -> list[str]:
-    return sorted(os.listdir(storage.path(KEY, "x").parent))
+    return sorted(os.listdir(storage.local_path(KEY, "x").parent))
 
 
 def test_a_file_lies_where_the_layout_says(storage: LocalStorage) -> None:
     storage.put_bytes(KEY, "out.txt", b"x")
     path = storage.root / "chains/testchains/hello_chain/Hello" / ("0" * 32) / "out.txt"
-    assert storage.path(KEY, "out.txt") == path
+    assert storage.local_path(KEY, "out.txt") == path
     assert path.read_bytes() == b"x"
 
 
@@ -43,7 +43,7 @@ def test_a_result_has_the_permissions_of_any_new_file(storage: LocalStorage) -> 
         storage.put_bytes(KEY, "out.txt", b"x")
     finally:
         os.umask(earlier)
-    assert stat.S_IMODE(storage.path(KEY, "out.txt").stat().st_mode) == 0o640
+    assert stat.S_IMODE(storage.local_path(KEY, "out.txt").stat().st_mode) == 0o640
 
 
 def test_a_finished_or_aborted_write_leaves_no_hidden_file(storage: LocalStorage) -> None:
@@ -58,7 +58,7 @@ def test_a_writer_can_seek(storage: LocalStorage) -> None:
         stream.write(b"????tail")
         stream.seek(0)
         stream.write(b"head")
-    assert storage.path(KEY, "out.bin").read_bytes() == b"headtail"
+    assert storage.local_path(KEY, "out.bin").read_bytes() == b"headtail"
 
 
 def killed_writer(storage: LocalStorage) -> None:
@@ -96,7 +96,7 @@ def test_what_a_chain_has_put_in_a_hidden_files_place_holds_nobody_up(
     storage: LocalStorage, tmp_path: Path
 ) -> None:
     storage.put_bytes(KEY, "out.txt", b"x")
-    folder = storage.path(KEY, "x").parent
+    folder = storage.local_path(KEY, "x").parent
     elsewhere = tmp_path / "elsewhere"
     elsewhere.write_text("mine")
     os.mkfifo(folder / ".out.txt.pipe")
@@ -104,7 +104,7 @@ def test_what_a_chain_has_put_in_a_hidden_files_place_holds_nobody_up(
 
     storage.put_bytes(KEY, "out.txt", b"y")
 
-    assert storage.path(KEY, "out.txt").read_bytes() == b"y"
+    assert storage.local_path(KEY, "out.txt").read_bytes() == b"y"
     assert elsewhere.read_text() == "mine"
 
 
@@ -117,7 +117,7 @@ def test_two_writers_of_one_file_both_finish_and_the_last_one_counts(
     second.write("second")
     first.close()
     second.close()
-    assert storage.path(KEY, "out.txt").read_text() == "second"
+    assert storage.local_path(KEY, "out.txt").read_text() == "second"
     assert content(storage) == ["out.txt"]
 
 
@@ -155,14 +155,18 @@ def test_after_a_failed_write_nothing_is_published_though_room_was_made(
 def test_a_full_disk_is_told_with_what_to_do() -> None:
     message = r"No space left.*DATANECTAR_LOCAL_TARGETS"
     raises = pytest.raises(StorageError, match=message)
-    with open("/dev/full", "wb", buffering=0) as full, raises, _told("write", Path("/dev/full")):
+    with (
+        open("/dev/full", "wb", buffering=0) as full,
+        raises,
+        _explained("write", Path("/dev/full")),
+    ):
         full.write(b"x")
 
 
 def test_a_result_whose_publication_fails_is_told_and_leaves_nothing(
     storage: LocalStorage,
 ) -> None:
-    storage.path(KEY, "out.txt").mkdir(parents=True)
+    storage.local_path(KEY, "out.txt").mkdir(parents=True)
     with pytest.raises(StorageError, match="Can't write"):
         storage.put_bytes(KEY, "out.txt", b"x")
     assert content(storage) == ["out.txt"]
@@ -189,8 +193,8 @@ def test_a_folder_that_is_read_only_is_told_at_start(storage: LocalStorage) -> N
 def test_foreign_files_are_not_listed(storage: LocalStorage) -> None:
     storage.put_bytes(KEY, "out.txt", b"x")
     for name in (".DS_Store", "with\nline end"):
-        storage.path(KEY, "out.txt").with_name(name).touch()
-    storage.path(KEY, "folder").mkdir()
+        storage.local_path(KEY, "out.txt").with_name(name).touch()
+    storage.local_path(KEY, "folder").mkdir()
     assert [info.name for info in storage.list_files(KEY)] == ["out.txt"]
     assert not storage.exists(KEY, "folder")
     (storage.root / KEY.family_prefix / ".DS_Store").touch()
@@ -207,7 +211,7 @@ def test_what_a_killed_library_leaves_is_swept_and_what_a_living_one_writes_is_n
             path.write_bytes(b"half")
             os.kill(os.getpid(), signal.SIGKILL)
     os.waitpid(pid, 0)
-    folder = storage.path(KEY, "out.csv").parent
+    folder = storage.local_path(KEY, "out.csv").parent
     assert len(list(folder.iterdir())) == 1
     assert storage.list_files(KEY) == []
 
@@ -218,7 +222,7 @@ def test_what_a_killed_library_leaves_is_swept_and_what_a_living_one_writes_is_n
         assert path.exists()
 
     assert [entry.name for entry in folder.iterdir()] == ["out.csv"]
-    assert storage.path(KEY, "out.csv").read_bytes() == b"first"
+    assert storage.local_path(KEY, "out.csv").read_bytes() == b"first"
 
 
 def test_a_link_that_a_library_makes_is_followed(storage: LocalStorage, tmp_path: Path) -> None:
@@ -228,6 +232,6 @@ def test_a_link_that_a_library_makes_is_followed(storage: LocalStorage, tmp_path
     with storage.temporary_file(KEY, "out.txt") as path:
         path.symlink_to(tmp_path / "elsewhere")
 
-    assert storage.path(KEY, "out.txt").read_bytes() == b"whole"
-    assert not storage.path(KEY, "out.txt").is_symlink()
+    assert storage.local_path(KEY, "out.txt").read_bytes() == b"whole"
+    assert not storage.local_path(KEY, "out.txt").is_symlink()
     assert (tmp_path / "elsewhere").exists()

@@ -224,13 +224,6 @@ def test_a_link_to_the_public_endpoint_is_signed_for_its_host(
     assert fetch(url)[0] == b"sweet"
 
 
-def test_a_link_can_name_the_file_to_save(moto_s3: S3Server, s3_settings: Use) -> None:
-    storage = prepared(s3_settings(moto_s3))
-    storage.put_bytes(KEY, "out.txt", b"sweet")
-    link = storage.link(KEY, "out.txt", download='Hello "out".txt')
-    assert fetch(link.url)[1]["content-disposition"] == 'attachment; filename="Hello__out_.txt"'
-
-
 def test_browsers_learn_the_content_type(moto_s3: S3Server, s3_settings: Use) -> None:
     storage = prepared(s3_settings(moto_s3))
     expected = {
@@ -299,7 +292,7 @@ def test_credentials_that_have_ended_sign_nothing(moto_s3: S3Server, s3_settings
 
 def test_a_bucket_is_made_in_the_configured_region(moto_s3: S3Server, s3_settings: Use) -> None:
     storage = prepared(s3_settings(moto_s3, AWS_REGION="eu-central-1"))
-    with storage._clients.asking("GetBucketLocation") as client:
+    with storage._clients.request("GetBucketLocation") as client:
         location = client.get_bucket_location(Bucket=storage.bucket)
     assert location["LocationConstraint"] == "eu-central-1"
 
@@ -464,7 +457,7 @@ def test_writing_to_a_missing_bucket_is_told(server: S3Server, s3_settings: Use)
 
 
 def pending_uploads(storage: S3Storage) -> list[str]:
-    with storage._clients.asking("ListMultipartUploads") as client:
+    with storage._clients.request("ListMultipartUploads") as client:
         answer = client.list_multipart_uploads(Bucket=storage.bucket)
     return [upload["Key"] for upload in answer.get("Uploads", ())]
 
@@ -624,7 +617,7 @@ def test_a_file_too_large_for_one_copy_is_renamed_in_parts(
 
 def test_foreign_objects_are_not_listed(storage: S3Storage) -> None:
     storage.put_bytes(KEY, "out.txt", b"x")
-    with storage._clients.asking("PutObject") as client:
+    with storage._clients.request("PutObject") as client:
         for name in ("sub/out.txt", "-begins badly"):
             client.put_object(Bucket=storage.bucket, Key=f"{KEY}/{name}", Body=b"x")
     assert [info.name for info in storage.list_files(KEY)] == ["out.txt"]
@@ -725,10 +718,10 @@ def test_nothing_of_boto_is_imported_before_the_first_request() -> None:
     assert subprocess.run([sys.executable, "-c", program]).returncode == 0
 
 
-def test_warming_needs_neither_credentials_nor_a_server(
+def test_preloading_needs_neither_credentials_nor_a_server(
     s3_settings: Use, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     s3_settings(S3Server("nowhere", "", ""))
-    s3_client.warm()
+    s3_client.preload()
     monkeypatch.setenv("AWS_PROFILE", "nobody")
-    s3_client.warm()
+    s3_client.preload()

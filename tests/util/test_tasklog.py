@@ -149,7 +149,7 @@ def command(chain: ModuleType, tmp_path: Path) -> Callable[..., subprocess.Compl
 def logged(task: luigi.Task, file: str = "log") -> list[str]:
     storage = task.output().storage
     assert isinstance(storage, LocalStorage)
-    return storage.path(task.key, file).read_text().splitlines()
+    return storage.local_path(task.key, file).read_text().splitlines()
 
 
 def build(*tasks: luigi.Task, workers: int = 1) -> bool:
@@ -272,7 +272,7 @@ def test_a_build_within_a_task_has_logs_of_its_own(chain: ModuleType) -> None:
 def test_a_log_that_cant_be_written_does_not_fail_the_task(chain: ModuleType) -> None:
     """Fault 1.18."""
     task = chain.TalkTask(name="nolog")
-    task.output().storage.path(task.key, "log").mkdir(parents=True)
+    task.output().storage.local_path(task.key, "log").mkdir(parents=True)
 
     assert build(task)
 

@@ -9,7 +9,7 @@ from typing import ClassVar
 import pytest
 
 from datanectar.keys import Key
-from datanectar.service.results import ResultFile, under_key
+from datanectar.service.result_file import ResultFile, under_key
 from datanectar.storage.local import LocalStorage
 from datanectar.views.preview import LOOK, Preview, preview
 

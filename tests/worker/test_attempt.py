@@ -141,12 +141,12 @@ def test_what_the_books_raise_ends_the_child_too(
 def test_a_mark_that_says_nothing_means_that_a_log_was_not_shipped(
     watched: tuple[RunStore, Supervision], mark: str
 ) -> None:
-    """Fault 3.1: an empty ``.shipped`` file (full disk) raised a ValueError."""
+    """Fault 3.1: an empty ``.uploaded`` file (full disk) raised a ValueError."""
     store, watch = watched
     log = watch._attempt_dir / "greetings" / "hello_chain" / "HelloTask" / f"{'0' * 32}.log"
     log.parent.mkdir(parents=True)
     log.write_text("some words")
-    log.with_suffix(".shipped").write_text(mark)
+    log.with_suffix(".uploaded").write_text(mark)
 
     assert not_uploaded(watch._attempt_dir) == [log]
     watch.watch(FakeChild(one(Outcome(DONE))))  # type: ignore[arg-type]

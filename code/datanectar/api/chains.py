@@ -24,7 +24,7 @@ from datanectar.runs.records import Run
 from datanectar.service.service import Accepted, Service
 from datanectar.statuses import CANCELLED, DONE, FAILED
 from datanectar.storage.base import Link
-from datanectar.storage.registry import kind_of
+from datanectar.storage.registry import name_of
 
 #: The longest that a POST may wait for its run, in seconds (RFC 7240 ``Prefer: wait``).
 LONGEST_WAIT = 60
@@ -167,7 +167,7 @@ def _target(service: Service, resolution: Resolution) -> Link | None:
     key, life = parse_key(resolution.key), links.POST_LINK_LIFE
     if resolution.output:
         return links.result_link(resolution.storage, key, resolution.output, life)
-    files = service.lookup.at(resolution.results, resolution.storage)
+    files = service.results.at(resolution.results, resolution.storage)
     return links.file_link(key, files[0], life) if len(files) == 1 else None
 
 
@@ -186,7 +186,7 @@ def _explanation(service: Service, type: str, chain: str, task: str) -> dict[str
         "defaults": resolution.defaulted,
         "hashed": _hashed(resolution.source, resolution.public_params),
         "run_time": resolution.run_time,
-        "storage": kind_of(resolution.storage),
+        "storage": name_of(resolution.storage),
         "output": resolution.output,
         "complete": complete,
         "made_by_run": made_by.id if made_by else None,

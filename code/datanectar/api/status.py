@@ -21,7 +21,6 @@ from datanectar.service.service import Service
 from datanectar.service.status import Status
 from datanectar.statuses import ACTIVE, DONE
 from datanectar.storage.base import Storage
-from datanectar.storage.local import LocalStorage
 from datanectar.storage.plain import open_plain, plain_stat
 
 #: Seconds between two looks at a log that is followed, and between signs of life to a proxy.
@@ -111,9 +110,7 @@ class _LogSource:
             live = service.live_log(self._key)
             if live is not None:
                 return Path(live)
-        if isinstance(self._storage, LocalStorage):
-            return self._storage.path(self._key, self._name)
-        return None
+        return self._storage.local_path(self._key, self._name)
 
 
 def _whole_log(service: Service, status: Status) -> Response:

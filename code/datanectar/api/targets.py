@@ -12,7 +12,7 @@ from datanectar.http import file_responses as files
 from datanectar.http import links
 from datanectar.http.envelope import answer
 from datanectar.keys import LOG_FILE, Key, parse_key
-from datanectar.service.results import ResultFile
+from datanectar.service.result_file import ResultFile
 from datanectar.service.service import Service
 
 #: A result is an author's: shown under this app's address, it must not act in this app's name.
@@ -30,7 +30,7 @@ def blueprint(service: Service) -> Blueprint:
     @routes.get("/<path:target>")
     def give(target: str) -> Response:
         key, name = _spelled(target)
-        file = service.lookup.file(key, name)
+        file = service.results.file(key, name)
         if file.path is not None:
             missing = f"{key} has no file {name}."
             response = files.send_plain(file.path, _kind(file.name), missing)
@@ -38,7 +38,13 @@ def blueprint(service: Service) -> Blueprint:
             return response
         if request.method == "HEAD":  # the method is part of a presigned URL's signature
             return _described(file)
-        link = links.file_link(key, file, links.STATUS_LINK_LIFE)
+        link = file.link(links.STATUS_LINK_LIFE)
+        if link is None:  # its store gives out no URLs
+            response = _described(file)
+            if response.status_code == 200:
+                response.response = file.read()
+                response.accept_ranges = "none"
+            return response
         return redirect(link.url, 302)  # type: ignore[return-value]
 
     @routes.delete("/<path:target>")

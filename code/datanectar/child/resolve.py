@@ -25,14 +25,9 @@ from datanectar.parameters.types import Unreadable, parse
 from datanectar.parameters.values import canonical, default_of, kept_text
 from datanectar.parameters.visibility import is_public
 from datanectar.runner import task_log as log
-from datanectar.util.identity import (
-    class_option,
-    digest_source,
-    key_of,
-    public_params,
-    text_params,
-)
+from datanectar.util.identity import class_option, digest_source, key_of
 from datanectar.util.result_addresses import has_nectar_output, result_addresses
+from datanectar.util.task_params import public_params, text_params
 
 #: Luigi's types of which the values are texts.
 _TEXTS = (luigi.Parameter, StrParameter, OptionalParameter, OptionalStrParameter)

@@ -34,6 +34,7 @@ from datanectar.messages import Resolution, ResolveJob, RunJob, decode, encode
 from datanectar.runner import build
 from datanectar.runner import task_log as log
 from datanectar.statuses import DONE
+from datanectar.storage.registry import default_name, storage_named
 
 #: Seconds that it may take; on a quiet machine it takes 0.2.
 _LIMIT = 20
@@ -63,10 +64,7 @@ def warm() -> Resolution:
     Raises:
         RuntimeError: when its run fails, with the reason.
     """
-    if not settings.current().is_local:
-        from datanectar.storage import s3, s3_client  # noqa: F401
-
-        s3_client.warm()
+    storage_named(default_name(settings.current())).preload()
     with _stage() as folder:
         resolution = _resolve()
         _run(resolution, folder)

@@ -7,10 +7,9 @@ from urllib.parse import quote
 from flask import request
 
 from datanectar.keys import Key
-from datanectar.service.results import ResultFile
+from datanectar.service.result_file import ResultFile
 from datanectar.storage.base import Link
 from datanectar.storage.registry import storage_named
-from datanectar.storage.s3 import S3Storage
 
 #: Seconds that the URL of a result in a POST's answer is good for, and in a status.
 POST_LINK_LIFE = 60
@@ -44,8 +43,6 @@ def file_link(key: Key, file: ResultFile, life: int) -> Link:
 
 
 def result_link(storage: str, key: Key, file: str, life: int) -> Link:
-    """Return the URL of a result: this app's own in local mode, a presigned one for S3."""
-    store = storage_named(storage)
-    if isinstance(store, S3Storage):
-        return store.link(key, file, expires_in=life)
-    return Link(target_url(key, file), life)
+    """Return the URL of a result: one that its store gives out, such as a presigned one, else this app's own."""
+    link = storage_named(storage).link(key, file, expires_in=life)
+    return link or Link(target_url(key, file), life)

@@ -9,7 +9,7 @@ from datanectar.http import links
 from datanectar.http.envelope import moment
 from datanectar.keys import PARAMS_FILE, Key
 from datanectar.runs.records import Run, TaskRow
-from datanectar.service.results import ResultFile
+from datanectar.service.result_file import ResultFile
 from datanectar.service.service import MOST_NODES
 from datanectar.service.status import Status
 from datanectar.statuses import CANCELLED, DONE

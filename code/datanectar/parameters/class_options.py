@@ -16,7 +16,8 @@ import luigi
 
 from datanectar import cron
 from datanectar.errors import ChainError, KeyUndefined
-from datanectar.keys import is_file_name, is_own_file
+from datanectar.keys import is_file_name, is_reserved_name
+from datanectar.storage.registry import STORES
 
 #: The most workers that may share one run, and the most processes within one.
 MOST_WIDTH, MOST_WORKERS = 100, 64
@@ -102,7 +103,7 @@ def _version(value: Any) -> str | None:
 def _output_name(value: Any) -> str | None:
     if not isinstance(value, str) or not is_file_name(value):
         return "it can be a file name that a key can hold, such as 'out.csv'"
-    if is_own_file(value):
+    if is_reserved_name(value):
         return "datanectar writes a file of that name itself: choose another, such as 'out.txt'"
     return None
 
@@ -144,5 +145,5 @@ OPTIONS: dict[str, Callable[[Any], str | None]] = {
     "workers": _whole_number(MOST_WORKERS),
     "width": _whole_number(MOST_WIDTH),
     "run_timeout": _seconds,
-    "storage_name": _one_of(None, "local", "s3"),
+    "storage_name": _one_of(None, *STORES),
 }

@@ -43,7 +43,8 @@ from datanectar.settings import current
 from datanectar.statuses import DONE, FAILED, RUNNING
 from datanectar.storage.registry import default_name, storage_named
 from datanectar.util.completeness import INDEX
-from datanectar.util.identity import class_option, key_of, remake
+from datanectar.util.identity import class_option, key_of
+from datanectar.util.task_params import remake
 
 Send = Callable[[Any], None]
 

@@ -29,13 +29,13 @@ from datanectar.storage.attempt_files import (
     ATTEMPT_VARIABLE,
     attempt_log,
     begun_marker,
-    key_of_attempt_log,
+    mark_uploaded,
     not_uploaded,
+    parse_attempt_log,
     run_log,
 )
 from datanectar.storage.base import Storage, keep_earlier
-from datanectar.storage.local import LocalStorage
-from datanectar.storage.registry import storage_named
+from datanectar.storage.registry import log_store, name_of, storage_named
 from datanectar.util.identity import key_of
 from datanectar.util.tasklog import being_recorded, storage_of, write_params
 from datanectar.util.tee import flush
@@ -134,9 +134,9 @@ class TaskLog:
         if _first_time(key):
             number = keep_earlier(storage, key, LOG_FILE)
             self._scheduler.tell_log_number(self.task.task_id, number)
-        if not isinstance(storage, LocalStorage):
+        if storage.local_path(key, LOG_FILE) is None:
             self._stack.callback(_ship_file, storage, key, file)
-        self._stack.enter_context(_output_to(file, _log_mode(storage)))
+        self._stack.enter_context(_output_to(file, _log_mode(storage, key)))
         write_params(storage, key, self.task)
 
 
@@ -153,7 +153,7 @@ def speak_for(root: luigi.Task) -> None:
     with contextlib.suppress(DatanectarError, OSError):
         storage, key = storage_of(root), key_of(root)
         if begun_marker(_attempt_dir(), key).exists():
-            _point_output_at(_append_to(_log_file(storage, key), _log_mode(storage)))
+            _point_output_at(_append_to(_log_file(storage, key), _log_mode(storage, key)))
 
 
 def keep_run_log(storage: Storage, key: Key, attempt_dir: Path) -> int | None:
@@ -177,7 +177,8 @@ def upload(job: UploadLogsJob) -> LogsUploaded:
     attempt_dir = Path(job.attempt_dir)
     grown = not_uploaded(attempt_dir)
     for file in grown:
-        storage, key = storage_named(job.storage), key_of_attempt_log(attempt_dir, file)
+        key, store = parse_attempt_log(attempt_dir, file)
+        storage = storage_named(log_store(store, job.storage))
         marker = begun_marker(attempt_dir, key)
         if not marker.exists():  # the log of a root that never came to run
             keep_earlier(storage, key, LOG_FILE)
@@ -193,14 +194,13 @@ def _ship_file(storage: Storage, key: Key, file: Path) -> None:
     except StorageError as problem:
         print(f"the log of {key} could not be copied: {problem}")
     else:
-        file.with_suffix(".shipped").write_text(str(size))
+        mark_uploaded(file, size)
 
 
 def _log_file(storage: Storage, key: Key) -> Path:
-    if isinstance(storage, LocalStorage):
-        file = storage.path(key, LOG_FILE)
-    else:
-        file = attempt_log(_attempt_dir(), key)
+    file = storage.local_path(key, LOG_FILE)
+    if file is None:
+        file = attempt_log(_attempt_dir(), key, name_of(storage.store_address))
     file.parent.mkdir(parents=True, exist_ok=True)
     return file
 
@@ -225,9 +225,9 @@ def _first_time(key: Key) -> bool:
     return False
 
 
-def _log_mode(storage: Storage) -> int:
-    """Return who may read a new log: with results whom the umask allows, in the spool its owner."""
-    return 0o644 if isinstance(storage, LocalStorage) else 0o600
+def _log_mode(storage: Storage, key: Key) -> int:
+    """Return the mode of a new log: beside results for all, among the attempt's files for the owner."""
+    return 0o644 if storage.local_path(key, LOG_FILE) else 0o600
 
 
 def _append_to(file: Path, mode: int) -> int:

@@ -1,207 +1,190 @@
-"""The files of a result as they are now, and which files may be given out at all.
+"""Where the result of a key lies, and which of its files are there.
 
-A result lies under its key, or where an author's ``output()`` says: the latter at addresses that
-a child has reported. A child runs an author's code, and a path may come from a client's
-parameter; so each look decides anew what is given out: files in the project's folder, in
-``DATANECTAR_LOCAL_TARGETS``, in a folder of ``DATANECTAR_RESULT_FOLDERS``, and objects in the
-bucket of the run. Links are followed before that is decided.
+The run store has where a run put its result; the store of results shows whether it is there.
 """
 
 from __future__ import annotations
 
-import re
-import stat
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from dataclasses import dataclass, field
 
-from datanectar.errors import StorageError
-from datanectar.keys import LOG_FILE, PARAMS_FILE, Key
-from datanectar.settings import Settings, sqlite_file
-from datanectar.storage.base import FileInfo, Link, Storage
-from datanectar.storage.local import LocalStorage
-from datanectar.storage.plain import open_plain
-from datanectar.storage.registry import bucket_of, storage_named
-
-if TYPE_CHECKING:
-    from datanectar.storage.s3 import S3Storage
-
-#: How many addresses of one task are looked at: a status is one cheap look-up.
-MOST_RESULTS = 100
-
-_S3 = "s3://"
-_OURS = re.compile(rf"{PARAMS_FILE}|{LOG_FILE}(\.[0-9]+)?")
-_PIECE = 1024 * 1024
-#: What may hold secrets or is no result, wherever in the project it lies.
-_SECRET_NAMES = frozenset(
-    ("datanectar.toml", "pyproject.toml", "luigi.cfg", "luigi.toml", "client.cfg", "logging.cfg")
+from datanectar.errors import NotFound, StorageError
+from datanectar.keys import DEFAULT_OUTPUT, Key, is_file_name, is_service_file
+from datanectar.runs.records import Run, TaskRow
+from datanectar.runs.store import RunStore
+from datanectar.service.declared_outputs import DeclaredOutputs
+from datanectar.service.result_file import ResultFile, under_key
+from datanectar.settings import Settings
+from datanectar.statuses import ACTIVE, DONE
+from datanectar.storage.base import Storage
+from datanectar.storage.registry import (
+    LOCAL,
+    default_name,
+    name_of,
+    storage_named,
+    store_address,
 )
-_SECRET_ENDINGS = (".py", ".pyc", ".pem", ".key")
 
 
 @dataclass(frozen=True)
-class ResultFile:
-    """One file of a result: on this host, or an object in a bucket.
+class Place:
+    """Where a result lies: as ``output`` under the key in ``storage``, or at the addresses ``results``.
 
-    ``name`` is what it is called in ``/api/targets/<key>/<name>``, ``modified`` a Unix stamp.
+    ``is_reported`` is False for rows of a version that did not record it: the file is to be looked
+    for under the key.
     """
 
-    name: str
-    size: int
-    modified: float
-    path: Path | None = None
-    bucket: S3Storage | None = None
-    object: str = ""
-    etag: str = ""
-
-    def read(self) -> Iterator[bytes]:
-        """Yield the content in pieces of at most 1 MiB.
-
-        Raises:
-            NotFound, StorageError: when an object can't be read.
-            FileNotFoundError: when no plain file is there any more.
-            OSError: when the file can't be read.
-        """
-        if self.bucket is not None:
-            yield from self.bucket.object_chunks(self.object)
-        elif self.path is not None:
-            with open_plain(self.path) as stream:
-                while piece := stream.read(_PIECE):
-                    yield piece
-
-    def link(self, life: int) -> Link | None:
-        """Return a presigned URL that holds for ``life`` seconds; None for a file on this host."""
-        if self.bucket is None:
-            return None
-        return self.bucket.object_link(self.object, expires_in=life)
-
-    def delete(self) -> bool:
-        """Delete the file; return whether it was there."""
-        if self.bucket is not None:
-            self.bucket.delete_object(self.object)
-            return True
-        if self.path is None:
-            return False
-        try:
-            self.path.unlink()
-        except FileNotFoundError:
-            return False
-        except OSError as problem:
-            raise StorageError(f"Can't delete {self.path}: {problem.strerror}.") from problem
-        return True
+    storage: str
+    output: str | None = None
+    results: list[str] = field(default_factory=list)
+    is_reported: bool = True
 
 
-def under_key(storage: Storage, key: Key, info: FileInfo) -> ResultFile:
-    """Return a file that lies under its key, as its store has told of it."""
-    size, modified = info.size, info.modified
-    if isinstance(storage, LocalStorage):
-        return ResultFile(info.name, size, modified, path=storage.path(key, info.name))
-    bucket = cast("S3Storage", storage)  # there are two kinds
-    return ResultFile(
-        info.name, size, modified, bucket=bucket, object=key.file(info.name), etag=info.etag
-    )
+@dataclass(frozen=True)
+class Found:
+    """Which files of a result are there, in which store; ``missing``: at least one is not there."""
+
+    storage: str
+    files: list[ResultFile] = field(default_factory=list)
+    missing: bool = False
+    note: str | None = None
 
 
-def names_of(addresses: Iterable[str]) -> dict[str, str]:
-    """Return addresses by the names that they are given out under: their last parts, made unique.
-
-    Names of the service's own files are taken: ``params.txt``, ``log`` and ``log.<number>``.
-    """
-    named: dict[str, str] = {}
-    for address in addresses:
-        base = "".join(c for c in address.rpartition("/")[2] if c.isprintable())
-        name, number = base, 1
-        while not name or name in named or is_ours(name):
-            number += 1
-            stem, dot, ending = base.partition(".")
-            name = f"{stem}-{number}{dot}{ending}"
-        named[name] = address
-    return named
-
-
-def is_ours(name: str) -> bool:
-    """Tell whether a file under a key is the service's own: its log, an earlier one, its parameters."""
-    return _OURS.fullmatch(name) is not None
-
-
-class Declared:
-    """What is there of the addresses that a task's ``output()`` declares.
+class Results:
+    """Finds the results of keys.
 
     Args:
-        settings: name the folders that files are given out from.
+        settings: the settings in force.
+        store: the run store.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        more = (Path(folder).expanduser() for folder in settings.result_folders)
-        folders = (settings.project, settings.local_targets, *more)
-        self._roots = [folder.resolve() for folder in folders]
-        configuration = settings.project / "configuration"
-        databases = _database_files(settings)
-        self._closed = [path.resolve() for path in (settings.state, configuration, *databases)]
+    def __init__(self, settings: Settings, store: RunStore) -> None:
+        self._settings = settings
+        self._store = store
+        self._declared = DeclaredOutputs(settings)
 
-    def look(self, addresses: list[str], storage: str) -> tuple[list[ResultFile], bool]:
-        """Return the files that are there and may be given out, and whether any is missing.
+    def run_of(self, key: Key) -> tuple[Run | None, TaskRow | None]:
+        """Return the run that a key's status comes from, and the key's task in it.
+
+        That is the latest run that had the key as its root or among its tasks. Without a task, no run
+        has yet reported one for the key.
+        """
+        run, task = self._store.latest(str(key)), self._store.task_by_key(str(key))
+        if task is None or (run is not None and task.run_id <= run.id):
+            return run, task
+        # While a run of the key itself is active, the reports of other runs do not count.
+        if run is not None and run.status in ACTIVE:
+            return run, task
+        reporter = self._store.get(task.run_id)
+        if run is None or reporter is None:
+            return reporter or run, task
+        # The report of another chain does not count while the result of the key's own run is there.
+        if run.status == DONE and (reporter.type, reporter.chain) != (key.type, key.chain):
+            own = next(iter(self._store.tasks(run.id, 1, first=run.task_id)), None)
+            if not self.of_run(run, own).missing:
+                return run, own
+        return reporter, task
+
+    def of_run(self, run: Run, own: TaskRow | None) -> Found:
+        """Return what is there of a run's result; ``own`` is its root among its tasks."""
+        return self.look(Key(*run.key.split("/")[1:]), _place_of_run(run, own))
+
+    def look(self, key: Key, place: Place, file: str | None = None) -> Found:
+        """Return what is there of a result.
 
         Args:
-            addresses: as ``execution.whereabouts`` has them.
-            storage: the run's store: objects are given out of its bucket only.
+            file: its name under the key, where the place does not have it.
         """
-        found, missing = [], False
-        for name, address in names_of(addresses[:MOST_RESULTS]).items():
-            if address.startswith(_S3):
-                file, is_gone = self._object(name, address, storage)
-            else:
-                file, is_gone = self._file(name, address)
-            missing = missing or is_gone
-            found += [file] if file else []
-        return found, missing
+        if place.is_reported and not place.output:
+            files, missing = self._declared.look(place.results, place.storage)
+            return Found(place.storage, files, missing)
+        note = None
+        for storage in self._stores(place.storage):
+            try:
+                files = _under_key(key, storage, place.output, file)
+            except StorageError as problem:
+                if not self._is_elsewhere(storage):
+                    raise
+                note = f"the result was put into {storage}, which can't be read: {problem.message}"
+                continue
+            if files:
+                return Found(storage, files)
+        return Found(place.storage, missing=True, note=note)
 
-    def _file(self, name: str, address: str) -> tuple[ResultFile | None, bool]:
-        spelled = Path(address)
-        if not spelled.is_absolute():
-            return None, False
-        try:
-            path = spelled.resolve()
-            if not self._is_open(spelled, path):
-                return None, False
-            found = path.stat()
-        except FileNotFoundError:
-            return None, True
-        except (OSError, RuntimeError, ValueError):  # not allowed, links in a circle, a NUL
-            return None, False
-        if not stat.S_ISREG(found.st_mode):
-            return None, False
-        return ResultFile(name, found.st_size, found.st_mtime, path=path), False
+    def without_run(self, key: Key, file: str | None) -> Found | None:
+        """Return what lies under a key that no run is known to have made, or None.
 
-    def _is_open(self, spelled: Path, path: Path) -> bool:
-        """Tell whether a file may be given out, by what its path says and by where that leads."""
-        if any(path.is_relative_to(closed) for closed in self._closed):
-            return False
-        below = (path.relative_to(root).parts for root in self._roots if path.is_relative_to(root))
-        if all(any(part.startswith(".") for part in parts) for parts in below):
-            return False
-        if any(name.startswith(".") for name in (spelled.name, path.name)):
-            return False
-        name = path.name.lower()
-        return name not in _SECRET_NAMES and not name.endswith(_SECRET_ENDINGS)
+        Such a result was made by Luigi alone, or copied there. ``file`` is its name, if known.
+        """
+        for storage in dict.fromkeys((default_name(self._settings), LOCAL)):
+            files = _under_key(key, storage, None, file)
+            if files:
+                return Found(storage, files)
+        return None
 
-    @staticmethod
-    def _object(name: str, address: str, storage: str) -> tuple[ResultFile | None, bool]:
-        bucket, _, path = address.removeprefix(_S3).partition("/")
-        if bucket not in (bucket_of(storage), bucket_of("s3")) or not path or path.endswith("/"):
-            return None, False
-        store = cast("S3Storage", storage_named(f"{_S3}{bucket}"))
-        info = store.object_info(path)
-        if info is None:
-            return None, True
-        file = ResultFile(name, info.size, info.modified, bucket=store, object=path, etag=info.etag)
-        return file, False
+    def file(self, key: Key, name: str) -> ResultFile:
+        """Return one file of a key: its result, its log, its parameters.
+
+        Raises:
+            NotFound: when there is none of that name that may be given out.
+        """
+        place = place_of(key, *self.run_of(key)) or Place(default_name(self._settings))
+        if is_file_name(name):
+            for storage in map(storage_named, self._stores(place.storage)):
+                if info := storage.info(key, name):
+                    return under_key(storage, key, info)
+        for found in self.at(place.results, place.storage):
+            if found.name == name:
+                return found
+        raise NotFound(f"{key} has no file {name[:100]}.")
+
+    def at(self, addresses: list[str], storage: str) -> list[ResultFile]:
+        """Return the files at the addresses of a result in ``storage`` that may be given out."""
+        return self._declared.look(addresses, storage)[0]
+
+    def declared_files(self, key: Key) -> list[ResultFile]:
+        """Return the files of a key's result that lie elsewhere than under it."""
+        place = place_of(key, *self.run_of(key))
+        return self.at(place.results, place.storage) if place else []
+
+    def storage_of(self, key: Key) -> Storage:
+        """Return the store that a key's log and parameters are in, as far as its runs show."""
+        place = place_of(key, *self.run_of(key))
+        stores = self._stores(place.storage if place else default_name(self._settings))
+        having = (name for name in stores[:-1] if storage_named(name).list_files(key))
+        return storage_named(next(having, stores[-1]))
+
+    def _stores(self, storage: str) -> list[str]:
+        """Return where to look, in turn: this host comes before another environment's store."""
+        return [LOCAL, storage] if self._is_elsewhere(storage) else [storage]
+
+    def _is_elsewhere(self, storage: str) -> bool:
+        """Tell whether results are kept on this host, and the store is one of another environment."""
+        return self._settings.is_local and storage != store_address(name_of(storage))
 
 
-def _database_files(settings: Settings) -> Iterator[Path]:
-    """Yield the files of SQLite databases, which may lie outside the state folder."""
-    for url in (settings.database_url, settings.queue_url):
-        if url.startswith("sqlite:///"):
-            file = sqlite_file(url)
-            yield from (Path(f"{file}{ending}") for ending in ("", "-wal", "-shm", "-journal"))
+def place_of(key: Key, run: Run | None, task: TaskRow | None) -> Place | None:
+    """Return where a key's result lies; None when no run is known that has asked for it."""
+    if run is not None and run.key == str(key):
+        return _place_of_run(run, task if task and task.run_id == run.id else None)
+    return place_of_task(run, task) if run and task else None
+
+
+def _place_of_run(run: Run, own: TaskRow | None) -> Place:
+    results = (own.results if own else []) or run.results
+    return Place(run.storage, run.output, results)
+
+
+def place_of_task(run: Run, task: TaskRow) -> Place:
+    """Return where the result of a task of a run lies."""
+    return Place(task.storage or run.storage, task.output, task.results, task.storage is not None)
+
+
+def _under_key(key: Key, store: str, output: str | None, file: str | None) -> list[ResultFile]:
+    storage = storage_named(store)
+    info = storage.info(key, output or file or DEFAULT_OUTPUT)
+    if info is not None:
+        return [under_key(storage, key, info)]
+    if output:
+        return []
+    files = [info for info in storage.list_files(key) if not is_service_file(info.name)]
+    return [under_key(storage, key, info) for info in files]

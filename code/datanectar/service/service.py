@@ -1,6 +1,6 @@
-"""What HTTP and the command line may ask for: accept, status, cancel, drop, look.
+"""What the API, the pages, the command line and the worker may ask for: each is one method here.
 
-Holds no state of its own beside the parts it is made of; every answer is a record.
+Submit a task, wait for its run, look at statuses, logs and results, cancel a run, drop a result.
 """
 
 from __future__ import annotations
@@ -10,44 +10,45 @@ import logging
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from datanectar.catalog.admission import Admission
-from datanectar.catalog.files import no_task
 from datanectar.catalog.listing_cache import Catalog
-from datanectar.errors import ChainError, Conflict, NotFound, Unavailable
+from datanectar.errors import ChainError, NotFound, Unavailable
 from datanectar.forkserver.handle import Handle
 from datanectar.forkserver.pool import Pool
-from datanectar.keys import LOG_FILE, Key, parse_key, run_time_text
+from datanectar.keys import Key, parse_key, run_time_text
 from datanectar.luigid.client import Luigid
 from datanectar.messages import Resolution, ResolveJob
 from datanectar.runs.queue import RUN_MESSAGE, RunQueue
 from datanectar.runs.records import NewRun, Run, TaskRow
 from datanectar.runs.store import RunStore
-from datanectar.service.results import ResultFile, is_ours
-from datanectar.service.status import Lookup, Status
+from datanectar.service import logs, task_search
+from datanectar.service.drop import drop_result
+from datanectar.service.results import Results
+from datanectar.service.status import Status, status_of
 from datanectar.settings import Settings
-from datanectar.statuses import ACTIVE, DONE, RUNNING
-from datanectar.storage.attempt_files import attempt_folder, attempt_log, begun_marker, run_log
+from datanectar.statuses import ACTIVE, DONE
 from datanectar.storage.base import Storage
-from datanectar.storage.registry import default_name, storage_named, store_address
+from datanectar.storage.registry import default_name, is_known, storage_named, store_address
 
 log = logging.getLogger(__name__)
 
-#: Seconds between two looks at a run that somebody waits for: at first, and at most.
-_FIRST_LOOK, _LONGEST_LOOK = 0.005, 0.1
+#: Seconds between two look-ups of a run that a request waits for: at first, and at most.
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.005, 0.1
 #: So many tasks of a run are shown at most.
 MOST_NODES = 10_000
 
 
 @dataclass(frozen=True)
 class Accepted:
-    """What became of a POST: the run that does it, or the result that is there already.
+    """What a submission led to: a run, or a result that was there already (``done``).
 
-    ``run`` is None when the result was there and no run of ours is known to have made it; it is
-    ``new`` when this POST began it.
+    ``run`` is None when the result was there and no run of this service is known to have made it;
+    it is ``new`` when this submission created it.
     """
 
     resolution: Resolution
@@ -57,13 +58,13 @@ class Accepted:
 
 
 class Service:
-    """The service behind every door.
+    """The service behind the API, the pages, the command line and the worker.
 
     Args:
         settings: the settings in force.
-        store, queue, luigid: the run store, the queue, and luigid.
-        children: resolve parameters and describe chains.
-        most_waiting: so many requests at most wait for chains at a time; None: all that come.
+        store, queue, luigid: the run store, the queue, and the client of luigid.
+        children: the pool of child processes that resolve parameters and describe chains.
+        most_waiting: so many requests at most wait for children at a time; None: no limit.
     """
 
     def __init__(
@@ -83,15 +84,22 @@ class Service:
         self.children = children
         self._room = Admission(most_waiting or sys.maxsize)
         self.catalog = Catalog(settings, children, room=self._room)
-        self.lookup = Lookup(settings, store)
+        self.results = Results(settings, store)
 
-    # --- asking for a run ------------------------------------------------------------------
+    # --- submit ----------------------------------------------------------------------------
 
     def resolve(self, type: str, chain: str, task: str, raw: dict[str, Any]) -> Resolution:
         """Return what a request would run, and under which key; starts nothing.
 
+        Args:
+            type, chain, task: the names in the route.
+            raw: the request's parameters as they came.
+
         Raises:
-            NotFound, BadRequest, ChainError, KeyUndefined: see ``execution.resolve``.
+            NotFound: when there is no such chain or task.
+            BadRequest: when parameters are missing, unknown or malformed; it names the fields.
+            ChainError: when the chain can't be imported, or its code raises.
+            KeyUndefined: when the task has no key.
         """
         with self._resolved(type, chain, task, raw) as (resolution, _):
             return resolution
@@ -107,7 +115,7 @@ class Service:
         to_run: bool = False,
         at: datetime | None = None,
     ) -> Iterator[tuple[Resolution, Handle]]:
-        """Give what a request would run, and the child that made it out, until the block's end."""
+        """Yield what a request would run, and the child that resolved it; close that at the end."""
         run_time = run_time_text(at)
         stays = to_run and self.children.can_be_handed_on
         with self._room.place():
@@ -118,16 +126,18 @@ class Service:
             )
         with contextlib.closing(child):
             key = parse_key(resolution.key)
-            if (key.type, key.chain) != (type, chain):  # the chain speaks for another
+            if (key.type, key.chain) != (type, chain):
                 raise ChainError(f"{type}/{chain}: its key can't be that of another chain, {key}.")
+            if not is_known(resolution.storage):
+                raise ChainError(f"{type}/{chain}: there is no store {resolution.storage!r}.")
             yield resolution, child
 
     def is_complete(self, resolution: Resolution) -> bool:
-        """Tell whether the result is there."""
+        """Tell whether the result of what was resolved is there."""
         if resolution.complete is not None or resolution.output is None:
             return bool(resolution.complete)
-        storage = storage_named(resolution.storage)
-        return storage.exists(parse_key(resolution.key), resolution.output)
+        key = parse_key(resolution.key)
+        return storage_named(resolution.storage).exists(key, resolution.output)
 
     def accept(
         self,
@@ -138,34 +148,39 @@ class Service:
         trigger: str = "http",
         at: datetime | None = None,
     ) -> Accepted:
-        """Have a task run, unless its result is there or a run of it is on its way.
+        """Submit a task: create a run unless its result is there or a run of it is active.
 
-        When this returns, the run is in the store and will end, whatever dies meanwhile. ``at`` is
-        the moment that stands for the run, by the clock of its zone; None: now, by the server's.
+        When this returns, the run is in the store and will end, whatever dies meanwhile.
+
+        Args:
+            type, chain, task: the names in the route.
+            raw: the request's parameters as they came.
+            trigger: what submits it: ``http``, or a schedule.
+            at: the run's time, in the zone that it belongs to; None: now, in the server's.
 
         Raises:
             TooManyRuns: when the queue is full.
-            NotFound, BadRequest, ChainError, KeyUndefined: see ``execution.resolve``.
+            NotFound, BadRequest, ChainError, KeyUndefined: see :meth:`resolve`.
         """
         with self._resolved(type, chain, task, raw, to_run=True, at=at) as (resolution, child):
             new = NewRun(type, chain, task, resolution, trigger)
             if self.is_complete(resolution):
-                return Accepted(resolution, self._there_already(new), True)
+                return Accepted(resolution, self._run_of_existing_result(new), True)
             run, is_new = self.store.accept(new, max_queued=self.settings.max_queued)
             if is_new:
                 self.children.offer(child, run.id)
                 self._announce(run)
             return Accepted(resolution, run, False, is_new)
 
-    def _there_already(self, new: NewRun) -> Run | None:
+    def _run_of_existing_result(self, new: NewRun) -> Run | None:
         """Return the run that is known to have made a result that is there, if one is.
 
-        Where the key's status would not say that it is there, a run that is DONE at once does from
-        now on: a status URL that was given out must be good.
+        The status URL that the caller gives out must say DONE. Where the key's latest run would not,
+        a run is created that is DONE at once.
         """
         resolution = new.resolution
-        run, task = self.lookup.known(parse_key(resolution.key))
-        if run is None:  # Luigi alone has made it: a look under the key shows that as well
+        run, task = self.results.run_of(parse_key(resolution.key))
+        if run is None:  # made by Luigi alone, which the status finds under the key as well
             default = store_address(default_name(self.settings))
             shows = resolution.complete is None and resolution.storage == default
             return None if shows else self.store.accept_done(new)
@@ -180,16 +195,16 @@ class Service:
     def _announce(self, run: Run) -> None:
         try:
             self.queue.send(RUN_MESSAGE, run.id)
-        except Unavailable as problem:  # it is accepted: a worker sends the message again
+        except Unavailable as problem:  # it is in the store: a worker sends the message again
             log.warning("run %s: %s", run.id, problem.message)
 
     def wait(self, run_id: str, seconds: float) -> Run:
         """Return the run as soon as it has ended, or as it is after so many seconds."""
         deadline = time.monotonic() + seconds
-        run, pause = self.run(run_id), _FIRST_LOOK
+        run, pause = self.run(run_id), _SHORTEST_PAUSE
         while run.status in ACTIVE and time.monotonic() < deadline:
             time.sleep(pause)
-            pause = min(pause * 1.2, _LONGEST_LOOK)
+            pause = min(pause * 1.2, _LONGEST_PAUSE)
             run = self.run(run_id)
         return run
 
@@ -198,33 +213,15 @@ class Service:
 
         Raises:
             NotFound: when none has it.
-            Conflict: when several have, naming them.
+            Conflict: when several have it; it names them.
+            ChainError: when none has it, and some chains can't be imported.
         """
-        # Waits for all of it: a chain that is being read may have a task of that name as well.
+        # Waits for all chains of the type: one that is being read may have a task of that name, too.
         with self._room.place():
             chains = self.catalog.chains(self.settings.import_timeout, type)
-        having = [chain.name for chain in chains if any(t.name == task for t in chain.tasks)]
-        if len(having) > 1:
-            places = {name: f"/api/chains/{type}/{name}/{task}" for name in having}
-            raise Conflict(
-                f"{len(having)} chains of {type} have a task {task}; name the chain: "
-                f"{', '.join(places.values())}.",
-                fields=places,
-            )
-        if having:
-            return having[0]
-        for chain in chains:
-            if any(left.name == task for left in chain.left_out):
-                raise NotFound(no_task(chain, task))
-        broken = [chain for chain in chains if chain.error]
-        if broken:
-            names = "; ".join(f"{chain.name}: {chain.error}" for chain in broken)
-            raise ChainError(
-                f"No chain of {type[:100]} that can be imported has a task {task[:100]}. {names}"
-            )
-        raise NotFound(f"No chain of type {type[:100]!r} has a task {task[:100]!r}.")
+        return task_search.chain_with_task(chains, type, task)
 
-    # --- looking ---------------------------------------------------------------------------
+    # --- look up ---------------------------------------------------------------------------
 
     def run(self, run_id: str) -> Run:
         """Return one run.
@@ -238,66 +235,37 @@ class Service:
         return run
 
     def status(self, key: Key, file: str | None = None) -> Status:
-        """Return what is known of a key.
-
-        Args:
-            file: the result's name, where no run has told it; None: not known.
-
-        Raises:
-            NotFound: when the key was never asked for and nothing lies there.
-        """
-        return self._with_scheduler(self.lookup.status(key, file))
+        """Return what is known of a key; see :func:`~datanectar.service.status.status_of`."""
+        return self._with_scheduler(status_of(self.results, key, file))
 
     def _with_scheduler(self, status: Status) -> Status:
         if status.job_status not in ACTIVE:
             return status
         reachable = self.luigid.is_up() and (status.run is None or status.run.scheduler_reachable)
-        values = {**status.__dict__, "scheduler": "ok" if reachable else "unreachable"}
-        return Status(**values)
+        return replace(status, scheduler="ok" if reachable else "unreachable")
 
     def tasks(self, run: Run) -> list[TaskRow]:
-        """Return the tasks of a run's graph: of a very large one, one more than can be shown."""
+        """Return the tasks of a run's graph: of a very large one, one more than :data:`MOST_NODES`."""
         return self.store.tasks(run.id, MOST_NODES + 1, first=run.task_id)
 
     def storage_of(self, key: Key) -> Storage:
-        """Return the store that a key's files are in, as far as its runs tell."""
-        return self.lookup.storage_of(key)
+        """Return the store that a key's log and parameters are in, as far as its runs show."""
+        return self.results.storage_of(key)
 
     def made_by(self, key: str) -> Run | None:
-        """Return the newest run that has made the key's result as what it was asked for, or None."""
+        """Return the latest run with the key as its root that has made the result, or None."""
         run = self.store.latest_done(key)
         return run if run is not None and run.attempt else None
 
     def log_of_run(self, run: Run, key: Key) -> str:
-        """Return the name under which the log that a task wrote in a run is to be found now.
+        """Return the name of the file that has the log which a task wrote in a run."""
+        return logs.log_name(self.store, self.storage_of(key), run, key)
 
-        It is ``log`` until a later attempt has that place. What wrote none in this run, because it
-        was done before, has the latest; so has one of which the number is not known.
-        """
-        number = self.store.log_number(run.id, str(key))
-        if number is None:
-            return LOG_FILE
-        kept = f"{LOG_FILE}.{number}"
-        return kept if self.storage_of(key).exists(key, kept) else LOG_FILE
+    def live_log(self, key: Key) -> Path | None:
+        """Return the path of a log that is among a running attempt's files, or None."""
+        return logs.live_log(self.store, self.settings.state, key)
 
-    def live_log(self, key: Key) -> Any:
-        """Return the path of a log that is still on this host and not in the store, or None.
-
-        A task bound for S3 spools its log; a root that has not begun has its run's log.
-        """
-        task = self.store.task_by_key(str(key))
-        run = self.store.get(task.run_id) if task else self.store.latest(str(key))
-        if run is None or run.status != RUNNING:
-            return None
-        attempt_dir = attempt_folder(self.settings.state, run.id, run.attempt)
-        own = attempt_log(attempt_dir, key)
-        if own.exists():
-            return own
-        begun = begun_marker(attempt_dir, key).exists()
-        before = run_log(attempt_dir)
-        return before if run.key == str(key) and not begun and before.exists() else None
-
-    # --- changing --------------------------------------------------------------------------
+    # --- change ----------------------------------------------------------------------------
 
     def cancel(self, run_id: str) -> Run:
         """Stop a run, or keep it from starting; a run that has ended stays as it is.
@@ -313,8 +281,8 @@ class Service:
     def drop(self, key: Key) -> list[str]:
         """Delete a key's result, so that the next POST makes it again; logs and history stay.
 
-        Files that lie elsewhere than under the key are deleted where they may be given out, and
-        only when a run of this service has made them: what an ``ExternalTask`` names is not ours.
+        Files that lie elsewhere than under the key are deleted where they may be given out, and only
+        when a run of this service has made them: not what an ``ExternalTask`` names.
 
         Returns:
             The names of the files deleted.
@@ -323,34 +291,4 @@ class Service:
             NotFound: when there is no result.
             Conflict: while a run is making it or needs it, or when no run has made it.
         """
-        self._refuse_if_needed(key)
-        storage = self.storage_of(key)
-        results = [info.name for info in storage.list_files(key) if not is_ours(info.name)]
-        dropped = [name for name in results if storage.delete(key, name)]
-        if not dropped:
-            dropped = [file.name for file in self._own_results(key) if file.delete()]
-        if not dropped:
-            raise NotFound(f"{key} has no result to drop.")
-        return dropped
-
-    def _refuse_if_needed(self, key: Key) -> None:
-        run = self.store.latest(str(key))
-        if run is not None and run.status in ACTIVE:
-            raise Conflict(f"Run {run.id} is making this result; cancel it first.")
-        run = self.store.active_with_task(str(key))
-        if run is not None:
-            raise Conflict(
-                f"Run {run.id} ({run.type}/{run.chain}/{run.task}) needs this result; "
-                "cancel it first, or wait for its end."
-            )
-
-    def _own_results(self, key: Key) -> list[ResultFile]:
-        """Return the files of the key's result that lie elsewhere and that a run has made."""
-        files = self.lookup.declared_files(key)
-        if files and not self.store.has_made(str(key)):
-            names = ", ".join(file.name for file in files[:5])
-            raise Conflict(
-                f"No run of this service has made {names}, so it is not dropped here: delete it "
-                "where it is kept."
-            )
-        return files
+        return drop_result(self.store, self.results, key)

@@ -1,6 +1,6 @@
 """File objects whose content is published when they are closed, and only then.
 
-Both stores write through these, so "whole or not at all" is decided in one place.
+All stores write through these, so "whole or not at all" is decided in one place.
 """
 
 from __future__ import annotations
@@ -17,40 +17,40 @@ from datanectar.errors import StorageError
 
 _log = logging.getLogger(__name__)
 
-#: Bytes collected before they go to the store. Small writes are the rule in tasks.
+#: Bytes that are buffered before they go to the store: tasks mostly write little at a time.
 _BUFFER_SIZE = 128 * 1024
 
 
 class AtomicFile(io.RawIOBase, metaclass=abc.ABCMeta):
-    """Content on its way into a store. A store fills in the three steps below.
+    """A file that is being written. A store implements the three abstract methods.
 
-    It calls ``__init__`` when there is something to publish or to withdraw, not earlier.
+    A subclass calls ``__init__`` when there is something to publish or to remove, not earlier.
     """
 
-    #: The process that the draft belongs to. One whose making failed belongs to none, and Python
-    #: will close it all the same.
+    #: The process that writes the file; 0 when ``__init__`` was not reached: Python closes such an
+    #: object all the same.
     _pid = 0
 
     def __init__(self) -> None:
         super().__init__()
         self._pid = os.getpid()
-        self._sound = True
+        self._discarded = False
         self._written = 0
 
     @abc.abstractmethod
-    def _take(self, data: memoryview) -> int:
-        """Take in some bytes from the front of ``data``; return how many."""
+    def _append(self, data: memoryview) -> int:
+        """Write some bytes from the front of ``data``; return how many."""
 
     @abc.abstractmethod
     def _publish(self) -> None:
-        """Make what was taken in the file's content, at once."""
+        """Make what was written the file's content, at once."""
 
     @abc.abstractmethod
-    def _withdraw(self) -> None:
-        """Remove every trace of what was taken in."""
+    def _remove(self) -> None:
+        """Remove everything that was written."""
 
     def writable(self) -> bool:
-        """Tell that this is for writing."""
+        """Return True: the file is for writing."""
         return True
 
     def tell(self) -> int:
@@ -58,55 +58,53 @@ class AtomicFile(io.RawIOBase, metaclass=abc.ABCMeta):
         return self._written
 
     def write(self, data: Any) -> int:
-        """Take in the front of ``data``; return the number of bytes, as every raw stream does."""
+        """Write the front of ``data``; return the number of bytes, as every raw stream does."""
         view = memoryview(data).cast("B")
-        if not self._sound:
-            return len(view)  # buffered bytes of a discarded draft go nowhere
+        if self._discarded:
+            return len(view)  # what a buffer still held
         if os.getpid() != self._pid:
             raise StorageError("A result is written by the process that opened it, not by a fork.")
         try:
-            count = self._take(view)
+            count = self._append(view)
         except BaseException:
-            self._sound = False  # what comes later would leave a hole
+            self._discarded = True  # what is written after this would leave a hole
             raise
         self._written += count
         return count
 
     def discard(self) -> None:
-        """Let nothing be published when this is closed."""
-        self._sound = False
+        """Publish nothing when this is closed."""
+        self._discarded = True
 
     def close(self) -> None:
-        """Publish the content, or withdraw it when something went wrong before."""
+        """Publish the content, or remove it when it was discarded or could not be written."""
         if self.closed:
             return
         super().close()
         if os.getpid() != self._pid:
-            return  # a forked copy: the draft belongs to the process that began it
+            return  # a forked copy: the file belongs to the process that opened it
         try:
-            if self._sound:
+            if not self._discarded:
                 self._publish()
         except BaseException:
-            self._sound = False
+            self._discarded = True
             raise
         finally:
-            if not self._sound:
-                self._withdraw_quietly()
+            if self._discarded:
+                self._remove_quietly()
 
-    def _withdraw_quietly(self) -> None:
+    def _remove_quietly(self) -> None:
         try:
-            self._withdraw()
+            self._remove()
         except Exception:
-            # The error that led here is the one to tell.
+            # The caller is to see the error that led here, not this one.
             _log.warning("An unfinished file could not be cleaned up.", exc_info=True)
 
 
-class _Binary(io.BufferedWriter):
-    """A binary file object on a draft."""
+class _DiscardsOnError(io.IOBase):
+    """A wrapper that discards its file when a ``with`` block fails, or when it is never closed."""
 
-    def __init__(self, draft: AtomicFile) -> None:
-        self._draft = draft
-        super().__init__(draft, _BUFFER_SIZE)
+    _file: AtomicFile
 
     def __exit__(
         self,
@@ -115,45 +113,33 @@ class _Binary(io.BufferedWriter):
         trace: TracebackType | None,
     ) -> None:
         if kind is not None:
-            self._draft.discard()
+            self._file.discard()
         self.close()
 
     def __del__(self) -> None:
-        _drop(self, self._draft)
+        # Python closes what was forgotten open, which would publish a part of the content.
+        if not self._file.closed:
+            self._file.discard()
+        with contextlib.suppress(ValueError):  # detached, or closed already
+            self.close()
 
 
-class _Text(io.TextIOWrapper):
-    """A UTF-8 file object on a draft, newlines as written."""
-
-    def __init__(self, draft: AtomicFile) -> None:
-        self._draft = draft
-        super().__init__(_Binary(draft), encoding="utf-8", newline="")
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if kind is not None:
-            self._draft.discard()
-        self.close()
-
-    def __del__(self) -> None:
-        _drop(self, self._draft)
+class _Binary(_DiscardsOnError, io.BufferedWriter):
+    def __init__(self, file: AtomicFile) -> None:
+        self._file = file
+        super().__init__(file, _BUFFER_SIZE)
 
 
-def _drop(stream: IO[Any], draft: AtomicFile) -> None:
-    """Throw away what was never closed: Python would close it, and so publish a half."""
-    if not draft.closed:
-        draft.discard()
-    with contextlib.suppress(ValueError):  # detached, or closed already
-        stream.close()
+class _Text(_DiscardsOnError, io.TextIOWrapper):
+    def __init__(self, file: AtomicFile) -> None:
+        self._file = file
+        super().__init__(_Binary(file), encoding="utf-8", newline="")
 
 
-def writer(draft: AtomicFile, *, binary: bool) -> IO[Any]:
-    """Return a file object that writes to ``draft`` and closes it.
+def writer(file: AtomicFile, *, binary: bool) -> IO[Any]:
+    """Return a buffered file object, of bytes or of UTF-8 text, that writes to ``file``.
 
-    Left by an exception in a ``with`` block, or forgotten unclosed, it publishes nothing.
+    Closing it publishes the content. Left by an exception in a ``with`` block, or never closed, it
+    publishes nothing.
     """
-    return _Binary(draft) if binary else _Text(draft)
+    return _Binary(file) if binary else _Text(file)

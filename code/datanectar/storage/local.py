@@ -5,22 +5,19 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
-import io
 import os
 import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import BinaryIO
 
 from datanectar.errors import NotFound, StartupError, StorageError
-from datanectar.keys import Key, is_file_name, parse_key
-from datanectar.storage.atomic_file import AtomicFile, writer
-from datanectar.storage.base import FileInfo, Storage, check_file
+from datanectar.keys import Key, is_file_name
+from datanectar.storage.atomic_file import AtomicFile
+from datanectar.storage.base import FileInfo, Storage, check_file, object_name
 from datanectar.storage.plain import open_plain, plain_stat
-
-_CHUNK = 1024 * 1024
 
 _REMEDIES = {
     errno.ENOSPC: "Free some space there, or let DATANECTAR_LOCAL_TARGETS name a larger disk.",
@@ -36,90 +33,87 @@ class LocalStorage(Storage):
     """Results as plain files.
 
     A file is written under a hidden name in its own folder and moved to its name when it is whole.
-    What a killed writer leaves is hidden, and goes when the same file is next written. What is no
-    plain file, a link for example, is none of its files.
+    What a killed writer leaves is hidden, and is removed when the same file is next written. Links
+    and devices are not results: they are treated as missing.
 
     Args:
-        root: the folder that holds ``chains/``; made when first written to.
+        root: the folder that holds ``chains/``; created when first written to.
     """
 
-    name = "local"
+    store_address = "local"
 
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def path(self, key: Key, file: str) -> Path:
+    def local_path(self, key: Key, file: str) -> Path:
         """Return where the file is, or would be.
 
         Raises:
             BadRequest: when key or name could lead out of the store.
         """
-        # By its spelling, not resolved: folders in here may be links to larger disks.
-        return self.root / parse_key(str(key)).file(file)
+        # As it is spelled, not resolved: folders in here may be links to larger disks.
+        return self.root / object_name(key, file)
 
     def address(self, key: Key, file: str) -> str:
         """Return the file's path."""
-        return str(self.path(key, file))
+        return str(self.local_path(key, file))
 
-    def exists(self, key: Key, file: str) -> bool:
-        """Tell whether the file is there."""
-        return self.info(key, file) is not None
-
-    def info(self, key: Key, file: str) -> FileInfo | None:
+    def object_info(self, name: str) -> FileInfo | None:
         """Return size and time of the file, or None when it is not there."""
-        path = self.path(key, file)
-        with _told("look for", path):
+        path = self.root / name
+        with _explained("look for", path):
             found = plain_stat(path)
-        return found and FileInfo(file, found.st_size, found.st_mtime)
+        return found and FileInfo(path.name, found.st_size, found.st_mtime)
 
-    def list_files(self, key: Key) -> list[FileInfo]:
-        """Return the files under the key, by name."""
-        names = [name for name in _names_in(self.path(key, "_").parent) if is_file_name(name)]
-        found = (self.info(key, name) for name in sorted(names))
-        return [info for info in found if info is not None]
-
-    def list_family(self, key: Key, file: str) -> Iterator[str]:
-        """Yield the md5 of every key of this key's task whose ``file`` is there."""
-        family = self.path(key, file).parent.parent
-        return (md5 for md5 in _names_in(family) if plain_stat(family / md5 / file))
-
-    def open_write(self, key: Key, file: str, *, binary: bool = False) -> IO[Any]:
-        """Return a file object whose content appears under the key when it is closed.
-
-        Raises:
-            StorageError: when the disk is full or the folder can't be written to.
-        """
-        return writer(_LocalDraft(self.path(key, file)), binary=binary)
-
-    def open_read(self, key: Key, file: str, *, binary: bool = False) -> IO[Any]:
-        """Return a file object that streams the content.
+    def open_object(self, name: str, start: int = 0) -> BinaryIO:
+        """Return a file object that reads the file from byte ``start`` on.
 
         Raises:
             NotFound: when the file is not there.
         """
-        path = self.path(key, file)
-        with _told("read", path), _found(key, file):
+        path = self.root / name
+        with _explained("read", path), _raising_not_found(name):
             stream = open_plain(path)
-        return stream if binary else io.TextIOWrapper(stream, encoding="utf-8", newline="")
-
-    def read_chunks(self, key: Key, file: str, start: int = 0) -> Iterator[bytes]:
-        """Yield the content from byte ``start`` on, in pieces of at most 1 MiB."""
-        stream = self.open_read(key, file, binary=True)
         stream.seek(start)
-        return _pieces(stream)
+        return stream
 
-    def put_file(self, key: Key, file: str, source: Path) -> None:
-        """Copy the local file ``source`` into the store."""
-        with source.open("rb") as stream, self.open_write(key, file, binary=True) as target:
-            shutil.copyfileobj(stream, target, _CHUNK)
+    def create_object(self, name: str) -> AtomicFile:
+        """Return a file object whose content becomes the file when it is closed.
+
+        Raises:
+            StorageError: when the disk is full or the folder can't be written to.
+        """
+        return _LocalFile(self.root / name)
+
+    def delete_object(self, name: str) -> bool:
+        """Delete the file; return whether it was there."""
+        path = self.root / name
+        with _explained("delete", path):
+            try:
+                path.unlink()
+            except (FileNotFoundError, NotADirectoryError):
+                return False
+        return True
+
+    def list_files(self, key: Key) -> list[FileInfo]:
+        """Return the files under the key, by name."""
+        folder = self.local_path(key, "_").parent
+        names = sorted(name for name in _names_in(folder) if is_file_name(name))
+        found = (self.info(key, name) for name in names)
+        return [info for info in found if info is not None]
+
+    def list_family(self, key: Key, file: str) -> Iterator[str]:
+        """Yield the md5 of every key of this key's task whose ``file`` is there."""
+        family = self.local_path(key, file).parent.parent
+        return (md5 for md5 in _names_in(family) if plain_stat(family / md5 / file))
 
     @contextlib.contextmanager
     def temporary_file(self, key: Key, file: str) -> Iterator[Path]:
-        """Give the block a path in a hidden folder beside the file, which is moved to its place."""
-        target = self.path(key, file)
-        with _told("write", target):
+        """Give the block a path in a hidden folder beside the file; what is there is moved in its place."""
+        target = self.local_path(key, file)
+        with _explained("write", target):
             target.parent.mkdir(parents=True, exist_ok=True)
-            _sweep(target)
+            _remove_leftovers(target)
             descriptor, folder = _create_hidden(target, is_folder=True)
         try:
             yield folder / file
@@ -130,52 +124,43 @@ class LocalStorage(Storage):
 
     def _publish(self, path: Path, key: Key, file: str) -> None:
         check_file(path)
-        if path.is_symlink():  # what it leads to is somebody else's
+        if path.is_symlink():  # the file that it leads to stays where it is
             self.put_file(key, file, path)
             return
-        target = self.path(key, file)
-        with _told("write", target), path.open("rb") as written:
-            os.fsync(written.fileno())  # see ``_LocalDraft._publish``
+        target = self.local_path(key, file)
+        with _explained("write", target), path.open("rb") as written:
+            os.fsync(written.fileno())  # see ``_LocalFile._publish``
             path.replace(target)
 
     def rename(self, key: Key, old: str, new: str) -> None:
-        """Give a file of the key another name, in place of a file that may have it already."""
-        path = self.path(key, old)
-        with _told("rename", path), _found(key, old):
-            path.replace(self.path(key, new))
-
-    def delete(self, key: Key, file: str) -> bool:
-        """Delete the file; return whether it was there."""
-        path = self.path(key, file)
-        with _told("delete", path):
-            try:
-                path.unlink()
-            except (FileNotFoundError, NotADirectoryError):
-                return False
-        return True
+        """Give a file of the key another name, in place of a file that has that name."""
+        name = object_name(key, old)
+        path = self.root / name
+        with _explained("rename", path), _raising_not_found(name):
+            path.replace(self.local_path(key, new))
 
     def prepare(self) -> None:
-        """Make the folder, and see that it can be written to.
+        """Create the folder, and check that it can be written to.
 
         Raises:
             StartupError: when it can't.
         """
         try:
-            with _told("use", self.root):
+            with _explained("use", self.root):
                 self.root.mkdir(parents=True, exist_ok=True)
                 tempfile.TemporaryFile(dir=self.root).close()
         except StorageError as problem:
             raise StartupError(problem.message) from problem
 
 
-class _LocalDraft(AtomicFile):
+class _LocalFile(AtomicFile):
     """A hidden file beside its target."""
 
     def __init__(self, target: Path) -> None:
         self._target = target
-        with _told("write", target):
+        with _explained("write", target):
             target.parent.mkdir(parents=True, exist_ok=True)
-            _sweep(target)
+            _remove_leftovers(target)
             self._descriptor, self._hidden = _create_hidden(target)
         super().__init__()
 
@@ -191,42 +176,43 @@ class _LocalDraft(AtomicFile):
     def tell(self) -> int:
         return self.seek(0, os.SEEK_CUR)
 
-    def _take(self, data: memoryview) -> int:
-        with _told("write", self._target):
+    def _append(self, data: memoryview) -> int:
+        with _explained("write", self._target):
             return os.write(self._descriptor, data)
 
     def _publish(self) -> None:
-        with _told("write", self._target):
+        with _explained("write", self._target):
             os.fsync(self._descriptor)  # or a power cut could leave the name without the content
             self._hidden.replace(self._target)
         os.close(self._descriptor)
 
-    def _withdraw(self) -> None:
+    def _remove(self) -> None:
         os.close(self._descriptor)
         self._hidden.unlink(missing_ok=True)
 
 
 def _create_hidden(target: Path, *, is_folder: bool = False) -> tuple[int, Path]:
-    """Create a file, or a folder, that :func:`_sweep` leaves alone while this process lives.
+    """Create and open a file, or a folder, that :func:`_remove_leftovers` leaves alone.
 
-    The lock on it says so: the kernel drops it with the process, however that ends.
+    It is locked as long as this process lives (flock(2)): the kernel releases the lock with the
+    process, however that ends.
     """
     while True:
         hidden = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
         try:
             descriptor = _create(hidden, is_folder)
         except FileNotFoundError:
-            if is_folder and target.parent.is_dir():  # a sweep took it before it was locked
+            if is_folder and target.parent.is_dir():  # removed before it was locked
                 continue
             raise
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            swept = not hidden.exists()
+            removed = not hidden.exists()
         except BlockingIOError:
-            swept = True  # or about to be: a sweep came before the lock
+            removed = True  # or about to be, by a process that locked it first
         except OSError:
-            swept = False  # no locks on this file system, so no sweeps either
-        if not swept:
+            removed = False  # this file system has no locks, so nothing is ever removed
+        if not removed:
             return descriptor, hidden
         os.close(descriptor)
 
@@ -238,14 +224,14 @@ def _create(hidden: Path, is_folder: bool) -> int:
     return os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
 
 
-def _sweep(target: Path) -> None:
+def _remove_leftovers(target: Path) -> None:
     """Remove the hidden files and folders of writers of ``target`` that died."""
     start = f".{target.name}."
     for name in [name for name in _names_in(target.parent) if name.startswith(start)]:
         hidden = target.with_name(name)
-        with contextlib.suppress(OSError):  # its writer lives, or another sweep was quicker
+        with contextlib.suppress(OSError):  # its writer lives, or another process removes it
             is_folder = hidden.is_dir()
-            # A chain may have put there what would have us wait (a pipe) or leads elsewhere (a link).
+            # A chain may have put a pipe there, which blocks, or a link, which leads elsewhere.
             flags = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
             descriptor = os.open(hidden, (os.O_RDONLY if is_folder else os.O_WRONLY) | flags)
             try:
@@ -256,30 +242,25 @@ def _sweep(target: Path) -> None:
 
 
 def _names_in(folder: Path) -> list[str]:
-    with _told("list", folder):
+    with _explained("list", folder):
         try:
             return [entry.name for entry in os.scandir(folder)]
         except (FileNotFoundError, NotADirectoryError):
             return []
 
 
-def _pieces(stream: IO[bytes]) -> Iterator[bytes]:
-    with stream:
-        while piece := stream.read(_CHUNK):
-            yield piece
-
-
 @contextlib.contextmanager
-def _found(key: Key, file: str) -> Iterator[None]:
+def _raising_not_found(name: str) -> Iterator[None]:
     try:
         yield
     except (FileNotFoundError, NotADirectoryError) as problem:
+        key, _, file = name.rpartition("/")
         raise NotFound(f"There is no file {file!r} under {key}.") from problem
 
 
 @contextlib.contextmanager
-def _told(action: str, path: Path) -> Iterator[None]:
-    """Turn the system's errors into sentences."""
+def _explained(action: str, path: Path) -> Iterator[None]:
+    """Turn the system's errors into a :class:`StorageError` that says what to do."""
     try:
         yield
     except OSError as problem:

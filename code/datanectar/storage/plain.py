@@ -1,7 +1,7 @@
-"""Plain files: what is given out must be one, lest a link in an author's folder lead elsewhere.
+"""Plain files: only these are given out, since a link in an author's folder could lead anywhere.
 
-A folder may be a link, to a larger disk for example; a file may not, whatever it leads to. A second
-name of a file on the same disk (a hard link) can't be told from its first.
+A folder may be a link, to a larger disk for example; a file may not, whatever it leads to. A hard
+link can't be told from the file that it was made of.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from typing import BinaryIO
 
 
 def plain_stat(path: Path) -> os.stat_result | None:
-    """Return what is known of a plain file; None for a link, a folder, a device, and for nothing.
+    """Return the status of a plain file; None for a link, a folder, a device, and a missing file.
 
     Raises:
-        OSError: when it can't be looked for.
+        OSError: when the system refuses to say.
     """
     try:
         found = path.lstat()
@@ -27,10 +27,10 @@ def plain_stat(path: Path) -> os.stat_result | None:
 
 
 def open_plain(path: Path) -> BinaryIO:
-    """Open a plain file to read its bytes. Never follows a link, nor waits at a pipe.
+    """Open a plain file to read its bytes. It follows no link, and does not wait for a pipe.
 
     Raises:
-        FileNotFoundError: when there is none; what is there may be a link, a folder or a device.
+        FileNotFoundError: when there is none, or a link, a folder or a device.
         OSError: when it can't be opened.
     """
     flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK

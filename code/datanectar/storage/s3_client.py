@@ -1,7 +1,7 @@
-"""The only maker of S3 clients, and the translator of what they raise.
+"""Clients of S3: how they are made, and how their errors are explained.
 
-botocore is imported when the first client is made, so that local mode does without it. It is what
-boto3 itself stands on: credentials, ``AWS_*`` and configuration files are read as boto3 reads them.
+botocore is imported when the first client is made, so that local mode does without it. boto3 itself
+uses it: credentials, ``AWS_*`` and configuration files are read as boto3 reads them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 from datanectar.errors import StorageError
 
-#: What AWS and most other servers take when nothing else is said.
+#: The region of AWS, and of most other servers, when none is configured.
 DEFAULT_REGION = "us-east-1"
 
 _ATTEMPTS = 5
@@ -59,20 +59,20 @@ _lock = threading.Lock()
 
 def _renew_lock() -> None:
     global _lock
-    _lock = threading.Lock()  # a thread that held it was left behind by the fork
+    _lock = threading.Lock()  # a thread that held it does not exist in the child
 
 
 os.register_at_fork(after_in_child=_renew_lock)
 
 
 class Clients:
-    """The clients for one bucket, made when first needed and made anew after a fork.
+    """The clients for one bucket, made when first needed, and again after a fork.
 
-    Safe to share between threads.
+    Threads may share them.
 
     Args:
         bucket: the bucket's full name.
-        public_endpoint: where clients of ours reach S3, when that differs; empty otherwise.
+        public_endpoint: where users of the service reach S3, when that differs; empty otherwise.
     """
 
     def __init__(self, bucket: str, public_endpoint: str = "") -> None:
@@ -84,29 +84,29 @@ class Clients:
         self._signer: Any = None
 
     @contextlib.contextmanager
-    def asking(self, request: str) -> Iterator[Any]:
-        """Yield the client for one request.
+    def request(self, name: str) -> Iterator[Any]:
+        """Yield the client for one request, whose name is for error messages.
 
         Raises:
-            StorageError: for whatever botocore raises in the block; ``request`` says what it was.
+            StorageError: for whatever botocore raises in the block.
         """
         import botocore.exceptions as raised
 
         try:
             yield self.client()
-        # RuntimeError is what refreshed credentials that have ended already give, ValueError what
-        # an endpoint without a scheme does.
+        # botocore raises RuntimeError for refreshed credentials that have expired already, and
+        # ValueError for an endpoint without a scheme.
         except (raised.BotoCoreError, raised.ClientError, RuntimeError, ValueError) as problem:
-            raise StorageError(self._explain(problem, request)) from problem
+            raise StorageError(self._explain(problem, name)) from problem
 
     def client(self) -> Any:
         """Return the client for requests.
 
-        Its region is the configured one. For a bucket elsewhere AWS answers with the right one, and
-        botocore follows and remembers.
+        It has the configured region. For a bucket in another one, AWS answers with the right region,
+        and botocore repeats the request there and remembers it.
         """
         with _lock:
-            self._leave_parent()
+            self._reset_after_fork()
             if self._client is None:
                 self._session = self._session or _new_session()
                 configured = os.environ.get("AWS_REGION")  # botocore reads AWS_DEFAULT_REGION only
@@ -117,7 +117,7 @@ class Clients:
     def signer(self) -> Any:
         """Return the client that signs URLs: for the public endpoint and the bucket's own region.
 
-        A URL can't be redirected to another region, so the bucket is asked once in a process.
+        A URL can't be redirected to another region, so each process asks once for the bucket's.
         """
         client = self.client()
         if self._signer is None:
@@ -128,18 +128,18 @@ class Clients:
         return self._signer
 
     def _bucket_region(self, client: Any) -> str:
-        """Return the region of the bucket, by the answer to one HEAD, else as configured."""
+        """Return the region of the bucket from the response to one HEAD, else the configured one."""
         try:
-            answer = client.head_bucket(Bucket=self.bucket)
+            response = client.head_bucket(Bucket=self.bucket)
         except client.exceptions.ClientError as problem:
-            answer = problem.response  # a refusal names the region, too
-        headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+            response = problem.response  # a refusal names the region, too
+        headers = response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
         return str(headers.get("x-amz-bucket-region") or client.meta.region_name)
 
     def seconds_left(self) -> float | None:
-        """Return how long the credentials hold, or None when they say nothing of an end.
+        """Return for how long the credentials are valid, or None when they do not expire.
 
-        Credentials that can be refreshed are, first, when their end is near.
+        Credentials that expire soon are refreshed first, if they can be.
         """
         self.client()
         credentials = self._session.get_credentials()
@@ -149,9 +149,9 @@ class Clients:
         end: datetime | None = getattr(credentials, "_expiry_time", None)
         return None if end is None else (end - datetime.now(timezone.utc)).total_seconds()
 
-    def _leave_parent(self) -> None:
+    def _reset_after_fork(self) -> None:
         if self._pid != os.getpid():
-            # Connections and refreshing threads stay with the process that made them.
+            # Connections and refreshing threads belong to the process that made them.
             self._session = self._client = self._signer = None
             self._pid = os.getpid()
 
@@ -167,22 +167,22 @@ class Clients:
 
 
 def error_code(problem: Exception) -> str:
-    """Return S3's own error code, or the class's name when S3 was not reached."""
+    """Return S3's error code, or the name of the exception's class when S3 was not reached."""
     response = getattr(problem, "response", None) or {}
     return str(response.get("Error", {}).get("Code") or type(problem).__name__)
 
 
-def warm() -> None:
+def preload() -> None:
     """Parse botocore's description of S3, once for this process and all that it forks.
 
-    Without it the first client of each child takes 100 ms more. Opens no connection and looks for
-    no credentials.
+    Without it the first client of each child takes 100 ms more. It opens no connection and looks
+    for no credentials.
     """
     from botocore.exceptions import BotoCoreError
 
     session = _new_session()
     session.set_credentials("none", "none")
-    with contextlib.suppress(BotoCoreError):  # a wrong profile is for prepare() to tell
+    with contextlib.suppress(BotoCoreError):  # prepare() reports a wrong profile
         _new_client(session, DEFAULT_REGION, "http://localhost")
 
 
@@ -197,7 +197,7 @@ def _new_session() -> Any:
     import botocore.session
 
     session = botocore.session.Session()
-    # A loader holds nothing but parsed files, so it may be shared and inherited.
+    # A loader has only parsed files, so threads and forked processes may share it.
     session.register_component("data_loader", _loader())
     return session
 
@@ -209,10 +209,10 @@ def _new_client(session: Any, region: str, endpoint: str | None = None) -> Any:
     attempts = session.get_config_variable("max_attempts") or _ATTEMPTS
     config = Config(
         signature_version="s3v4",
-        # The newer default checksums come as trailers, which other servers store in the file.
+        # Newer default checksums are sent as trailers, which some servers store in the file.
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
-        # <ENV>.<PROJECT_BUCKET> has a dot: as a host name it would fit no TLS certificate.
+        # <ENV>.<PROJECT_BUCKET> has a dot: as a host name it would match no TLS certificate.
         s3={"addressing_style": "path"},
         retries={"mode": "standard", "total_max_attempts": attempts},
         connect_timeout=_CONNECT_SECONDS,
@@ -220,8 +220,8 @@ def _new_client(session: Any, region: str, endpoint: str | None = None) -> Any:
         max_pool_connections=_CONNECTIONS,
     )
     client = session.create_client("s3", region_name=region, endpoint_url=endpoint, config=config)
-    # botocore makes a file of bytes, and asks first whether it may send a file (handlers.py,
-    # add_expect_header): a round trip for a small result, a second where nobody answers.
+    # botocore turns bytes into a file, and sends a file only after a "100 Continue" (handlers.py,
+    # add_expect_header): a round trip for a small result, a second where a server sends none.
     event = "before-parameter-build.s3.PutObject"
     client.meta.events.unregister(event, convert_body_to_file_like_object)
     return client

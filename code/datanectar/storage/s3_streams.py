@@ -1,4 +1,4 @@
-"""Content on its way to S3 and back, in pieces: memory does not grow with it."""
+"""Uploads to S3 and downloads from it, in parts: memory does not grow with the content."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from datanectar.errors import NotFound, StorageError
 from datanectar.storage.atomic_file import AtomicFile
 from datanectar.storage.s3_client import Clients, error_code
 
-#: Bytes of one part. S3 takes 10,000 of them, which makes 120 GB; some servers want equal ones.
+#: Bytes of one part. S3 allows 10,000 parts, so 120 GB; some servers want parts of equal size.
 PART_SIZE = 12 * 1024 * 1024
-#: Parts on their way at a time, beside the one that is written.
-_AT_ONCE = 2
+#: Parts that are sent at a time, beside the one that is being written.
+_CONCURRENT_PARTS = 2
 
-#: Bytes that are sent without asking first: what a socket takes before the other end reads any.
-_SENT_AT_ONCE = 16 * 1024
+#: Bytes that are sent without waiting for "100 Continue": what a socket takes before anybody reads.
+_SENT_UNASKED = 16 * 1024
 
-#: How often in a row a broken connection is taken up again.
+#: How often in a row a broken connection is resumed.
 _RESUMES = 5
 _CHUNK = 1024 * 1024
 
 
 class Upload(AtomicFile):
-    """A file on its way: one PUT when it fits into a part, a multipart upload otherwise.
+    """A file that is written to S3: one PUT when it fits into a part, else a multipart upload.
 
-    Parts are sent by threads while what comes after them is written. S3 shows nothing of the file
-    before the last request, and all of it after. A killed process can leave the parts of a multipart
-    upload behind; no listing shows them, a lifecycle rule removes them.
+    Threads send parts while the next one is written. S3 shows nothing of the file before the last
+    request, and all of it after. A killed process can leave the parts of a multipart upload behind;
+    no listing shows them, and a lifecycle rule removes them.
     """
 
     def __init__(self, clients: Clients, name: str, content_type: str) -> None:
@@ -39,12 +39,12 @@ class Upload(AtomicFile):
         self._clients = clients
         self._where = {"Bucket": clients.bucket, "Key": name}
         self._content_type = content_type
-        self._part = io.BytesIO()  # whose content need not be copied to be sent
+        self._part = io.BytesIO()  # its content can be sent without a copy
         self._upload_id: str | None = None
         self._threads: ThreadPoolExecutor | None = None
         self._sent: list[Future[str]] = []
 
-    def _take(self, data: memoryview) -> int:
+    def _append(self, data: memoryview) -> int:
         if self._part.tell() == PART_SIZE:
             self._send_part()
         return self._part.write(data[: PART_SIZE - self._part.tell()])
@@ -52,67 +52,66 @@ class Upload(AtomicFile):
     def _publish(self) -> None:
         if self._upload_id is None:
             body = _body(self._part.getvalue())
-            with self._clients.asking(f"PutObject {self._where['Key']}") as client:
+            with self._clients.request(f"PutObject {self._where['Key']}") as client:
                 client.put_object(**self._where, Body=body, ContentType=self._content_type)
             return
         self._send_part()
         etags = [part.result() for part in self._sent]
         self._end_threads()
         parts = [{"PartNumber": n, "ETag": etag} for n, etag in enumerate(etags, start=1)]
-        with self._clients.asking(f"CompleteMultipartUpload {self._where['Key']}") as client:
+        with self._clients.request(f"CompleteMultipartUpload {self._where['Key']}") as client:
             client.complete_multipart_upload(
                 **self._where, UploadId=self._upload_id, MultipartUpload={"Parts": parts}
             )
 
-    def _withdraw(self) -> None:
-        self._end_threads()  # a part that came after the end would stay
+    def _remove(self) -> None:
+        self._end_threads()  # a part that arrived after the abort would stay
         if self._upload_id is not None:
-            with self._clients.asking(f"AbortMultipartUpload {self._where['Key']}") as client:
+            with self._clients.request(f"AbortMultipartUpload {self._where['Key']}") as client:
                 client.abort_multipart_upload(**self._where, UploadId=self._upload_id)
 
     def _send_part(self) -> None:
         if self._threads is None:
             self._begin()
-            self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="upload")
-        if len(self._sent) >= _AT_ONCE:  # no more than these are in memory at a time
-            self._sent[-_AT_ONCE].result()
+            self._threads = ThreadPoolExecutor(_CONCURRENT_PARTS, thread_name_prefix="upload")
+        if len(self._sent) >= _CONCURRENT_PARTS:  # limits the parts in memory
+            self._sent[-_CONCURRENT_PARTS].result()
         part, self._part = self._part, io.BytesIO()
         part.seek(0)
         self._sent.append(self._threads.submit(self._send, len(self._sent) + 1, part))
 
     def _begin(self) -> None:
-        with self._clients.asking(f"CreateMultipartUpload {self._where['Key']}") as client:
+        with self._clients.request(f"CreateMultipartUpload {self._where['Key']}") as client:
             begun = client.create_multipart_upload(**self._where, ContentType=self._content_type)
             self._upload_id = begun["UploadId"]
 
     def _send(self, number: int, part: io.BytesIO) -> str:
-        with self._clients.asking(f"UploadPart {self._where['Key']}") as client:
-            answer = client.upload_part(
+        with self._clients.request(f"UploadPart {self._where['Key']}") as client:
+            response = client.upload_part(
                 **self._where, UploadId=self._upload_id, PartNumber=number, Body=part
             )
-            return str(answer["ETag"])
+            return str(response["ETag"])
 
     def _end_threads(self) -> None:
         if self._threads is not None:
-            with contextlib.suppress(RuntimeError):  # it is one of them that drops this file
+            with contextlib.suppress(RuntimeError):  # a thread of the pool itself drops this file
                 self._threads.shutdown(cancel_futures=True)
 
 
 def _body(content: bytes) -> bytes | io.BytesIO:
-    """Return the content as a request is to send it.
+    """Return the content in the form in which a request sends it: small as bytes, else as a file.
 
-    As bytes it goes at once, and all of it must leave in the time that one piece of a file has; as a
-    file only when the server has answered that it may, so that a refusal, or a redirection to
-    another region, is read and not lost with the connection.
+    botocore sends bytes at once, in one piece. It sends a file after a "100 Continue", so that a
+    refusal, or a redirection to another region, is read and not lost with the connection.
     """
-    return content if len(content) <= _SENT_AT_ONCE else io.BytesIO(content)
+    return content if len(content) <= _SENT_UNASKED else io.BytesIO(content)
 
 
 class Download(io.RawIOBase):
-    """A file on its way back. A broken connection is taken up where it broke; seeking is free.
+    """An object that is read. A broken connection is resumed where it broke; seeking is free.
 
     Args:
-        clients: where to ask.
+        clients: the bucket's clients.
         name: the object's name.
         start: the byte to begin with.
 
@@ -131,19 +130,19 @@ class Download(io.RawIOBase):
         self._connect()
 
     def readable(self) -> bool:
-        """Tell that this is for reading."""
+        """Return True: the file is for reading."""
         return True
 
     def seekable(self) -> bool:
-        """Tell that this can seek; what is read next is asked for from there."""
+        """Return True: the next read requests the content from the new position on."""
         return True
 
     def tell(self) -> int:
-        """Return the byte that is read next."""
+        """Return the position of the byte that is read next."""
         return self._position
 
     def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
-        """Go to a byte, as every file does. Asks for nothing until something is read."""
+        """Set the position, as every file does; makes no request until something is read."""
         base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
         if base + offset < 0:
             raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
@@ -154,10 +153,10 @@ class Download(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         """Fill the front of ``buffer``; return the number of bytes, 0 at the end."""
-        wanted = len(buffer)
-        if not wanted or self._position >= self._size:
+        count = len(buffer)
+        if not count or self._position >= self._size:
             return 0
-        data = self._read(wanted)
+        data = self._read(count)
         buffer[: len(data)] = data
         self._position += len(data)
         return len(data)
@@ -167,12 +166,12 @@ class Download(io.RawIOBase):
         return b"".join(iter(lambda: self.read(_CHUNK) or b"", b""))
 
     def close(self) -> None:
-        """Give the connection up."""
+        """Close the connection."""
         if not self.closed:
             self._disconnect()
         super().close()
 
-    def _read(self, wanted: int) -> bytes:
+    def _read(self, count: int) -> bytes:
         from botocore.exceptions import BotoCoreError
         from urllib3.exceptions import HTTPError
 
@@ -181,7 +180,7 @@ class Download(io.RawIOBase):
             if self._body is None:
                 self._connect()
             try:
-                data: bytes = self._body.read(wanted)
+                data: bytes = self._body.read(count)
             except (BotoCoreError, HTTPError, OSError) as problem:
                 cause, data = problem, b""
             if data:
@@ -198,19 +197,19 @@ class Download(io.RawIOBase):
             params["Range"] = f"bytes={self._position}-"
         if self._etag:
             params["IfMatch"] = self._etag  # a resumed read must not mix two results
-        with self._clients.asking(f"GetObject {self._name}") as client:
+        with self._clients.request(f"GetObject {self._name}") as client:
             try:
-                answer = client.get_object(**params)
+                response = client.get_object(**params)
             except client.exceptions.ClientError as problem:
                 if error_code(problem) in ("NoSuchKey", "404"):
                     where = f"{self._name} in bucket {self._clients.bucket}"
                     raise NotFound(f"There is no {where}.") from problem
                 if error_code(problem) not in ("InvalidRange", "416"):
                     raise
-                self._size = max(self._size, self._position)  # the end, or behind it
+                self._size = max(self._size, self._position)  # at the end, or beyond it
                 return
-        self._body, self._etag = answer["Body"], answer.get("ETag")
-        self._size = self._position + answer["ContentLength"]
+        self._body, self._etag = response["Body"], response.get("ETag")
+        self._size = self._position + response["ContentLength"]
 
     def _disconnect(self) -> None:
         if self._body is not None:

@@ -52,12 +52,12 @@ class FamilyIndex:
 
     def has(self, storage: Storage, key: Key, file: str) -> bool:
         """Tell whether the file is there."""
-        if storage.name == "local":
+        if storage.local_path(key, file):
             return storage.exists(key, file)
         if time.monotonic() - self._began > self._good_for:
             self.clear(self._good_for)
         self._forget_after_a_fork()
-        place = (storage.name, key.family_prefix, file)
+        place = (storage.store_address, key.family_prefix, file)
         self._asked[place] += 1
         if self._asked[place] > _ASKED_SINGLY:
             self._read_on(place, storage, key, file)
@@ -65,7 +65,7 @@ class FamilyIndex:
 
     def forget(self, storage: Storage, key: Key, file: str) -> None:
         """Take note that the file was deleted."""
-        self._found.get((storage.name, key.family_prefix, file), set()).discard(key.md5)
+        self._found.get((storage.store_address, key.family_prefix, file), set()).discard(key.md5)
 
     def _read_on(self, place: _Place, storage: Storage, key: Key, file: str) -> None:
         listing = self._listings.get(place)

@@ -1,4 +1,4 @@
-"""The base class of tasks whose results always stay on this disk."""
+"""The base class of tasks that always keep their results on this disk."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from datanectar.util.nectartask import NectarTask
 
 
 class NectarLocalTask(NectarTask):
-    """A :class:`NectarTask` that keeps its result in ``local_targets/``, whatever ``ENV`` says."""
+    """A :class:`NectarTask` that keeps its result in ``local_targets/``, whatever ``ENV`` names."""
 
     storage_name = "local"

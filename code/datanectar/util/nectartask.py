@@ -1,9 +1,8 @@
-"""The base class of tasks: a key, an output under it, and the options a chain's author may set."""
+"""The base class of tasks: a key, an output under it, and the options that an author may set."""
 
 from __future__ import annotations
 
 from typing import Any, ClassVar
-from weakref import WeakKeyDictionary
 
 import luigi
 
@@ -11,21 +10,23 @@ from datanectar.keys import DEFAULT_OUTPUT, Key
 from datanectar.parameters.class_options import Nectar
 from datanectar.parameters.texts import Texts
 from datanectar.parameters.visibility import task_in_words
-from datanectar.settings import current
-from datanectar.storage.registry import default_name, storage_named
-from datanectar.util.identity import class_option, key_of, readable_texts
+from datanectar.util.identity import class_option, key_of
 from datanectar.util.sqla import mend_sqla
 from datanectar.util.target import NectarTarget
-from datanectar.util.tasklog import record_run
+from datanectar.util.task_params import readable_texts
+from datanectar.util.tasklog import record_run, storage_of
 
 mend_sqla()
 
 
 class NectarTask(Nectar, luigi.Task):
-    """A Luigi task whose result lies under its key, in the store that ``ENV`` picks.
+    """A Luigi task that keeps its result under a key, in the store that ``ENV`` names.
 
-    On a laptop (``ENV`` unset or ``local``) that is ``local_targets/``, elsewhere the bucket
-    ``<ENV>.<PROJECT_BUCKET>``. The smallest whole example, ``code/chains/demo/greet_chain.py``::
+    You write ``run()`` and, if there is any, ``requires()``; ``output()`` is here. Tasks with equal
+    significant parameters have the same key, so a result is computed once. On a laptop (``ENV`` unset
+    or ``local``) it lies in ``local_targets/<key>/``, elsewhere in the bucket
+    ``<ENV>.<PROJECT_BUCKET>``, beside ``log``, with what the task printed, and ``params.txt``. The
+    smallest whole example, ``code/chains/demo/greet_chain.py``::
 
         import luigi
         from datanectar import NectarTask
@@ -36,63 +37,53 @@ class NectarTask(Nectar, luigi.Task):
             def run(self):
                 with self.output().open("w") as out:
                     out.write(f"hello {self.name}\\n")
+
+    The attributes below are options of a class; an option may be set, and left alone otherwise.
     """
 
-    #: What a task without significant parameters is made anew for: ``day``, ``hour`` or ``once``.
+    #: How often the result of a task without significant parameters is made: once each ``day`` or
+    #: ``hour``, or only ``once``.
     frequency: ClassVar[str] = "day"
-    #: Part of the key when set: a changed method asks for new results.
+    #: Part of the key when set: change it when the method changes and old results no longer count.
     version: ClassVar[str | None] = None
-    #: The result's file name.
+    #: The result's file name; libraries and browsers read its ending.
     output_name: ClassVar[str] = DEFAULT_OUTPUT
     #: Whether the result is bytes rather than text.
     output_binary: ClassVar[bool] = False
-    #: A cron line, ``"0 6 * * *"`` or ``"0 6 * * * Europe/Berlin"``, to run the defaults on time.
+    #: When to run the task with its defaults: a cron expression, ``"0 6 * * *"``, maybe with a time
+    #: zone, ``"0 6 * * * Europe/Berlin"``.
     schedule: ClassVar[str | None] = None
     #: Processes within one run, as ``luigi --workers``.
     workers: ClassVar[int] = 1
-    #: Workers, on whatever hosts, that share one run's tasks.
+    #: How many workers, on any hosts, share the tasks of one run.
     width: ClassVar[int] = 1
-    #: Seconds that a whole run with this root may take; None: ``DATANECTAR_RUN_TIMEOUT``.
+    #: Seconds that a run that was submitted for this task may take; None:
+    #: ``DATANECTAR_RUN_TIMEOUT``.
     run_timeout: ClassVar[float | None] = None
-    #: The store by name; None: the one that ``ENV`` picks.
+    #: The store's name, ``local`` or ``s3``; None: the one that ``ENV`` names.
     storage_name: ClassVar[str | None] = None
 
     def __init_subclass__(cls, **options: Any) -> None:
-        """Have the class's ``run`` write ``log`` and ``params.txt``, whoever calls it."""
+        """Make the class's ``run`` write ``log`` and ``params.txt``, whoever calls it."""
         super().__init_subclass__(**options)
         record_run(cls)
 
-    @classmethod
-    def get_params(cls) -> list[tuple[str, luigi.Parameter[Any]]]:
-        """Return the class's parameters, as ``luigi.Task.get_params`` does.
-
-        That looks through ``dir(cls)`` each time, and Luigi calls it some twenty times a task: a
-        third of the time that a chain of many tasks takes. Parameters may still be added to a class
-        later, as ``luigi.util.inherits`` does.
-        """
-        shape = tuple(len(vars(base)) for base in cls.__mro__)
-        known = _PARAMS.get(cls)
-        if known is None or known[0] != shape:
-            known = _PARAMS[cls] = (shape, super().get_params())
-        return list(known[1])
-
     def to_str_params(self, *args: Any, **options: Any) -> dict[str, str]:
-        """Return parameters as text, as ``luigi.Task.to_str_params`` does, equal values alike.
+        """Return parameters as text, as ``luigi.Task.to_str_params`` does, equal values as one text.
 
-        From these Luigi makes a task that another one yields a second time. So they have with them
-        the values that can't be made from a text.
+        Luigi remakes a task from these texts when another task yields it. So the returned mapping also
+        carries the values that can't be read from a text.
         """
         texts = super().to_str_params(*args, **options)
         return Texts({**texts, **readable_texts(self, texts)}, self)
 
     @classmethod
     def from_str_params(cls, params_str: dict[str, str]) -> NectarTask:
-        """Return the task of these texts, as ``luigi.Task.from_str_params`` does."""
+        """Return the task with these parameters, as ``luigi.Task.from_str_params`` does."""
         values = params_str.values_beside() if isinstance(params_str, Texts) else {}
         texts = {name: text for name, text in params_str.items() if name not in values}
-        if any(
-            isinstance(text, list) for text in texts.values()
-        ):  # a batch's, for its batch_method
+        # Luigi gives a batch lists of texts, for the parameters' batch_method.
+        if any(isinstance(text, list) for text in texts.values()):
             made: NectarTask = super().from_str_params(texts)
             return made
         declared = dict(cls.get_params())
@@ -104,23 +95,16 @@ class NectarTask(Nectar, luigi.Task):
 
     @property
     def key(self) -> Key:
-        """The key under which the result, the log and the parameters lie."""
+        """The key, ``chains/<type>/<chain>/<Task>/<md5>``: the folder of result, log and parameters."""
         return key_of(self)
 
     def output(self) -> NectarTarget:
-        """Return the target of this task's result."""
+        """Return the target of this task's result: open it to write it, and to read it."""
         cls = type(self)
-        storage = storage_named(class_option(cls, "storage_name", None) or default_name(current()))
-        file, binary = output_name(cls), class_option(cls, "output_binary", False)
-        return NectarTarget(storage, key_of(self), file, binary=binary)
-
-
-#: By class: how many attributes it and its bases had, and its parameters then.
-_PARAMS: WeakKeyDictionary[
-    type[luigi.Task], tuple[tuple[int, ...], list[tuple[str, luigi.Parameter[Any]]]]
-] = WeakKeyDictionary()
+        binary = class_option(cls, "output_binary", False)
+        return NectarTarget(storage_of(self), key_of(self), output_name(cls), binary=binary)
 
 
 def output_name(cls: type[luigi.Task]) -> str:
-    """Return the name of the result's file; a parameter of that name is the author's."""
+    """Return the name of the result's file; a parameter called ``output_name`` is no option."""
     return str(class_option(cls, "output_name", DEFAULT_OUTPUT))

@@ -18,15 +18,15 @@ from datanectar.util.identity import class_option, key_of
 from datanectar.util.nectartask import NectarTask, output_name
 from datanectar.util.target import NectarTarget
 
-#: The most addresses that are told of one task.
+#: The most addresses that are reported for one task.
 _MOST = 1000
 
 
 @dataclass(frozen=True)
 class ResultAddresses:
-    """``output`` is the file under the key, in ``storage``; ``results`` are other addresses.
+    """Where a result lies: as the file ``output`` under the key in ``storage``, or at ``results``.
 
-    An address is an absolute path on this host or an ``s3://`` URL.
+    These are absolute paths on this host, and addresses in a store such as ``s3://<bucket>/<name>``.
     """
 
     storage: str
@@ -35,27 +35,27 @@ class ResultAddresses:
 
 
 def result_addresses(task: luigi.Task) -> ResultAddresses:
-    """Return where the task's result lies, or will; asks an author's ``output()`` if there is one."""
+    """Return where the task's result lies, or will lie, by an author's ``output()`` if there is one."""
     cls = type(task)
     storage = store_address(class_option(cls, "storage_name", None) or default_name(current()))
     if has_nectar_output(cls):
         return ResultAddresses(storage, output_name(cls))
     targets, key = _targets(task), key_of(task)
     if len(targets) == 1 and _is_under(key, targets[0]):
-        return ResultAddresses(_storage_of(targets[0]), targets[0].file)
+        return ResultAddresses(targets[0].storage.store_address, targets[0].file)
     found = (address for target in targets for address in _addresses(target))
     return ResultAddresses(storage, None, list(dict.fromkeys(found))[:_MOST])
 
 
 def has_nectar_output(cls: type[luigi.Task]) -> bool:
-    """Tell whether the class leaves its output to the base class."""
+    """Tell whether the class has the ``output()`` of :class:`NectarTask`."""
     return issubclass(cls, NectarTask) and cls.output is NectarTask.output
 
 
 def _targets(task: luigi.Task) -> list[Any]:
     try:
         return list(flatten(task.output()))
-    except Exception:  # an author's output(); the run will say what is wrong with it
+    except Exception:  # an author's output(); the run will report what is wrong with it
         return []
 
 
@@ -63,18 +63,13 @@ def _is_under(key: Key, target: Any) -> bool:
     return isinstance(target, NectarTarget) and target.key == key
 
 
-def _storage_of(target: NectarTarget) -> str:
-    bucket = getattr(target.storage, "bucket", None)
-    return f"s3://{bucket}" if bucket else target.storage.name
-
-
 def _addresses(target: Any) -> Iterator[str]:
-    """Yield the target's address if it is one that files are given out from."""
+    """Yield the target's address if it is a file on this host or in a store."""
     path = getattr(target, "path", None)
     if not isinstance(path, str | os.PathLike):
         return
     if isinstance(target, luigi.LocalTarget):
-        yield os.path.abspath(path)  # noqa: PTH100  # of this child: a path may be relative
+        yield os.path.abspath(path)  # noqa: PTH100  # a path may be relative to this child
     elif isinstance(target, NectarTarget) or _is_s3_target(target):
         yield str(path)
 

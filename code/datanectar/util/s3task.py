@@ -1,4 +1,4 @@
-"""The base class of tasks whose results always go to S3."""
+"""The base class of tasks that always keep their results in S3."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from datanectar.util.nectartask import NectarTask
 
 
 class NectarS3Task(NectarTask):
-    """A :class:`NectarTask` that keeps its result in the bucket, whatever ``ENV`` says."""
+    """A :class:`NectarTask` that keeps its result in the bucket, whatever ``ENV`` names.
+
+    The bucket is ``<ENV>.<PROJECT_BUCKET>``.
+    """
 
     storage_name = "s3"

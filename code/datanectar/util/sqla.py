@@ -1,8 +1,8 @@
-"""Has ``luigi.contrib.sqla`` work with SQLAlchemy 2, which this package needs for its own store.
+"""Makes ``luigi.contrib.sqla`` work with SQLAlchemy 2, which this package needs for its run store.
 
-Luigi 3.8.1 asks ``sqlalchemy.select([table])`` in one place, ``SQLAlchemyTarget.exists``; SQLAlchemy
-2 refuses the list (spotify/luigi#3278, open since 2024). That method is replaced as the module is
-imported. SQLAlchemy itself stays as it is, and is loaded only by a chain that asks for it.
+Luigi 3.8.1 calls ``sqlalchemy.select([table])`` in one place, ``SQLAlchemyTarget.exists``, and
+SQLAlchemy 2 refuses the list (spotify/luigi#3278, open since 2024). That method is replaced when the
+module is imported. SQLAlchemy itself is not changed, and is loaded only by a chain that imports it.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ _MODULE = "luigi.contrib.sqla"
 
 
 def mend_sqla() -> None:
-    """Mend ``luigi.contrib.sqla``, now if it is there already, otherwise when it is imported."""
+    """Patch ``luigi.contrib.sqla``: now if it is imported already, otherwise when it is."""
     module = sys.modules.get(_MODULE)
     if module is not None:
-        _mend(module)
+        _patch(module)
     elif not any(isinstance(finder, _Finder) for finder in sys.meta_path):
         sys.meta_path.insert(0, _Finder())
 
 
 class _Finder(MetaPathFinder):
-    """Finds that one module where Python does, and has it loaded by a loader of ours."""
+    """Finds that one module where Python does, and gives it to our loader."""
 
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
         if fullname != _MODULE:
@@ -41,11 +41,11 @@ class _Finder(MetaPathFinder):
 class _Loader(SourceFileLoader):
     def exec_module(self, module: ModuleType) -> None:
         super().exec_module(module)
-        _mend(module)
+        _patch(module)
 
 
-def _mend(module: Any) -> None:
-    """Replace the target's ``exists``; a subclass that has its own keeps it."""
+def _patch(module: Any) -> None:
+    """Replace the target's ``exists``; a subclass with its own keeps that."""
     sqlalchemy = module.sqlalchemy
 
     def exists(self: Any) -> bool:

@@ -1,4 +1,4 @@
-"""The target that a Nectar task writes and its dependants read: one file under the task's key."""
+"""The target of a Nectar task: one file under its key, which other tasks read."""
 
 from __future__ import annotations
 
@@ -9,23 +9,26 @@ from typing import IO, Any
 import luigi
 
 from datanectar.errors import ChainError
-from datanectar.keys import Key, is_own_file
+from datanectar.keys import Key, is_reserved_name
 from datanectar.storage.base import Storage
 from datanectar.util.completeness import INDEX
 
 
 class NectarTarget(luigi.Target):
-    """One file under a key, in the store that holds it.
+    """One file under a key, in a store.
 
     Args:
         storage: the store.
         key: the task's key.
         file: the file's name.
-        binary: whether ``open("r")`` and ``open("w")`` deal in bytes.
+        binary: whether ``open("r")`` and ``open("w")`` read and write bytes.
+
+    Raises:
+        ChainError: when the service itself writes a file of that name.
     """
 
     def __init__(self, storage: Storage, key: Key, file: str, *, binary: bool = False) -> None:
-        if is_own_file(file):
+        if is_reserved_name(file):
             raise ChainError(
                 f"{key.task} can't keep its result as {file!r}: datanectar writes a file of that "
                 "name itself. Choose another, such as 'out.txt'."
@@ -40,7 +43,7 @@ class NectarTarget(luigi.Target):
 
     @property
     def path(self) -> str:
-        """The local path, or ``s3://bucket/key/file``."""
+        """The file's local path, or its address in a store: ``s3://<bucket>/<key>/<file>``."""
         return self.storage.address(self.key, self.file)
 
     def exists(self) -> bool:
@@ -48,10 +51,19 @@ class NectarTarget(luigi.Target):
         return INDEX.has(self.storage, self.key, self.file)
 
     def open(self, mode: str = "r") -> IO[Any]:
-        """Open the result: ``r``/``w``, or ``rb``/``wb`` and ``rt``/``wt`` to name the kind.
+        """Open the result to read or to write it, as a stream: large files need little memory.
 
-        What is written appears whole when the file is closed, and not at all when the ``with``
-        block is left by an exception.
+        What is written appears as a whole when the file is closed. When an exception leaves the
+        ``with`` block, nothing appears, and an earlier result stays as it was.
+
+        Args:
+            mode: ``r`` or ``w``; with ``b`` for bytes, with ``t`` for UTF-8 text, else as the target
+                was made.
+
+        Raises:
+            NotFound: when there is no result to read.
+            StorageError: when the store refuses or can't be reached.
+            ValueError: for any other mode; a result can't be appended to.
         """
         kind, binary = mode[:1], self.binary
         if mode[1:] in ("b", "t"):
@@ -66,12 +78,15 @@ class NectarTarget(luigi.Target):
 
     @contextmanager
     def temporary_path(self) -> Iterator[str]:
-        """Give a local path for a library that wants to write a file by itself.
+        """Give the block a local path, for a library that writes a file by its name.
 
-        What it wrote becomes the result when the block ends well::
+        What the library wrote becomes the result when the block ends without an exception::
 
             with self.output().temporary_path() as path:
                 frame.to_parquet(path)
+
+        Raises:
+            OSError: when the block has left no file there, or a folder.
         """
         with self.storage.temporary_file(self.key, self.file) as path:
             yield str(path)

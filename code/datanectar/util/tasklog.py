@@ -26,9 +26,9 @@ from datanectar.keys import LOG_FILE, PARAMS_FILE, Key
 from datanectar.reasons import without_environment
 from datanectar.settings import current
 from datanectar.storage.base import Storage, keep_earlier
-from datanectar.storage.local import LocalStorage
 from datanectar.storage.registry import default_name, storage_named
-from datanectar.util.identity import class_option, key_of, public_params
+from datanectar.util.identity import class_option, key_of
+from datanectar.util.task_params import public_params
 from datanectar.util.tee import tee
 
 #: The ids of the tasks that are being recorded in this process.
@@ -149,8 +149,8 @@ def _log_file(storage: Storage, key: Key, stack: contextlib.ExitStack, continues
     continues = continues or _last_line(storage, key) == _waits()
     if not continues:
         keep_earlier(storage, key, LOG_FILE)
-    if isinstance(storage, LocalStorage):
-        file = storage.path(key, LOG_FILE)
+    file = storage.local_path(key, LOG_FILE)
+    if file:
         file.parent.mkdir(parents=True, exist_ok=True)
         return file
     folder = tempfile.TemporaryDirectory(prefix="datanectar-", ignore_cleanup_errors=True)

@@ -8,7 +8,7 @@ import json
 from dataclasses import dataclass, field
 
 from datanectar.errors import DatanectarError
-from datanectar.service.results import ResultFile
+from datanectar.service.result_file import ResultFile
 
 #: What is read of a result, in bytes.
 LOOK = 64 * 1024

@@ -13,9 +13,9 @@ from datanectar.http import links
 from datanectar.http.serializers import failed_log_url
 from datanectar.keys import LOG_FILE, Key, parse_key
 from datanectar.runs.records import Run, TaskRow
-from datanectar.service.results import ResultFile
+from datanectar.service.result_file import ResultFile
+from datanectar.service.results import Found
 from datanectar.service.service import Service
-from datanectar.service.status import Found
 from datanectar.statuses import ACTIVE, CANCELLED, DONE, FAILED, RUNNING
 from datanectar.views import graph, timeline
 from datanectar.views.pages import page
@@ -105,7 +105,7 @@ def _back(run_id: str) -> Response:
 
 def _picture(service: Service, key: Key, file: str) -> Response:
     """Give out a picture under this app's own address: in S3 mode its own is another site's."""
-    found = service.lookup.file(key, file)
+    found = service.results.file(key, file)
     if found.size > LARGEST_PICTURE:
         raise NotFound(f"{key} has no picture {file[:100]} that can be shown.")
     try:
@@ -180,7 +180,7 @@ def _found(service: Service, run: Run, own: TaskRow | None) -> tuple[Found, str 
     if run.status != DONE:
         return Found(run.storage), None
     try:
-        return service.lookup.of_run(run, own), None
+        return service.results.of_run(run, own), None
     except DatanectarError as problem:
         return Found(run.storage, missing=True), problem.message
 

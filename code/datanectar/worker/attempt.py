@@ -24,11 +24,12 @@ from datanectar.storage.attempt_files import (
     attempt_log,
     begun_marker,
     clear,
+    find_attempt_log,
     run_log,
 )
 from datanectar.storage.base import keep_earlier
 from datanectar.storage.plain import plain_stat
-from datanectar.storage.registry import log_store, storage_named, store_address
+from datanectar.storage.registry import is_in_reach, name_of, storage_named
 from datanectar.worker.log_uploader import LogUploader
 
 log = logging.getLogger(__name__)
@@ -177,7 +178,7 @@ class Watch(abc.ABC):
             service.children,
             self._attempt_dir,
             service.settings.log_ship_interval,
-            log_store(run.storage),
+            run.storage,
         )
         limit = run.run_timeout if run.run_timeout is not None else self._settings.run_timeout
         self._limit = limit or None
@@ -288,8 +289,8 @@ class Watch(abc.ABC):
 
     def _note(self, record: Any) -> None:
         if isinstance(record, TaskReport):
-            if record.storage not in (None, "local", "s3", self.run.storage, store_address("s3")):
-                return  # of a bucket that no task of this run writes to
+            if record.storage and not is_in_reach(record.storage, self.run.storage):
+                return  # of a store that no task of this run writes to
             if not self._graph.add(record) and not self._has_overflowed:
                 self._has_overflowed = True
                 log.warning(
@@ -443,31 +444,31 @@ class Supervision(Watch):
         for task in self._graph.running():
             if task.key:
                 key = parse_key(task.key)
-                spooled = attempt_log(self._attempt_dir, key)
+                uploaded = find_attempt_log(self._attempt_dir, key)
                 local = self._settings.local_targets / key.file(LOG_FILE)
-                files += [file for file in (spooled, local) if plain_stat(file)][:1]
+                files += [file for file in (uploaded, local) if file and plain_stat(file)][:1]
         return files
 
     def _run_log_for_root(self) -> list[Path]:
         """Make the run log the log of a root that never came to run, and return where it is."""
         key, said = parse_key(self.run.key), run_log(self._attempt_dir)
-        spooled = attempt_log(self._attempt_dir, key)
         if begun_marker(self._attempt_dir, key).exists() or not plain_stat(said):
             return []
         try:
-            if self.run.storage == "local":
-                storage = storage_named("local")
+            storage = storage_named(self.run.storage)
+            if path := storage.local_path(key, LOG_FILE):
                 number = keep_earlier(storage, key, LOG_FILE)
                 storage.put_file(key, LOG_FILE, said)
                 if self._graph.knows(self.run.task_id):
                     self._graph.add(TaskReport(self.run.task_id, log_number=number))
-                return [Path(storage.address(key, LOG_FILE))]
-            spooled.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(said, spooled)
+                return [path]
+            path = attempt_log(self._attempt_dir, key, name_of(self.run.storage))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(said, path)
         except (DatanectarError, OSError) as problem:
             log.warning("run %s: its log could not be kept: %s", self.run.id, problem)
             return []
-        return [spooled]
+        return [path]
 
 
 def _oom_kills() -> int:

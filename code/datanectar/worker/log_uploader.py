@@ -28,7 +28,7 @@ class LogUploader:
         children: do the copying.
         attempt_dir: the attempt's folder.
         interval: seconds between two rounds.
-        storage: the store that they go to, ``s3`` or ``s3://<bucket>``.
+        storage: the run's store.
     """
 
     def __init__(self, children: Pool, attempt_dir: Path, interval: float, storage: str) -> None:

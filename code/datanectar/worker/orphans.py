@@ -21,11 +21,10 @@ from datanectar.storage.attempt_files import (
     Attempt,
     attempts,
     clear,
-    key_of_attempt_log,
     last_change,
     not_uploaded,
+    parse_attempt_log,
 )
-from datanectar.storage.registry import log_store
 from datanectar.worker.log_uploader import LogUploader
 
 log = logging.getLogger(__name__)
@@ -76,7 +75,7 @@ def _left_of(leader: int | None, attempt_dir: str) -> list[psutil.Process]:
 
 def keep_logs(children: Pool, attempt_dir: Path, run: Run) -> bool:
     """Bring to S3 what files of an attempt at a run hold of logs; tell whether nothing is left."""
-    LogUploader(children, attempt_dir, 0, log_store(run.storage)).finish()
+    LogUploader(children, attempt_dir, 0, run.storage).finish()
     return not not_uploaded(attempt_dir)
 
 
@@ -131,6 +130,6 @@ class AttemptSweeper:
     def _drop_what_is_outdated(self, run: Run, logs: Collection[Path], attempt_dir: Path) -> None:
         """Remove logs whose place a later run's has by now."""
         for file in logs:
-            task = self._store.task_by_key(str(key_of_attempt_log(attempt_dir, file)))
+            task = self._store.task_by_key(str(parse_attempt_log(attempt_dir, file)[0]))
             if task is not None and task.run_id > run.id:
                 file.unlink(missing_ok=True)

@@ -1,0 +1,47 @@
+"""Dropping a result: the files are deleted, so that the next POST makes them again."""
+
+from __future__ import annotations
+
+from datanectar.errors import Conflict, NotFound
+from datanectar.keys import Key, is_service_file
+from datanectar.runs.store import RunStore
+from datanectar.service.result_file import ResultFile
+from datanectar.service.results import Results
+from datanectar.statuses import ACTIVE
+
+
+def drop_result(store: RunStore, results: Results, key: Key) -> list[str]:
+    """Delete a key's result; see :meth:`datanectar.service.service.Service.drop`."""
+    _refuse_if_needed(store, key)
+    storage = results.storage_of(key)
+    files = [info.name for info in storage.list_files(key) if not is_service_file(info.name)]
+    dropped = [name for name in files if storage.delete(key, name)]
+    if not dropped:
+        dropped = [file.name for file in _made_elsewhere(store, results, key) if file.delete()]
+    if not dropped:
+        raise NotFound(f"{key} has no result to drop.")
+    return dropped
+
+
+def _refuse_if_needed(store: RunStore, key: Key) -> None:
+    run = store.latest(str(key))
+    if run is not None and run.status in ACTIVE:
+        raise Conflict(f"Run {run.id} is making this result; cancel it first.")
+    run = store.active_with_task(str(key))
+    if run is not None:
+        raise Conflict(
+            f"Run {run.id} ({run.type}/{run.chain}/{run.task}) needs this result; "
+            "cancel it first, or wait for its end."
+        )
+
+
+def _made_elsewhere(store: RunStore, results: Results, key: Key) -> list[ResultFile]:
+    """Return the files of the result that do not lie under the key; a run must have made them."""
+    files = results.declared_files(key)
+    if files and not store.has_made(str(key)):
+        names = ", ".join(file.name for file in files[:5])
+        raise Conflict(
+            f"No run of this service has made {names}, so it is not dropped here: delete it "
+            "where it is kept."
+        )
+    return files

@@ -1,0 +1,81 @@
+"""One file of a result that is there and may be given out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from datanectar.errors import StorageError
+from datanectar.keys import Key
+from datanectar.storage.base import FileInfo, Link, Storage, object_name
+from datanectar.storage.plain import open_plain
+
+_CHUNK = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class ResultFile:
+    """A file on this host, which has a ``path``, or an object in a store, or both.
+
+    ``name`` is what it is called in ``/api/targets/<key>/<name>``, ``size`` is in bytes,
+    ``modified`` is a Unix stamp, ``object`` is the object's name in ``storage``.
+    """
+
+    name: str
+    size: int
+    modified: float
+    path: Path | None = None
+    storage: Storage | None = None
+    object: str = ""
+    etag: str = ""
+
+    def read(self) -> Iterator[bytes]:
+        """Yield the content in pieces of at most 1 MiB.
+
+        Raises:
+            NotFound, StorageError: when an object can't be read.
+            FileNotFoundError: when no plain file is there any more.
+            OSError: when the file can't be read.
+        """
+        if self.path is not None:
+            with open_plain(self.path) as stream:
+                while piece := stream.read(_CHUNK):
+                    yield piece
+        elif self.storage is not None:
+            yield from self.storage.object_chunks(self.object)
+
+    def link(self, life: int) -> Link | None:
+        """Return a URL of the store's that is valid for ``life`` seconds; None: it gives out none."""
+        if self.storage is None:
+            return None
+        return self.storage.object_link(self.object, expires_in=life)
+
+    def delete(self) -> bool:
+        """Delete the file; return whether it was there."""
+        if self.storage is not None:
+            return self.storage.delete_object(self.object)
+        return self.path is not None and _unlink(self.path)
+
+
+def _unlink(path: Path) -> bool:
+    try:
+        path.unlink()
+    except FileNotFoundError:
+        return False
+    except OSError as problem:
+        raise StorageError(f"Can't delete {path}: {problem.strerror}.") from problem
+    return True
+
+
+def under_key(storage: Storage, key: Key, info: FileInfo) -> ResultFile:
+    """Return a file that lies under its key, from what its store knows of it."""
+    return ResultFile(
+        info.name,
+        info.size,
+        info.modified,
+        path=storage.local_path(key, info.name),
+        storage=storage,
+        object=object_name(key, info.name),
+        etag=info.etag,
+    )
