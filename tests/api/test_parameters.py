@@ -170,7 +170,7 @@ def test_a_key_is_the_same_in_another_process_with_another_hash_seed(stack: Stac
     program = (
         "import json, sys\n"
         "from datanectar.catalog.collector import APIChainCollector\n"
-        "from datanectar.child.resolve import make_task\n"
+        "from datanectar.parameters.reading import make_task\n"
         "for name, value in json.load(sys.stdin).items():\n"
         "    cls = APIChainCollector().task_class('http', 'kinds_chain', name)\n"
         "    print(name, make_task(cls, {'value': value}).key)\n"

@@ -1,135 +1,215 @@
-"""Spellings of times: read whole, or refused in words."""
+"""The table of parameter types: each row is read, explained, put in a form and described."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+import enum
+import inspect
+import subprocess
+import sys
+from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import luigi
 import pytest
+from jsonschema import Draft202012Validator
+from luigi.date_interval import Week
 
-from datanectar.parameters.types import Unreadable, parse
-
-
-class Age(luigi.TimeDeltaParameter):
-    """Luigi's own reading under another name."""
-
-
-class Hour(luigi.DateHourParameter):
-    """Luigi's own reading under another name."""
-
-
-class WordyHour(luigi.DateHourParameter):
-    """Another spelling."""
-
-    date_format = "%d %B %Y, %H"
+from datanectar.api.openapi_schemas import task_parameter
+from datanectar.catalog.collector import describe_parameter
+from datanectar.errors import BadRequest
+from datanectar.messages import ParameterDescription
+from datanectar.parameters.reading import make_task
+from datanectar.parameters.types import TYPES, ParameterType, type_named, type_of
+from datanectar.views.forms import fields
 
 
-class Days(luigi.TimeDeltaParameter):
-    """Another reading."""
-
-    def parse(self, x: str) -> timedelta:
-        return timedelta(days=int(x))
+class Colour(enum.Enum):
+    RED = 1
+    BLUE = 2
 
 
-@pytest.mark.parametrize(
-    ("text", "length"),
-    [
-        ("1 week", timedelta(weeks=1)),
-        ("2 weeks 3 days", timedelta(days=17)),
-        ("1w2d3h4m5s", timedelta(days=9, hours=3, minutes=4, seconds=5)),
-        ("3 d 2 h", timedelta(days=3, hours=2)),
-        ("1 hr", timedelta(hours=1)),
-        ("2 hrs 30 mins", timedelta(hours=2, minutes=30)),
-        ("2 hours 1 minute 1 second", timedelta(hours=2, minutes=1, seconds=1)),
-        ("30 min 10 sec", timedelta(minutes=30, seconds=10)),
-        ("10 secs", timedelta(seconds=10)),
-        ("0 w 0 d 8 h 20 m 0 s", timedelta(hours=8, minutes=20)),
-        ("0 s", timedelta()),
-        ("PT0S", timedelta()),
-        ("P1DT2H", timedelta(days=1, hours=2)),
-        ("P3W", timedelta(weeks=3)),
-        ("PT90M", timedelta(minutes=90)),
-        ("93600", timedelta(hours=26)),
-        ("1e3", timedelta(seconds=1000)),
-    ],
-)
-def test_a_length_of_time_is_read(text: str, length: timedelta) -> None:
-    """fault 1.16"""
-    assert parse(luigi.TimeDeltaParameter(), text) == length
-    assert parse(Age(), text) == length
+class KnownTask(luigi.Task):
+    """What the task parameter names."""
 
 
-def test_a_type_that_reads_for_itself_is_left_to_it() -> None:
-    """fault 1.16"""
-    assert parse(Days(), "3") == timedelta(days=3)
-    with pytest.raises(ValueError, match="invalid literal"):
-        parse(Days(), "3 d")
-    assert parse(WordyHour(), "17 May 2016, 09") == datetime(2016, 5, 17, 9)
-    with pytest.raises(ValueError, match="does not match format"):
-        parse(WordyHour(), "2016-05-17T09:00")
+#: By type: what it is made with, a text, its value, the words for another text, the form's widget,
+#: and the text as the schema has it.
+EXAMPLES: dict[str, tuple[dict[str, Any], str, Any, str | None, str, Any]] = {
+    "Parameter": ({}, "a b", "a b", None, "text", "a b"),
+    "StrParameter": ({}, "a b", "a b", None, "text", "a b"),
+    "PathParameter": ({}, "a/b", Path("a/b"), None, "text", "a/b"),
+    "TaskParameter": ({}, "KnownTask", KnownTask, "is no TaskParameter", "text", "KnownTask"),
+    "IntParameter": ({}, "7", 7, "is not a whole number", "number", 7),
+    "FloatParameter": ({}, "1.5", 1.5, "is not a number", "number", 1.5),
+    "NumericalParameter": (
+        {"var_type": int, "min_value": 1, "max_value": 9},
+        "7",
+        7,
+        "is not a whole number of at least 1 and below 9",
+        "number",
+        7,
+    ),
+    "BoolParameter": ({}, "true", True, "is not true or false", "checkbox", True),
+    "ChoiceParameter": ({"choices": ["a", "b"]}, "b", "b", "is not one of a, b", "select", "b"),
+    "EnumParameter": (
+        {"enum": Colour},
+        "BLUE",
+        Colour.BLUE,
+        "is not one of RED, BLUE",
+        "select",
+        "BLUE",
+    ),
+    "ChoiceListParameter": (
+        {"choices": ["a", "b"]},
+        "b,a",
+        ("b", "a"),
+        "is not some of a, b",
+        "text",
+        "b,a",
+    ),
+    "EnumListParameter": (
+        {"enum": Colour},
+        "BLUE,RED",
+        (Colour.BLUE, Colour.RED),
+        "is no EnumListParameter",
+        "text",
+        "BLUE,RED",
+    ),
+    "DateParameter": ({}, "2026-06-03", date(2026, 6, 3), "is not a date", "date", "2026-06-03"),
+    "MonthParameter": ({}, "2026-06", date(2026, 6, 1), "is not a month", "month", "2026-06"),
+    "YearParameter": ({}, "2026", date(2026, 1, 1), "is not a year", "number", 2026),
+    "DateHourParameter": (
+        {},
+        "2026-06-03T05",
+        datetime(2026, 6, 3, 5),
+        "is not an hour",
+        "text",
+        "2026-06-03T05",
+    ),
+    "DateMinuteParameter": (
+        {},
+        "2026-06-03T0507",
+        datetime(2026, 6, 3, 5, 7),
+        "is not a minute",
+        "text",
+        "2026-06-03T0507",
+    ),
+    "DateSecondParameter": (
+        {},
+        "2026-06-03T050709",
+        datetime(2026, 6, 3, 5, 7, 9),
+        "is not a second",
+        "text",
+        "2026-06-03T050709",
+    ),
+    "DateIntervalParameter": (
+        {},
+        "2026-W23",
+        Week(2026, 23),
+        "is not a period",
+        "text",
+        "2026-W23",
+    ),
+    "TimeDeltaParameter": (
+        {},
+        "1 h 30 min",
+        timedelta(minutes=90),
+        "is not a length of time",
+        "text",
+        "1 h 30 min",
+    ),
+    "ListParameter": ({}, "[1, 2]", (1, 2), "is not JSON, such as [1, 2]", "textarea", "[1, 2]"),
+    "TupleParameter": ({}, "[1, 2]", (1, 2), "is not JSON, such as [1, 2]", "textarea", "[1, 2]"),
+    "DictParameter": (
+        {},
+        '{"a": 1}',
+        {"a": 1},
+        'is not JSON, such as {"a": 1}',
+        "textarea",
+        '{"a": 1}',
+    ),
+}
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "500 ms", "2 months", "1 month", "1 year", "1.5 h", "-5 m", "01:30:00", "5 m 3 h", "2 hx", "P",
-        "PT", "P1Y", "P1M", "PT1H30", "1 d and 2 h", "", " ", "h", "3 days ago", "1 dayss", "5 mon", "nan",
-        "1 Hour", "5m\n", "inf", "P1DT2H tail", "1 weekday", "2 s 500 ms", "1e30",
-    ],
-)  # fmt: skip
-def test_what_is_no_length_of_time_as_a_whole_is_refused(text: str) -> None:
-    """fault 1.16"""
-    for item in (luigi.TimeDeltaParameter(), Age()):
-        with pytest.raises(Unreadable, match="a length of time such as"):
-            parse(item, text)
+def made(name: str, text: str | None = None) -> tuple[type[luigi.Task], ParameterDescription]:
+    """Return a task with one parameter of a type, and that parameter's description."""
+    item = getattr(luigi.parameter, name)(**EXAMPLES[name][0])
+    cls = type("ExampleTask", (luigi.Task,), {"p": item, "__module__": __name__})
+    return cls, describe_parameter(cls, "p", item)
 
 
-HOUR, MINUTE = luigi.DateHourParameter(), luigi.DateMinuteParameter()
-SECOND = luigi.DateSecondParameter()
+def test_every_row_has_an_example() -> None:
+    assert set(EXAMPLES) == set(TYPES)
 
 
-@pytest.mark.parametrize(
-    ("item", "text", "moment"),
-    [
-        (HOUR, "2026-01-01T00:00:00Z", datetime(2026, 1, 1)),
-        (HOUR, "2026-01-01T05", datetime(2026, 1, 1, 5)),
-        (HOUR, "2026-01-01T05Z", datetime(2026, 1, 1, 5)),
-        (Hour(), "2026-01-01T05:00Z", datetime(2026, 1, 1, 5)),
-        (HOUR, "2026-01-01 05:00", datetime(2026, 1, 1, 5)),
-        (MINUTE, "2026-01-01T00:07:00Z", datetime(2026, 1, 1, 0, 7)),
-        (MINUTE, "2026-01-01T00:07", datetime(2026, 1, 1, 0, 7)),
-        (MINUTE, "2026-01-01 00:07", datetime(2026, 1, 1, 0, 7)),
-        (MINUTE, "2026-01-01T0007", datetime(2026, 1, 1, 0, 7)),
-        (SECOND, "2026-01-01T00:07:09+00:00", datetime(2026, 1, 1, 0, 7, 9)),
-        (SECOND, "2026-01-01T00:07:09-0000", datetime(2026, 1, 1, 0, 7, 9)),
-        (SECOND, "2026-01-01t00:07:09.000z", datetime(2026, 1, 1, 0, 7, 9)),
-        (SECOND, "2026-01-01T000709", datetime(2026, 1, 1, 0, 7, 9)),
-        (SECOND, "2026-01-01T00:07", datetime(2026, 1, 1, 0, 7)),
-    ],
-)
-def test_a_time_is_read_as_clocks_and_programs_write_it(
-    item: Any, text: str, moment: datetime
-) -> None:
-    """fault 3.22: 2026-01-01T00:00:00Z"""
-    assert parse(item, text) == moment
+@pytest.mark.parametrize("name", TYPES)
+def test_a_type_is_read(name: str) -> None:
+    text, value = EXAMPLES[name][1:3]
+
+    assert make_task(made(name)[0], {"p": text}).p == value
 
 
-@pytest.mark.parametrize(
-    ("item", "text"),
-    [
-        (HOUR, "2026-01-01T05:30"),
-        (MINUTE, "2026-01-01T05:30:01Z"),
-        (SECOND, "2026-01-01T05:30:01.5Z"),
-        (SECOND, "2026-01-01T05:30:01+02:00"),
-        (SECOND, "2026-02-30T05:30:01Z"),
-        (HOUR, "2026-01-01T24:00"),
-        (HOUR, "2026-01-01T05:60"),
-        (HOUR, "2026-01-01"),
-        (MINUTE, "2026-01-01T05"[:-1]),
-    ],
-)
-def test_a_time_that_would_lose_something_is_refused(item: Any, text: str) -> None:
-    """fault 3.22"""
-    with pytest.raises(Unreadable, match="in UTC if it has a zone"):
-        parse(item, text)
+@pytest.mark.parametrize("name", [name for name, example in EXAMPLES.items() if example[3]])
+def test_a_refusal_says_what_it_reads(name: str) -> None:
+    with pytest.raises(BadRequest) as problem:
+        make_task(made(name)[0], {"p": "?"})
+
+    assert f"'?' {EXAMPLES[name][3]}" in problem.value.fields["p"]
+
+
+@pytest.mark.parametrize("name", TYPES)
+def test_a_type_has_its_place_in_a_form(name: str) -> None:
+    shown = fields([made(name)[1]], {"p": EXAMPLES[name][1]})[0]
+
+    assert (shown.kind, shown.value) == (EXAMPLES[name][4], EXAMPLES[name][1])
+    assert shown.type
+    assert "Parameter" not in shown.type
+
+
+@pytest.mark.parametrize("name", TYPES)
+def test_a_type_is_described_by_a_schema_that_its_text_fits(name: str) -> None:
+    schema = task_parameter(made(name)[1])["schema"]
+
+    validator = Draft202012Validator(schema)
+    validator.validate(EXAMPLES[name][5])
+    assert not validator.is_valid([])
+
+
+def test_every_type_of_luigi_has_a_row_or_is_an_optional_one_of_such() -> None:
+    defined = [
+        cls
+        for name, cls in vars(luigi.parameter).items()
+        if inspect.isclass(cls) and issubclass(cls, luigi.Parameter) and not name.startswith("_")
+    ]
+
+    without = {cls.__name__ for cls in defined} - set(TYPES)
+
+    assert len(defined) > 30
+    assert {name for name in without if name.removeprefix("Optional") not in TYPES} == set()
+    assert all(name.startswith("Optional") for name in without)
+
+
+@pytest.mark.parametrize("name", TYPES)
+def test_an_authors_class_is_of_the_type_that_it_inherits_from(name: str) -> None:
+    cls = type("Mine", (getattr(luigi.parameter, name),), {"__module__": __name__})
+
+    assert type_of(cls(**EXAMPLES[name][0])) is TYPES[name]
+
+
+def test_an_authors_class_that_takes_a_name_of_luigis_is_not_of_that_type() -> None:
+    cls = type("IntParameter", (luigi.Parameter,), {"__module__": __name__})
+
+    assert type_of(cls()) is TYPES["Parameter"]
+
+
+@pytest.mark.parametrize(("name", "several"), [("Mine", False), ("MineListParameter", True)])
+def test_of_a_class_without_a_row_the_name_is_all_that_is_known(name: str, several: bool) -> None:
+    assert type_named(name) == ParameterType(several=several)
+
+
+def test_the_table_is_there_without_luigi() -> None:
+    program = "import sys, datanectar.parameters.types; print('luigi' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+
+    assert done.stdout.split() == [b"False"]

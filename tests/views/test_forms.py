@@ -9,7 +9,7 @@ import requests
 from werkzeug.datastructures import MultiDict
 
 from datanectar.messages import ParameterDescription
-from datanectar.views.forms import Field, fields, given
+from datanectar.views.forms import Field, fields, sent_values
 from tests.servers.stack import Stack
 
 
@@ -73,7 +73,7 @@ def test_a_private_value_is_never_sent_back_to_the_page() -> None:
 
 
 def sent(item: ParameterDescription, *texts: str) -> dict[str, Any]:
-    return given([item], MultiDict([("p", text) for text in texts]))
+    return sent_values([item], MultiDict([("p", text) for text in texts]))
 
 
 def test_a_checkbox_counts_by_its_last_value() -> None:
@@ -119,9 +119,9 @@ def test_a_default_that_is_no_text_is_kept_by_leaving_its_field_alone() -> None:
     false = parameter(default="False", default_readable=False)
 
     assert field(false).value == "False"
-    assert given([false], MultiDict({"p": "False"})) == {}
-    assert given([false], MultiDict({"p": "True"})) == {"p": "True"}
-    assert given([parameter(default="x")], MultiDict({"p": "x"})) == {"p": "x"}
+    assert sent_values([false], MultiDict({"p": "False"})) == {}
+    assert sent_values([false], MultiDict({"p": "True"})) == {"p": "True"}
+    assert sent_values([parameter(default="x")], MultiDict({"p": "x"})) == {"p": "x"}
 
 
 @pytest.mark.parametrize("type", ["Parameter", "IntParameter", "DateParameter"])
@@ -132,5 +132,5 @@ def test_a_parameter_that_is_none_unless_given_is_optional_and_none_when_left_em
     none = parameter(type, optional=True)
 
     assert field(none).value == ""
-    assert given([none], MultiDict({"p": ""})) == {}
-    assert given([parameter()], MultiDict({"p": "None"})) == {"p": "None"}
+    assert sent_values([none], MultiDict({"p": ""})) == {}
+    assert sent_values([parameter()], MultiDict({"p": "None"})) == {"p": "None"}

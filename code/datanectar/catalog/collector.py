@@ -10,7 +10,6 @@ import traceback
 from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import luigi
 from luigi.parameter import OptionalParameterMixin
@@ -23,6 +22,7 @@ from datanectar.catalog.source_loader import always_import_edits
 from datanectar.errors import ChainError, NotFound
 from datanectar.messages import ChainDescription, ParameterDescription, TaskDescription
 from datanectar.parameters.class_options import check_options
+from datanectar.parameters.types import choices_of
 from datanectar.parameters.values import default_of, is_readable, text_of
 from datanectar.parameters.visibility import is_public
 from datanectar.settings import current
@@ -203,15 +203,3 @@ def _description(item: luigi.Parameter) -> str | None:
     """Return the author's words, without the list of choices that Luigi adds in random order."""
     words = (item.description or "").partition("Choices: {")[0].strip()
     return words or None
-
-
-def choices_of(item: luigi.Parameter) -> list[str] | None:
-    """Return what a choice or enum parameter accepts, as text.
-
-    Luigi keeps both in private attributes (parameter.py ``ChoiceParameter``, ``EnumParameter``).
-    """
-    enum: Any = getattr(item, "_enum", None)
-    if enum is not None:
-        return [assistant.name for assistant in enum]
-    choices = getattr(item, "_choices", None)
-    return None if choices is None else sorted(str(choice) for choice in choices)

@@ -17,6 +17,7 @@ import luigi
 from datanectar import cron
 from datanectar.errors import ChainError, KeyUndefined
 from datanectar.keys import is_file_name, is_reserved_name
+from datanectar.parameters.visibility import short_repr
 from datanectar.storage.registry import STORES
 
 #: The most workers that may share one run, and the most processes within one.
@@ -46,7 +47,7 @@ def option(cls: type, name: str, default: Any) -> Any:
         return value if is_ours else default
     if problem:
         error = KeyUndefined if name in _OF_THE_KEY else ChainError
-        raise error(f"{cls.__name__}.{name} is {_shown(value)}; {problem}.")
+        raise error(f"{cls.__name__}.{name} is {short_repr(value)}; {problem}.")
     return value
 
 
@@ -69,11 +70,6 @@ def check_options(cls: type) -> None:
 
 def _is_authors(value: Any) -> bool:
     return isinstance(value, (luigi.Parameter, property, cached_property)) or callable(value)
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def _one_of(*choices: str | None) -> Callable[[Any], str | None]:

@@ -1,132 +1,208 @@
-"""What a parameter wants, in words for whoever gave it something else."""
+"""The types of parameters: how each is read, explained, put in a form and described in OpenAPI.
+
+A new type is one row of :data:`TYPES`. Nothing here imports Luigi, so that the web can use it too.
+"""
 
 from __future__ import annotations
 
 import operator
 import re
-from datetime import datetime
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
-import luigi
+from datanectar.messages import ParameterDescription
+from datanectar.parameters.notations import duration, time_to
 
-from datanectar.catalog.collector import choices_of
-
-#: By Luigi's class, or the first of those it is made from.
-_WANTED: dict[type[luigi.Parameter[Any]], str] = {
-    luigi.IntParameter: "a whole number",
-    luigi.FloatParameter: "a number",
-    luigi.BoolParameter: "true or false",
-    luigi.DateParameter: "a date such as 2016-05-17",
-    luigi.MonthParameter: "a month such as 2016-05",
-    luigi.YearParameter: "a year such as 2016",
-    luigi.DateHourParameter: "an hour such as 2016-05-17T09, in UTC if it has a zone",
-    luigi.DateMinuteParameter: "a minute such as 2016-05-17T0930, in UTC if it has a zone",
-    luigi.DateSecondParameter: "a second such as 2016-05-17T093015, in UTC if it has a zone",
-    luigi.DateIntervalParameter: "a period such as 2016-05, 2016-W20 or 2016-05-01-2016-05-08",
-    luigi.TimeDeltaParameter: "a length of time such as 3 days, 2 h 30 min or PT90S, whole seconds",
-    luigi.ListParameter: "JSON, such as [1, 2]",
-    luigi.TupleParameter: "JSON, such as [1, 2]",
-    luigi.DictParameter: 'JSON, such as {"a": 1}',
-}
+Json = dict[str, Any]
+#: The module that defines Luigi's parameter types.
+LUIGI_MODULE = "luigi.parameter"
 
 
-_LENGTHS = (
-    r"(?:(?P<w>\d+) ?w(?:eeks?)? ?)?"
-    r"(?:(?P<d>\d+) ?d(?:ays?)? ?)?"
-    r"(?:(?P<h>\d+) ?h(?:(?:ou)?rs?)? ?)?"
-    r"(?:(?P<m>\d+) ?m(?:in(?:ute)?s?)? ?)?"
-    r"(?:(?P<s>\d+) ?s(?:ec(?:ond)?s?)?)?"
-)
-_ISO_LENGTHS = (
-    r"P(?:(?P<w>\d+)W)?(?:(?P<d>\d+)D)?"
-    r"(?:T(?:(?P<h>\d+)H)?(?:(?P<m>\d+)M)?(?:(?P<s>\d+)S)?)?"
-)
-_LENGTH_FORMS = [re.compile(form, re.ASCII) for form in (_LENGTHS, _ISO_LENGTHS)]
-_ISO_TIME = re.compile(
-    r"(\d{4}-\d\d-\d\d)[Tt ](\d\d)(?::?(\d\d)(?::?(\d\d)(?:\.0+)?)?)?(?:[Zz]|[+-]00:?00)?", re.ASCII
-)
-#: By Luigi's class, how many of hour, minute and second its texts have.
-_TIME_PARTS: dict[type[luigi.Parameter[Any]], int] = {
-    luigi.DateHourParameter: 1,
-    luigi.DateMinuteParameter: 2,
-    luigi.DateSecondParameter: 3,
-}
+@dataclass(frozen=True)
+class ParameterType:
+    """One type of parameter. The defaults are those of a type that has no row.
 
-
-class Unreadable(ValueError):
-    """A text that a parameter can't read; the message is what it wants."""
-
-
-def parse(item: luigi.Parameter[Any], text: str) -> Any:
-    """Return the value that a text stands for.
-
-    Raises:
-        NotWanted: saying what is wanted, where that is known.
-        Exception: what the ``parse`` of any other parameter raises.
+    Attributes:
+        reads: what it reads, in words that end "'x' is not ..."; or a function that returns them
+            for one parameter; None where the error of Luigi's ``parse`` says it.
+        to_luigi: converts a text to the notation that Luigi's ``parse`` reads.
+        json_type: the type of its values in JSON, where another is refused.
+        several: whether its text holds several values, separated by commas.
+        keeps_empty: whether an empty text is one of its values.
+        input: the widget in a form: ``checkbox``, ``textarea``, or the type of an HTML ``input``.
+        label: its name in a form, where Luigi's says little.
+        hint: an example in a form.
+        schema: the JSON Schema of its text in a query string.
     """
-    try:
-        return item.parse(_in_luigis_notation(item, text))
-    except Exception as problem:
-        words = _wanted(item)
-        if words is None:
-            raise
-        raise Unreadable(words) from problem
+
+    reads: str | Callable[[Any], str] | None = None
+    to_luigi: Callable[[str], str] = str
+    json_type: type | None = None
+    several: bool = False
+    keeps_empty: bool = False
+    input: str = "text"
+    label: str | None = None
+    hint: str | None = None
+    schema: Json = field(default_factory=lambda: {"type": "string"})
 
 
-def _in_luigis_notation(item: luigi.Parameter[Any], text: str) -> str:
-    """Return a text as Luigi's type reads it whole: of a length of time it drops what it can't read.
+def type_named(name: str) -> ParameterType:
+    """Return the type of a class's name; of an author's class nothing else is known to the web."""
+    return TYPES.get(name) or ParameterType(several=name.endswith("ListParameter"))
 
-    Raises:
-        ValueError: when it is no length of time.
+
+def type_of(item: Any) -> ParameterType:
+    """Return the type of a ``luigi.Parameter``: its class's, or the first that it inherits from."""
+    names = [cls.__name__ for cls in type(item).__mro__ if cls.__module__ == LUIGI_MODULE]
+    return next(TYPES[name] for name in names if name in TYPES)
+
+
+def plain_name(item: ParameterDescription) -> str:
+    """Return the name of a parameter's class without Luigi's ``Optional`` before it."""
+    return item.type.removeprefix("Optional") if item.optional else item.type
+
+
+def label(name: str) -> str:
+    """Return the words for a class's name in a form: ``DateIntervalParameter`` is a range of dates."""
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name.removesuffix("Parameter")).lower()
+    return type_named(name).label or words or "text"
+
+
+def choices_of(item: Any) -> list[str] | None:
+    """Return what a choice or enum parameter accepts, as text; None for any other.
+
+    Luigi keeps both in private attributes (luigi/parameter.py ``ChoiceParameter``, ``EnumParameter``).
     """
-    kind = _luigis_type(item)
-    if kind is luigi.TimeDeltaParameter:
-        return _length(text)
-    parts = _TIME_PARTS.get(kind) if kind else None
-    found = _ISO_TIME.fullmatch(text) if parts else None
-    if parts is None or found is None:
-        return text
-    day, *clock = found.groups(default="00")
-    datetime.strptime(f"{day} {' '.join(clock)}", "%Y-%m-%d %H %M %S")
-    if set(clock[parts:]) - {"00"}:
-        raise ValueError(f"{text} is finer than {type(item).__name__}")
-    return f"{day}T{''.join(clock[:parts])}"
+    enum = getattr(item, "_enum", None)
+    if enum is not None:
+        return [choice.name for choice in enum]
+    choices = getattr(item, "_choices", None)
+    return None if choices is None else sorted(str(choice) for choice in choices)
 
 
-def _luigis_type(item: luigi.Parameter[Any]) -> type[luigi.Parameter[Any]] | None:
-    """Return Luigi's type that reads texts for this one, which an author may have made from it."""
-    cls = next(cls for cls in type(item).__mro__ if cls.__module__ == luigi.Parameter.__module__)
-    for name in ("parse", "date_format"):
-        if getattr(type(item), name, None) is not getattr(cls, name, None):
-            return None
-    return cls
+def _one_of_choices(item: Any) -> str:
+    return f"one of {', '.join(choices_of(item) or ())}"
 
 
-def _length(text: str) -> str:
-    try:
-        float(text)  # seconds
-    except ValueError:
-        found = next(filter(None, (form.fullmatch(text) for form in _LENGTH_FORMS)), None)
-        if found is None or not any(found.groups()):
-            raise
-        return " ".join(f"{count} {unit}" for unit, count in found.groupdict("0").items())
-    return text
-
-
-def _wanted(item: luigi.Parameter[Any]) -> str | None:
-    if _luigis_type(item) is None:  # an author's has its own words
-        return None
-    if isinstance(item, luigi.NumericalParameter):
-        return _range(item)
-    if isinstance(item, (luigi.ChoiceParameter, luigi.EnumParameter)):
-        several = isinstance(item, luigi.ChoiceListParameter)
-        return f"{'some' if several else 'one'} of {', '.join(choices_of(item) or ())}"
-    return next((_WANTED[cls] for cls in type(item).__mro__ if cls in _WANTED), None)
+def _some_of_choices(item: Any) -> str:
+    return f"some of {', '.join(choices_of(item) or ())}"
 
 
 def _range(item: Any) -> str:
-    """Return a numerical parameter's limits, which Luigi keeps in private attributes."""
+    """Return the limits of a ``NumericalParameter``, which Luigi keeps in private attributes."""
     kind = "a whole number" if item._var_type is int else "a number"
     low = "of at least" if item._left_op is operator.le else "above"
     high = "below" if item._right_op is operator.lt else "of at most"
     return f"{kind} {low} {item._min_value} and {high} {item._max_value}"
+
+
+_JSON_TEXT: Json = {"type": "string", "contentMediaType": "application/json"}
+
+#: By the name of Luigi's class. An ``OptionalIntParameter`` is an ``IntParameter`` here.
+TYPES = {
+    "Parameter": ParameterType(json_type=str, keeps_empty=True),
+    "StrParameter": ParameterType(json_type=str, keeps_empty=True),
+    "PathParameter": ParameterType(keeps_empty=True),
+    "TaskParameter": ParameterType(),
+    "IntParameter": ParameterType(
+        reads="a whole number",
+        input="number",
+        schema={"type": "integer"},
+    ),
+    "FloatParameter": ParameterType(
+        reads="a number",
+        input="number",
+        schema={"type": "number"},
+    ),
+    "NumericalParameter": ParameterType(
+        reads=_range,
+        input="number",
+        schema={"type": "number"},
+    ),
+    "BoolParameter": ParameterType(
+        reads="true or false",
+        input="checkbox",
+        label="yes or no",
+        schema={"type": "boolean"},
+    ),
+    "ChoiceParameter": ParameterType(reads=_one_of_choices),
+    "EnumParameter": ParameterType(reads=_one_of_choices),
+    "ChoiceListParameter": ParameterType(
+        reads=_some_of_choices,
+        several=True,
+        hint="separated by commas",
+    ),
+    "EnumListParameter": ParameterType(
+        several=True,
+        hint="separated by commas",
+    ),
+    "DateParameter": ParameterType(
+        reads="a date such as 2016-05-17",
+        input="date",
+        schema={"type": "string", "format": "date"},
+    ),
+    "MonthParameter": ParameterType(
+        reads="a month such as 2016-05",
+        input="month",
+        schema={"type": "string", "pattern": r"^\d{4}-\d{2}$"},
+    ),
+    "YearParameter": ParameterType(
+        reads="a year such as 2016",
+        input="number",
+        schema={"type": "integer"},
+    ),
+    "DateHourParameter": ParameterType(
+        reads="an hour such as 2016-05-17T09, in UTC if it has a zone",
+        to_luigi=time_to("hour"),
+        label="date and hour",
+        hint="2026-06-03T14",
+        schema={"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}T\d{2}$"},
+    ),
+    "DateMinuteParameter": ParameterType(
+        reads="a minute such as 2016-05-17T0930, in UTC if it has a zone",
+        to_luigi=time_to("minute"),
+        label="date and minute",
+        hint="2026-06-03T1430",
+        schema={"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}T\d{4}$"},
+    ),
+    "DateSecondParameter": ParameterType(
+        reads="a second such as 2016-05-17T093015, in UTC if it has a zone",
+        to_luigi=time_to("second"),
+        label="date and time",
+        hint="2026-06-03T143000",
+        schema={"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}T\d{6}$"},
+    ),
+    "DateIntervalParameter": ParameterType(
+        reads="a period such as 2016-05, 2016-W20 or 2016-05-01-2016-05-08",
+        label="range of dates",
+        hint="2026-06, 2026-W23, or 2026-06-01-2026-06-15",
+    ),
+    "TimeDeltaParameter": ParameterType(
+        reads="a length of time such as 3 days, 2 h 30 min or PT90S, whole seconds",
+        to_luigi=duration,
+        label="length of time",
+        hint="2 days, or 1h 30m",
+    ),
+    "ListParameter": ParameterType(
+        reads="JSON, such as [1, 2]",
+        json_type=list,
+        input="textarea",
+        hint='JSON, such as [1, 2, "three"]',
+        schema=_JSON_TEXT,
+    ),
+    "TupleParameter": ParameterType(
+        reads="JSON, such as [1, 2]",
+        json_type=list,
+        input="textarea",
+        hint="JSON, such as [1, 2]",
+        schema=_JSON_TEXT,
+    ),
+    "DictParameter": ParameterType(
+        reads='JSON, such as {"a": 1}',
+        json_type=dict,
+        input="textarea",
+        hint='JSON, such as {"name": "value"}',
+        schema=_JSON_TEXT,
+    ),
+}

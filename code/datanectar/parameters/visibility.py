@@ -1,6 +1,8 @@
-"""How a task is shown: by the parameters that may be seen, in logs, errors and at a prompt."""
+"""How tasks and values are shown in logs, errors and at a prompt: only what may be seen."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import luigi
 from luigi.parameter import ParameterVisibility
@@ -22,3 +24,9 @@ def task_in_words(task: luigi.Task) -> str:
         if item.significant and is_public(item)
     ]
     return f"{task.get_task_family()}({', '.join(shown)})"
+
+
+def short_repr(value: Any) -> str:
+    """Return the ``repr`` of a value in at most 80 characters, for an error's message."""
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."

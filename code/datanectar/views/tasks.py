@@ -31,12 +31,12 @@ def blueprint(service: Service) -> Blueprint:
     @routes.post("")
     def run(type: str, chain: str, task: str) -> Response:
         described = find(service, type, chain, task)[1]
-        return start(service, type, chain, task, forms.given(described.parameters, _form()))
+        return start(service, type, chain, task, forms.sent_values(described.parameters, _form()))
 
     @routes.post("/key")
     def key(type: str, chain: str, task: str) -> Response:
         described = find(service, type, chain, task)[1]
-        raw = forms.given(described.parameters, _form())
+        raw = forms.sent_values(described.parameters, _form())
         try:
             resolution = service.resolve(type, chain, task, raw)
             found = {"resolution": resolution, "complete": service.is_complete(resolution)}
