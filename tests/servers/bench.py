@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from datanectar.forkserver.handle import Handle
@@ -38,7 +39,7 @@ class Ran:
         merged: dict[str, Any] = {}
         for report in self.reports:
             if name in report.task_id:
-                merged |= {k: v for k, v in vars(report).items() if v is not None}
+                merged |= {k: v for k, v in msgspec.structs.asdict(report).items() if v is not None}
         return merged
 
 
