@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from datanectar.runs.queue import RUN_MESSAGE, RunQueue
+from datanectar.queue import RUN_MESSAGE, RunQueue
 from tests.faults.conftest import FAULTY
 from tests.hosts.relay import Relay
 from tests.servers.processes import Stack, wait_for
