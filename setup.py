@@ -26,6 +26,7 @@ setup(
         "gunicorn>=27,<28",
         "huey>=3.5,<4",
         "luigi>=3.8,<4",
+        "msgspec>=0.18,<1",
         "prometheus-client>=0.20,<1",
         "psutil>=5.9,<8",
         "requests>=2.31,<3",

@@ -18,7 +18,7 @@ from benchmarks.report import Figure, median
 from benchmarks.stack import new_name, project
 from datanectar.keys import digest
 from datanectar.messages import Outcome, Resolution
-from datanectar.runs.queue import RUN_MESSAGE, RunQueue
+from datanectar.queue import RUN_MESSAGE, RunQueue
 from datanectar.runs.records import NewRun
 from datanectar.runs.store import RunStore
 from datanectar.statuses import DONE

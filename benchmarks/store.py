@@ -8,7 +8,7 @@ from datanectar.keys import digest
 from datanectar.runs.ids import new_id
 from datanectar.runs.records import Run
 from datanectar.runs.store import RunStore
-from datanectar.runs.tables import run_row, runs, tasks
+from datanectar.runs.tables import runs, tasks
 from datanectar.statuses import DONE
 
 _BATCH = 1000
@@ -52,7 +52,7 @@ def _run(number: int) -> Run:
 
 
 def _row(run: Run) -> dict[str, object]:
-    return {**run_row(run), "queued": run.created, "lease_until": None}
+    return {**vars(run), "queued": run.created, "lease_until": None}
 
 
 def _task_row(run: Run) -> dict[str, object]:
@@ -62,7 +62,7 @@ def _task_row(run: Run) -> dict[str, object]:
         "key": run.key,
         "family": "bench.trivial_chain.TrivialTask",
         "status": DONE,
-        "requires": "[]",
+        "requires": [],
         "started": run.started,
         "finished": run.finished,
     }

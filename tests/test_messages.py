@@ -1,14 +1,15 @@
-"""Records on their way: what is encoded comes back equal, and nothing else comes in."""
+"""Messages between processes: what is encoded comes back equal, and nothing else is read."""
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from datanectar.messages import (
     ChainDescription,
@@ -60,6 +61,7 @@ RECORDS: list[Any] = [
     Outcome(FAILED, "why", "Traceback", KEY),
     Outcome(DONE),
     Refusal("BadRequest", "no", {"x": "unknown"}),
+    Refusal("BadRequest", "half \ud800 and \x00"),
 ]
 
 
@@ -104,8 +106,8 @@ NO_RECORDS = [
     b'["Outcome", {"status": null}]',
     b'["SchedulerReport", {"reachable": "yes"}]',
     b'["Refusal", {"error": "X", "message": "m", "fields": {"a": {}}}]',
-    b'["Chain", {"type": "t", "name": "n", "path": "p", "tasks": [5]}]',
-    b'["Chain", {"type": "t", "name": "n", "path": "p", "sources": [["a", 1]]}]',
+    b'["ChainDescription", {"type": "t", "name": "n", "path": "p", "tasks": [5]}]',
+    b'["ChainDescription", {"type": "t", "name": "n", "path": "p", "sources": [["a", 1]]}]',
     # fault 3.14: numbers, keys and statuses that a store, a clock or a page can't hold
     b'["TaskReport", {"task_id": "x", "progress": 101}]',
     b'["TaskReport", {"task_id": "x", "progress": -1}]',
@@ -125,12 +127,17 @@ NO_RECORDS = [
     b'["TaskReport", {"task_id": "x", "output": "../out.txt"}]',
     b'["TaskReport", {"task_id": "' + b"x" * 2001 + b'"}]',
     b'["TaskReport", {"task_id": "x", "requires": [' + b'"y",' * 100_000 + b'"y"]}]',
+    b'["TaskReport", {"task_id": "x", "key": "%s\\n"}]' % KEY.encode(),
+    b'["TaskReport", {"task_id": "x", "output": "out.txt "}]',
+    b'["TaskReport", {"task_id": "x", "storage": "s3://b/../c"}]',
+    b'["ChainDescription", {"type": "t", "name": "n", "path": "p", "left_out": [{"name": 1}]}]',
+    b'["ChainDescription", {"type": "t", "name": "n", "path": "p", "sources": [["a", true, 1]]}]',
     b'["Outcome", {"status": "CANCELLED"}]',
     b'["Outcome", {"status": "DONE", "failed_key": "../../etc"}]',
     b'["LogsUploaded", {"count": 9223372036854775808}]',
     b'["LogsUploaded", {"count": true}]',
     *(
-        b'["Resolution", %s]' % json.dumps(vars(RESOLUTION) | {"width": width}).encode()
+        b'["Resolution", %s]' % json.dumps(structs.asdict(RESOLUTION) | {"width": width}).encode()
         for width in (0, -1, 1001, 10**20)
     ),
     b"[" * 100_000,
@@ -167,7 +174,7 @@ json_values = st.recursive(
 def test_a_record_with_one_field_wrong_is_refused_or_of_the_right_types(
     record: Any, data: st.DataObject
 ) -> None:
-    content = dataclasses.asdict(record)
+    content = msgspec.to_builtins(record)
     name = data.draw(st.sampled_from(sorted(content)))
     content[name] = data.draw(json_values)
     line = json.dumps([type(record).__name__, content]).encode()

@@ -1,117 +1,65 @@
-"""What crosses a process or lies in the run store: frozen dataclasses with nothing live in them.
+"""What crosses from one process to another: messages of plain values, checked as they are read.
 
-They travel as JSON (:func:`encode`, :func:`decode`), never as pickles: a child that runs an
-author's code must not be able to make its parent run anything. What a field may hold stands in its
-type: :func:`decode` lets nothing else in, since a database, a clock or a page may not bear it.
+They travel as JSON lines (:func:`encode`, :func:`decode`), never as pickles: a child that runs an
+author's code must not be able to make its parent run anything. The type of a field says what it may
+hold; :func:`decode` refuses anything else, because a database, a clock or a page may not bear it.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import json
-import math
-import re
-import types
-import typing
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import cache
 from typing import Annotated, Any
 
-from datanectar.errors import BadRequest
-from datanectar.keys import is_file_name, parse_key
+import msgspec
+from msgspec import Meta, Struct, field
+
+from datanectar.keys import is_file_name
 from datanectar.statuses import DONE, FAILED, PENDING, RUNNING
 
-# --- what a child may say ------------------------------------------------------------------
+# --- types of fields -----------------------------------------------------------------------
 
-#: Bounds of what is read. Numbers: the largest that every store and clock holds. Characters: more
-#: than any honest name or address has; text for people is cut instead.
+#: Characters that a text for people keeps; a longer one loses its middle.
+_LONGEST_TEXT = 32_000
+_CUT = "\n[...]\n"
+
+#: The largest whole number that every store holds, and the latest time (a Unix stamp).
 _LARGEST_INTEGER = 2**63 - 1
 _LATEST = 1e11
-_WIDEST = 1000
-_LONGEST_NAME, _LONGEST_TEXT = 2000, 32_000
-#: So many items a list may have: a task that requires many others is told in several reports.
-_LONGEST_LIST = 100_000
-_CUT = "\n[...]\n"
-#: A store's name or address (``datanectar.storage.registry``); the place begins with no dot, so that it
-#: leads nowhere else.
-_STORE = re.compile(r"[a-z][a-z0-9+.-]{0,30}(://[A-Za-z0-9_-][A-Za-z0-9._-]{0,254})?")
+_NAME = r"[A-Za-z_][A-Za-z0-9_]{0,199}"
+#: Items in a list. A task that requires more is reported in several messages.
+_MANY = Meta(max_length=100_000)
+
+Key = Annotated[str, Meta(pattern=rf"^chains/({_NAME}/){{3}}[0-9a-f]{{32}}\Z")]
+#: An id, a family, an address: longer than any honest one.
+Name = Annotated[str, Meta(max_length=2000)]
+Names = Annotated[list[Name], _MANY]
+Texts = Annotated[list[str], _MANY]
+Integer = Annotated[int, Meta(ge=-_LARGEST_INTEGER, le=_LARGEST_INTEGER)]
+Stamp = Annotated[float, Meta(ge=0, le=_LATEST)]
+Percent = Annotated[int, Meta(ge=0, le=100)]
+LogNumber = Annotated[int, Meta(ge=1, le=1_000_000)]
+Width = Annotated[int, Meta(ge=1, le=1000)]
+#: A store's name or address (``datanectar.storage.registry``). The place begins with no dot, so that it
+#: can't name a folder above.
+StorageName = Annotated[
+    str, Meta(pattern=r"^[a-z][a-z0-9+.-]{0,30}(://[A-Za-z0-9_-][A-Za-z0-9._-]{0,254})?\Z")
+]
+TaskStatus = Annotated[str, Meta(pattern=rf"^({PENDING}|{RUNNING}|{DONE}|{FAILED})\Z")]
+RunEnd = Annotated[str, Meta(pattern=rf"^({DONE}|{FAILED})\Z")]
 
 
-def _between(low: float, high: float) -> Callable[[Any], Any]:
-    def check(value: Any) -> Any:
-        if not low <= value <= high:
-            raise ValueError(f"{value!r:.40} is not from {low} to {high}")
-        return value
-
-    return check
+class Message(Struct, frozen=True, forbid_unknown_fields=True):
+    """The root of what :func:`decode` reads. Its fields are checked there, not when it is made."""
 
 
-def _one_of(*words: str) -> Callable[[str], str]:
-    def check(value: str) -> str:
-        if value not in words:
-            raise ValueError(f"{value!r:.40} is none of {words}")
-        return value
-
-    return check
+# --- what chains there are -----------------------------------------------------------------
 
 
-def _short(value: str) -> str:
-    if len(value) > _LONGEST_NAME:
-        raise ValueError(f"{len(value)} characters are more than {_LONGEST_NAME}")
-    return value
-
-
-def _cut(value: str) -> str:
-    """Return the beginning and the end of a long text: what was tried, and why it failed."""
-    if len(value) <= _LONGEST_TEXT:
-        return value
-    half = (_LONGEST_TEXT - len(_CUT)) // 2
-    return f"{value[:half]}{_CUT}{value[-half:]}"
-
-
-def _key(value: str) -> str:
-    try:
-        spelt = str(parse_key(value))
-    except BadRequest as problem:
-        raise ValueError(problem.message) from problem
-    return _one_of(spelt)(value)
-
-
-def _file_name(value: str) -> str:
-    if not is_file_name(value):
-        raise ValueError(f"{value!r:.40} is no file name")
-    return value
-
-
-def _store(value: str) -> str:
-    if _STORE.fullmatch(value) is None:
-        raise ValueError(f"{value!r:.40} is no store")
-    return value
-
-
-Key = Annotated[str, _key]
-FileName = Annotated[str, _file_name]
-Name = Annotated[str, _short]
-Words = Annotated[str, _cut]
-Stamp = Annotated[float, _between(0, _LATEST)]
-Percent = Annotated[int, _between(0, 100)]
-LogNumber = Annotated[int, _between(1, 1_000_000)]
-Width = Annotated[int, _between(1, _WIDEST)]
-StorageName = Annotated[str, _store]
-TaskStatus = Annotated[str, _one_of(PENDING, RUNNING, DONE, FAILED)]
-RunEnd = Annotated[str, _one_of(DONE, FAILED)]
-
-
-# --- what a chain offers -------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class ParameterDescription:
+class ParameterDescription(Message, frozen=True):
     """One parameter of a task, as ``GET /api/chains`` shows it.
 
-    ``default`` is the default's text. Where ``default_readable`` is false, giving that text is not
-    giving the default: the False of a ``luigi.Parameter`` is not the text "False".
+    ``default`` is the default's text. Where ``default_readable`` is false, a request with that text
+    does not get the default: the False of a ``luigi.Parameter`` is not the text "False".
     """
 
     name: str
@@ -119,76 +67,70 @@ class ParameterDescription:
     required: bool
     default: str | None = None
     description: str | None = None
-    choices: list[str] | None = None
+    choices: Texts | None = None
     significant: bool = True
     private: bool = False
     optional: bool = False
     default_readable: bool = True
 
 
-@dataclass(frozen=True)
-class TaskDescription:
-    """One task class of a chain. ``note`` says what is unusual about it."""
+class TaskDescription(Message, frozen=True):
+    """One task class of a chain; ``note`` tells what is unusual about it."""
 
     name: str
     doc: str
-    parameters: list[ParameterDescription] = field(default_factory=list)
+    parameters: Annotated[list[ParameterDescription], _MANY] = field(default_factory=list)
     schedule: str | None = None
     error: str | None = None
     note: str | None = None
 
 
-@dataclass(frozen=True)
-class LeftOut:
+class LeftOut(Message, frozen=True):
     """A Luigi task of a chain file that has no route, and why."""
 
     name: str
     reason: str
 
 
-@dataclass(frozen=True)
-class ChainDescription:
+class ChainDescription(Message, frozen=True):
     """One chain file: its tasks, or why it has none; ``left_out`` are those without a route.
 
     ``sources`` are the project's files that its import read, each with its time (ns) and size
-    (bytes): when none has changed, neither has this record. A chain that is ``reading`` is being imported
-    at this moment, and shown as it was known before.
+    (bytes): while none changes, the description holds. ``reading``: the chain is being imported now,
+    and this is the description from before.
     """
 
     type: str
     name: str
     path: str
     doc: str = ""
-    tasks: list[TaskDescription] = field(default_factory=list)
+    tasks: Annotated[list[TaskDescription], _MANY] = field(default_factory=list)
     error: str | None = None
-    sources: list[tuple[str, int, int]] = field(default_factory=list)
-    left_out: list[LeftOut] = field(default_factory=list)
+    sources: Annotated[list[tuple[str, Integer, Integer]], _MANY] = field(default_factory=list)
+    left_out: Annotated[list[LeftOut], _MANY] = field(default_factory=list)
     reading: bool = False
 
 
-# --- jobs for a child, and its answers -----------------------------------------------------
+# --- jobs for a child, and its replies -----------------------------------------------------
 
 
-@dataclass(frozen=True)
-class DescribeJob:
-    """Import one chain file and describe it; the answer is a :class:`Chain`."""
+class DescribeJob(Message, frozen=True):
+    """Import one chain file and describe it; the reply is a :class:`ChainDescription`."""
 
     type: str
     chain: str
 
 
-@dataclass(frozen=True)
-class DescribeManyJob:
-    """Describe several chains, each a type and a name; the answers: a :class:`Chain` of each."""
+class DescribeManyJob(Message, frozen=True):
+    """Describe chains, each a type and a name; the reply: a :class:`ChainDescription` for each."""
 
-    chains: list[tuple[str, str]]
+    chains: Annotated[list[tuple[str, str]], _MANY]
 
 
-@dataclass(frozen=True)
-class ResolveJob:
-    """Turn a request's raw parameters into a task and its key; the answer: :class:`Resolution`.
+class ResolveJob(Message, frozen=True):
+    """Turn a request's raw parameters into a task and its key; the reply: a :class:`Resolution`.
 
-    A child that ``stays`` then waits for the :class:`RunJob` of it.
+    With ``stays`` the child then waits for the :class:`RunJob` that follows from it.
     """
 
     type: str
@@ -199,41 +141,38 @@ class ResolveJob:
     stays: bool = False
 
 
-@dataclass(frozen=True)
-class Resolution:
-    """A request understood: what will run, and under which key.
+class Resolution(Message, frozen=True):
+    """What a request asks for: the task, its key and its parameters.
 
-    ``complete`` is None when the storage can tell by looking for ``output``; a task with an
-    ``output()`` or ``complete()`` of its own has answered for itself. ``given`` names the parameters
-    that the request gave; ``results`` are the addresses (paths, ``s3://`` URLs) of declared outputs
-    that do not lie under the key.
+    ``complete`` is None when a look for ``output`` in the storage decides; a task with an
+    ``output()`` or ``complete()`` of its own was asked. ``given`` names the parameters in the
+    request. ``results`` are the addresses (paths, ``s3://`` URLs) of outputs outside the key.
     """
 
     key: Key
     task_id: Name
     params: dict[str, str]
     public_params: dict[str, str]
-    defaulted: list[str]
+    defaulted: Texts
     source: str
     run_time: str
     storage: StorageName
-    output: FileName | None
+    output: str | None
     complete: bool | None = None
     width: Width = 1
     run_timeout: Stamp | None = None
-    given: list[str] = field(default_factory=list)
-    results: list[Name] = field(default_factory=list)
+    given: Texts = field(default_factory=list)
+    results: Names = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class RunJob:
-    """Build the root task and all it requires; the answers: reports, then an :class:`Outcome`.
+class RunJob(Message, frozen=True):
+    """Build the root task and all it requires; the replies: reports, then an :class:`Outcome`.
 
-    ``given`` names the parameters that the request gave; None: all of ``params``.
+    ``given`` names the parameters that were in the request; None: all of ``params``.
     """
 
     run_id: str
-    attempt: int
+    attempt: Integer
     type: str
     chain: str
     task: str
@@ -241,85 +180,79 @@ class RunJob:
     run_time: str
     key: str
     attempt_dir: str
-    assistant: int = 0
-    width: int = 1
-    given: list[str] | None = None
+    assistant: Integer = 0
+    width: Width = 1
+    given: Texts | None = None
 
 
-@dataclass(frozen=True)
-class UploadLogsJob:
-    """Upload the logs of an attempt that have grown since they were last uploaded.
+class UploadLogsJob(Message, frozen=True):
+    """Copy to S3 the logs of an attempt that have grown since they were last copied.
 
-    ``storage`` is the run's store.
+    ``storage`` is the store to copy them to: ``s3``, or ``s3://<bucket>``.
     """
 
     attempt_dir: str
     storage: str = "s3"
 
 
-@dataclass(frozen=True)
-class LogsUploaded:
-    """The answer to a :class:`UploadLogsJob`: how many logs were copied."""
+class LogsUploaded(Message, frozen=True):
+    """The reply to an :class:`UploadLogsJob`: how many logs were copied."""
 
-    count: int
+    count: Integer
 
 
-@dataclass(frozen=True)
-class TaskReport:
-    """What a run child has just told luigid, or been told by it, about one task of its graph.
+class TaskReport(Message, frozen=True):
+    """News of one task of a run's graph, as the child and luigid have just exchanged it.
 
-    Fields that are None say nothing new. ``log_number`` is N where the log that the task now writes
-    will be ``log.N`` once a later attempt has its place. ``storage`` and ``output`` are where the
-    result lies under the task's key; ``results`` are the addresses of outputs that lie elsewhere.
+    None means: nothing new. ``log_number`` is the N of ``log.N``, the name that the task's log gets
+    once a later attempt writes ``log``. ``storage`` and ``output`` locate the result under the
+    task's key; ``results`` are the addresses of outputs outside the key.
     """
 
     task_id: Name
     key: Key | None = None
     family: Name | None = None
     status: TaskStatus | None = None
-    requires: list[Name] | None = None
+    requires: Names | None = None
     started: Stamp | None = None
     finished: Stamp | None = None
-    error: Words | None = None
+    error: str | None = None
     progress: Percent | None = None
-    message: Words | None = None
+    message: str | None = None
     tracking_url: Name | None = None
     log_number: LogNumber | None = None
     storage: StorageName | None = None
-    output: FileName | None = None
-    results: list[Name] | None = None
-    traceback: Words | None = None
+    output: str | None = None
+    results: Names | None = None
+    traceback: str | None = None
 
 
-@dataclass(frozen=True)
-class SchedulerReport:
-    """luigid could be reached again, or could not."""
+class SchedulerReport(Message, frozen=True):
+    """Whether the child reaches luigid; sent when that changes."""
 
     reachable: bool
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """How a run child's work ended: ``status`` is DONE or FAILED."""
+class Outcome(Message, frozen=True):
+    """How a run ended in its child's view: ``status`` is DONE or FAILED."""
 
     status: RunEnd
-    error: Words | None = None
-    traceback: Words | None = None
+    error: str | None = None
+    traceback: str | None = None
     failed_key: Key | None = None
 
 
-@dataclass(frozen=True)
-class Refusal:
-    """A child's answer when it could not do its job: an error class by name, and its words."""
+class Refusal(Message, frozen=True):
+    """The reply of a child that could not do its job: an error class by name, and its message."""
 
     error: Name
-    message: Words
+    message: str
     fields: dict[str, str] = field(default_factory=dict)
 
 
-# --- travelling ----------------------------------------------------------------------------
+# --- encoding ------------------------------------------------------------------------------
 
-_KINDS: dict[str, type] = {
+_KINDS: dict[str, type[Message]] = {
     cls.__name__: cls
     for cls in (
         DescribeJob, DescribeManyJob, ResolveJob, RunJob, UploadLogsJob,
@@ -327,106 +260,39 @@ _KINDS: dict[str, type] = {
     )
 }  # fmt: skip
 
+#: Python's encoder, since lone surrogates (in a file's name, in an error's text) must pass.
+_JSON = json.JSONEncoder(default=msgspec.structs.asdict)
 
-_JSON = json.JSONEncoder(default=vars)  # a record's fields, and those of the records in it
 
-
-def encode(record: Any) -> bytes:
-    """Return ``record`` as one line of JSON that :func:`decode` reads."""
-    return _JSON.encode([type(record).__name__, record]).encode() + b"\n"
+def encode(message: Message) -> bytes:
+    """Return ``message`` as one line of JSON that :func:`decode` reads."""
+    return _JSON.encode([type(message).__name__, message]).encode() + b"\n"
 
 
 def decode(line: bytes) -> Any:
-    """Return the record that :func:`encode` wrote.
+    """Return the message that :func:`encode` wrote.
 
     Raises:
-        ValueError: when the line is not one of ours; it may come from a child gone wild.
+        ValueError: when the line is no message; it may come from a child that runs anything.
     """
     try:
         kind, content = json.loads(line)
-        return _reader(_KINDS[kind])(content)
-    except (
-        TypeError,
-        KeyError,
-        AttributeError,
-        ValueError,
-        ArithmeticError,
-        RecursionError,
-    ) as wrong:
-        raise ValueError(f"not a record ({wrong!s:.200}): {line[:200]!r}") from wrong
+        return _checked(msgspec.convert(content, _KINDS[kind]))
+    except (TypeError, KeyError, ValueError, RecursionError) as problem:
+        raise ValueError(f"not a record ({problem!s:.200}): {line[:200]!r}") from problem
 
 
-@cache
-def _reader(hint: Any) -> Callable[[Any], Any]:
-    """Return what makes of JSON's value one as the field's type has it, or raises an error.
-
-    Parents rely on the types that records name.
-    """
-    origin, inner = typing.get_origin(hint), typing.get_args(hint)
-    if hint is Any:
-        return lambda value: value
-    if origin is Annotated:
-        read, check = _reader(inner[0]), inner[1]
-        return lambda value: check(read(value))
-    if origin in (types.UnionType, typing.Union):  # X | None
-        read = _reader(inner[0])
-        return lambda value: None if value is None else read(value)
-    if origin in (list, tuple, dict):
-        return _collection_reader(origin, inner)
-    if dataclasses.is_dataclass(hint):
-        return _record_reader(hint)
-    return _PLAIN.get(hint) or (lambda value: _checked(hint, value))
+def _checked(message: Message) -> Message:
+    """Do what the types of fields can't: check a file's name, cut long texts."""
+    output = getattr(message, "output", None)
+    if output is not None and not is_file_name(output):
+        raise ValueError(f"{output!r:.40} is no file name - at `$.output`")
+    texts = {name: getattr(message, name, None) or "" for name in ("error", "message", "traceback")}
+    long = {name: _cut(text) for name, text in texts.items() if len(text) > _LONGEST_TEXT}
+    return msgspec.structs.replace(message, **long) if long else message
 
 
-def _collection_reader(origin: Any, inner: tuple[Any, ...]) -> Callable[[Any], Any]:
-    reads = [_reader(part) for part in inner]
-    if origin is list:
-        return lambda value: [reads[0](item) for item in _items(value)]
-    if origin is tuple:
-        return lambda value: tuple(
-            read(item) for read, item in zip(reads, _items(value), strict=True)
-        )
-    return lambda value: {name: reads[1](item) for name, item in _checked(dict, value).items()}
-
-
-def _record_reader(cls: Any) -> Callable[[Any], Any]:
-    hints = typing.get_type_hints(cls, include_extras=True)
-    reads = {name: _reader(hint) for name, hint in hints.items()}
-
-    def read(content: Any) -> Any:
-        values = {}
-        for name, value in content.items():
-            try:
-                values[name] = reads[name](value)
-            except (TypeError, ValueError, ArithmeticError) as wrong:
-                raise ValueError(f"{name}: {wrong}") from wrong
-        return cls(**values)
-
-    return read
-
-
-def _items(value: Any) -> list[Any]:
-    if len(_checked(list, value)) > _LONGEST_LIST:
-        raise ValueError(f"{len(value)} items are more than {_LONGEST_LIST}")
-    return list(value)
-
-
-def _integer(value: Any) -> Any:
-    if isinstance(value, bool) or not -_LARGEST_INTEGER <= _checked(int, value) <= _LARGEST_INTEGER:
-        raise ValueError(f"{value!r:.40} is no whole number that a store holds")
-    return value
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, bool) or not math.isfinite(_checked((int, float), value)):
-        raise ValueError(f"{value!r:.40} is no finite number")
-    return value
-
-
-def _checked(kind: Any, value: Any) -> Any:
-    if not isinstance(value, kind):
-        raise TypeError(f"{value!r:.40} is no {getattr(kind, '__name__', 'number')}")
-    return value
-
-
-_PLAIN: dict[Any, Callable[[Any], Any]] = {int: _integer, float: _finite}
+def _cut(text: str) -> str:
+    """Return the beginning and the end of a long text: what was tried, and why it failed."""
+    half = (_LONGEST_TEXT - len(_CUT)) // 2
+    return f"{text[:half]}{_CUT}{text[-half:]}"

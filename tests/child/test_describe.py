@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from datanectar.catalog.listing_cache import Catalog
@@ -210,7 +210,7 @@ def test_a_chain_that_hangs_after_an_edit_is_shown_as_it_was_while_it_is_read(
 
     during = {chain.name: chain for chain in project.catalog.chains(patience=0.2)}
 
-    assert during["a_chain"] == dataclasses.replace(before["a_chain"], reading=True)
+    assert during["a_chain"] == msgspec.structs.replace(before["a_chain"], reading=True)
     assert during["b_chain"] == before["b_chain"]
     began = time.monotonic()
     project.catalog.chain("many", "b_chain")

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from datanectar.runs.queue import RUN_MESSAGE, RunQueue
+from datanectar.queue import RUN_MESSAGE, RunQueue
 from tests.servers.evidence import FAULTY
 from tests.servers.processes import wait_for
 from tests.servers.relay import Relay

@@ -12,7 +12,7 @@ import pytest
 from datanectar import cron
 from datanectar.forkserver.pool import Pool
 from datanectar.luigid.client import Luigid
-from datanectar.runs.queue import RunQueue
+from datanectar.queue import RunQueue
 from datanectar.runs.store import RunFilters, RunStore
 from datanectar.service.service import Service
 from datanectar.settings import load

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import os
-import threading
-import time
 from pathlib import Path
 
 import psycopg
@@ -14,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from datanectar.errors import StartupError, Unavailable
+from datanectar.runs.database import on_commit
 from datanectar.runs.store import RunStore
 from tests.runs.conftest import Accept, new_run
 
@@ -98,80 +95,20 @@ def test_an_error_inside_a_transaction_undoes_it(store: RunStore, accept: Accept
     assert store.get(run_id) is not None
 
 
-@pytest.fixture
-def synced(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The files synced from here on, by name."""
-    files: list[str] = []
-    fsync = os.fsync
+def test_callbacks_run_after_the_commit_and_only_then(store: RunStore, accept: Accept) -> None:
+    run_id, seen = accept(), []
 
-    def note(descriptor: int) -> None:
-        files.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
-        fsync(descriptor)
+    def look() -> None:
+        seen.append(store.get(run_id))
 
-    monkeypatch.setattr(os, "fsync", note)
-    return files
-
-
-def test_a_write_waits_for_the_disk_after_its_commit_and_a_passing_one_does_not(
-    tmp_path: Path, synced: list[str]
-) -> None:
-    store = RunStore(f"sqlite:///{tmp_path}/runs.db")
-    store.prepare()
-    synced.clear()
-    with store._db.write(passing=True) as connection:
-        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 1  # NORMAL
-    assert synced == []
     with store._db.write() as connection:
-        connection.exec_driver_sql("DELETE FROM runs")
-        assert synced == []
-    assert synced == ["runs.db-wal"]
-    with pytest.raises(ZeroDivisionError), store._db.write():
+        on_commit(connection, look)
+        connection.execute(text("DELETE FROM runs"))
+        assert seen == []
+    assert seen == [None]
+    with pytest.raises(ZeroDivisionError), store._db.write() as connection:
+        on_commit(connection, look)
         _ = 1 / 0
-    assert synced == ["runs.db-wal"]
-    store.close()
-
-
-def test_who_waits_for_the_disk_at_once_shares_a_sync_that_began_after_all_commits(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store = RunStore(f"sqlite:///{tmp_path}/runs.db")
-    store.prepare()
-    began, go_on, done = threading.Event(), threading.Event(), []
-
-    def slow_fsync(descriptor: int) -> None:
-        began.set()
-        assert go_on.wait(10)
-        done.append(descriptor)
-
-    monkeypatch.setattr(os, "fsync", slow_fsync)
-    first = threading.Thread(target=store._db._sync)
-    first.start()
-    assert began.wait(10)
-    # These commit while the first sync goes on: it may miss what they wrote, one more is for all.
-    log, taken = store._db._here().log, []
-    assert log is not None
-    counted = log._tickets.__next__
-    log._tickets = iter(lambda: taken.append(counted()) or taken[-1], None)
-    others = [threading.Thread(target=store._db._sync) for _ in range(5)]
-    for thread in others:
-        thread.start()
-    while len(taken) < len(others):
-        time.sleep(0.001)
-    go_on.set()
-    for thread in [first, *others]:
-        thread.join(10)
-    assert len(done) == 2
-    store.close()
-
-
-def test_a_disk_that_takes_nothing_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    store = RunStore(f"sqlite:///{tmp_path}/runs.db")
-    store.prepare()
-
-    def fail(descriptor: int) -> None:
-        raise OSError(errno.EIO, "Input/output error")
-
-    monkeypatch.setattr(os, "fsync", fail)
-    with pytest.raises(Unavailable, match="Input/output error"):
-        store._db._sync()
-    store.close()
+    with store._db.write():
+        pass
+    assert seen == [None]

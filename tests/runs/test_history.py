@@ -12,7 +12,7 @@ from datanectar.messages import Outcome, TaskReport
 from datanectar.runs import store as store_module
 from datanectar.runs.ids import first_id_since
 from datanectar.runs.store import RunFilters, RunStore
-from datanectar.runs.tables import run_row, runs
+from datanectar.runs.tables import runs
 from datanectar.statuses import CANCELLED, DONE, PENDING, RUNNING
 from tests.runs.conftest import Accept, key_of, new_run
 
@@ -82,7 +82,7 @@ def test_since_and_until_are_inclusive(store: RunStore) -> None:
         for number, stamp in enumerate(stamps):
             run = store_module._pending(new_run(str(number)))
             past = {"id": first_id_since(stamp)[:10] + run.id[10:], "created": stamp, "queued": 0}
-            connection.execute(insert(runs), [{**run_row(run), **past}])
+            connection.execute(insert(runs), [{**vars(run), **past}])
 
     def seen(**filters: float) -> list[float]:
         found, _ = store.list_runs(RunFilters(**filters), cursor=None, limit=10)  # type: ignore[arg-type]
@@ -155,7 +155,7 @@ def test_purge_works_in_batches(store: RunStore) -> None:
     rows = []
     for number in range(1201):
         run = store_module._pending(new_run(str(number)))
-        rows.append({**run_row(run), "status": CANCELLED, "finished": 5.0, "queued": 0.0})
+        rows.append({**vars(run), "status": CANCELLED, "finished": 5.0, "queued": 0.0})
     with store._db.write() as connection:
         connection.execute(insert(runs), rows)
 

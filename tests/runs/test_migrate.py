@@ -220,7 +220,7 @@ def test_a_store_that_is_up_to_date_is_opened_without_alembic(store: RunStore) -
     assert subprocess.run([sys.executable, "-c", program, url]).returncode == 0
 
 
-def test_a_sqlite_store_is_in_wal_mode_where_a_power_cut_breaks_nothing(tmp_path: Path) -> None:
+def test_a_sqlite_store_is_in_wal_mode_and_a_power_cut_takes_no_commit(tmp_path: Path) -> None:
     store = RunStore(f"sqlite:///{tmp_path}/new/folder/runs.db")
     store.prepare()
     with store._db.write() as connection:
@@ -229,7 +229,7 @@ def test_a_sqlite_store_is_in_wal_mode_where_a_power_cut_breaks_nothing(tmp_path
             for name in ("journal_mode", "synchronous", "busy_timeout")
         }
     store.close()
-    assert pragmas == {"journal_mode": "wal", "synchronous": 1, "busy_timeout": 30_000}
+    assert pragmas == {"journal_mode": "wal", "synchronous": 2, "busy_timeout": 30_000}  # FULL
 
 
 def test_a_folder_that_cant_be_made_is_told_in_one_line(tmp_path: Path) -> None:

@@ -14,10 +14,10 @@ import pytest
 from sqlalchemy import event, insert, text
 
 from datanectar.errors import TooManyRuns
-from datanectar.messages import Outcome, TaskReport
+from datanectar.messages import Outcome
 from datanectar.runs import store as store_module
 from datanectar.runs.store import RunStore
-from datanectar.runs.tables import run_row, runs
+from datanectar.runs.tables import runs
 from datanectar.statuses import CANCELLED, DONE, FAILED, PENDING, RUNNING
 from tests.runs.conftest import Accept, key_of, new_run
 
@@ -101,22 +101,6 @@ def test_what_was_never_asked_for_is_none(store: RunStore, accept: Accept) -> No
     assert store.latest(key_of("b")) is None
     assert store.latest_done(key_of("a")) is None
     assert store.task_by_key(key_of("a")) is None
-
-
-def test_a_task_is_found_by_key_in_the_newest_run_that_has_it(
-    store: RunStore, accept: Accept
-) -> None:
-    inner = key_of("inner", "InnerTask")
-    for word, status in (("a", DONE), ("b", FAILED)):
-        run_id = accept(word)
-        store.claim(run_id, "worker", 30)
-        store.record(run_id, 1, "worker", [TaskReport("Inner_1", key=inner, status=status)])
-    accept("c")
-
-    row = store.task_by_key(inner)
-
-    assert row is not None
-    assert (row.run_id, row.status) == (run_id, FAILED)
 
 
 def test_a_full_queue_refuses_new_runs_and_still_answers_for_known_ones(
@@ -256,7 +240,7 @@ def fill(store: RunStore, count: int) -> None:
     rows = []
     for number in range(count):
         run = dataclasses.replace(store_module._pending(new_run(str(number))), status=DONE)
-        rows.append({**run_row(run), "queued": 0})
+        rows.append({**vars(run), "queued": 0})
     with store._db.write() as connection:
         connection.execute(insert(runs), rows)
         connection.exec_driver_sql("ANALYZE")

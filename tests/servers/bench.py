@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from datanectar.forkserver.handle import Handle
 from datanectar.forkserver.pool import Pool
 from datanectar.messages import Outcome, Refusal, Resolution, ResolveJob, RunJob, TaskReport
@@ -35,7 +37,7 @@ class Ran:
         merged: dict[str, Any] = {}
         for report in self.reports:
             if name in report.task_id:
-                merged |= {k: v for k, v in vars(report).items() if v is not None}
+                merged |= {k: v for k, v in msgspec.structs.asdict(report).items() if v is not None}
         return merged
 
 

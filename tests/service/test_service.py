@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import pytest
@@ -10,7 +9,7 @@ import pytest
 from datanectar.errors import ChainError
 from datanectar.forkserver.pool import Pool
 from datanectar.luigid.client import Luigid
-from datanectar.runs.queue import RunQueue
+from datanectar.queue import RUN_MESSAGE, RunQueue
 from datanectar.runs.store import RunStore
 from datanectar.service.service import Service
 from datanectar.settings import Settings
@@ -29,23 +28,24 @@ def service(bench: Bench) -> Iterator[Service]:
     store.close()
 
 
-def test_the_disk_has_a_run_before_a_worker_or_the_client_hears_of_it(
+def test_the_store_has_a_run_before_a_worker_hears_of_it(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fsync, seen = os.fsync, []
+    send, seen = service.queue.send, []
 
-    def look(descriptor: int) -> None:
-        seen.append((service.queue.size(), len(service.store.waiting(9))))
-        fsync(descriptor)
+    def look(kind: str, run_id: str) -> None:
+        other = RunStore(service.settings.database_url)  # sees what is committed
+        seen.append((kind, run_id, other.waiting(9)))
+        other.close()
+        send(kind, run_id)
 
-    monkeypatch.setattr(os, "fsync", look)
+    monkeypatch.setattr(service.queue, "send", look)
     place = ("bad", "fail_chain", "GoodTask")
-    first = service.accept(*place, {"name": "x", "evidence": "y"})
-    assert seen == [(0, 1)]
-    again = service.accept(*place, {"name": "x", "evidence": "y"})
-    assert seen == [(0, 1), (1, 1)]  # who finds the run there may be told before the first is
-    assert first.run is not None and again.run is not None
-    assert first.run.id == again.run.id
+    first = service.accept(*place, {"name": "x", "evidence": "y"}).run
+    again = service.accept(*place, {"name": "x", "evidence": "y"}).run
+
+    assert first is not None and again is not None and first.id == again.id
+    assert seen == [(RUN_MESSAGE, first.id, [first.id])]
 
 
 def test_a_chain_can_not_name_a_store_that_is_not_there(service: Service, bench: Bench) -> None:

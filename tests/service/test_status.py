@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from datanectar import settings as all_settings
 from datanectar.keys import parse_key
@@ -41,7 +42,7 @@ def ran(store: RunStore, chain: str, word: str, *reports: TaskReport) -> str:
     """Have a run of a chain report what it likes, and end DONE; return its id."""
     new = dataclasses.replace(new_run(word), chain=chain)
     own = key_of(word).replace("/hello_chain/", f"/{chain}/")
-    new = dataclasses.replace(new, resolution=dataclasses.replace(new.resolution, key=own))
+    new = dataclasses.replace(new, resolution=structs.replace(new.resolution, key=own))
     run, _ = store.accept(new, max_queued=10)
     assert store.claim(run.id, "w", 60)
     assert store.finish(run.id, 1, "w", Outcome(DONE), list(reports))

@@ -5,10 +5,10 @@ import json
 from tests.shipped_chains.conftest import Project
 
 DESCRIBE = """
-import dataclasses, json, sys
+import json, msgspec, sys
 sys.modules.update(dict.fromkeys(["sklearn", "matplotlib", "numpy", "joblib"]))
 from datanectar.catalog.collector import APIChainCollector
-print(json.dumps([dataclasses.asdict(chain) for chain in APIChainCollector().collect()]))
+print(json.dumps(msgspec.to_builtins(APIChainCollector().collect())))
 """
 
 

@@ -13,7 +13,7 @@ import pytest
 from datanectar.forkserver.pool import Pool
 from datanectar.keys import digest, parse_key
 from datanectar.luigid.client import Luigid
-from datanectar.runs.queue import RunQueue
+from datanectar.queue import RunQueue
 from datanectar.runs.records import Run
 from datanectar.runs.store import RunFilters, RunStore
 from datanectar.service.service import Service

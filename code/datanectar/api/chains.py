@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import re
 import threading
-from dataclasses import asdict
 from typing import Any
 
 from flask import Blueprint, Response, request
+from msgspec import structs
 from werkzeug.routing import BaseConverter
 
 from datanectar.catalog.files import CHAIN_SUFFIX, no_task
@@ -103,20 +103,20 @@ def _chain(chain: ChainDescription) -> dict[str, Any]:
         "reading": chain.reading,
         "api_href": url(f"/api/chains/{chain.type}/{chain.name}"),
         "tasks": [_task(chain, task) for task in chain.tasks],
-        "left_out": [asdict(left) for left in chain.left_out],
+        "left_out": [structs.asdict(left) for left in chain.left_out],
     }
 
 
 def _task(chain: ChainDescription, task: TaskDescription) -> dict[str, Any]:
     return {
-        **asdict(task),
+        **structs.asdict(task),
         "parameters": [_parameter(item) for item in task.parameters],
         "api_href": url(f"/api/chains/{chain.type}/{chain.name}/{task.name}"),
     }
 
 
 def _parameter(item: ParameterDescription) -> dict[str, Any]:
-    shown = asdict(item)
+    shown = structs.asdict(item)
     del shown[
         "default_readable"
     ]  # for who fills in a form: here, a default is kept by not giving it

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import logging
 import math
 import re
@@ -14,6 +13,8 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, timedelta
+
+from msgspec import structs
 
 from datanectar.catalog.admission import Admission
 from datanectar.catalog.files import (
@@ -222,7 +223,7 @@ class Catalog:
         known = self._known.get(_place(file))
         if known is not None:
             is_read = _place(file) not in self._reading
-            return known.chain if is_read else dataclasses.replace(known.chain, reading=True)
+            return known.chain if is_read else structs.replace(known.chain, reading=True)
         if self._problem is not None:
             raise self._problem
         return ChainDescription(file.type, file.name, str(file.path), reading=True)
@@ -298,4 +299,4 @@ def _stamped(chain: ChainDescription, file: ChainFile, stamp: tuple[int, int]) -
     """Return the chain with its own file first among its sources, as it was before the import."""
     own = (str(file.path), *stamp)
     others = [source for source in chain.sources if source[0] != own[0]]
-    return dataclasses.replace(chain, sources=[own, *others])
+    return structs.replace(chain, sources=[own, *others])

@@ -74,7 +74,7 @@ def worker() -> None:
     settings = _beside_up(_prepared())
     _die_with_supervisor()
     with left_out(*other_drivers(settings.queue_url)):
-        from datanectar.runs.queue import RunQueue
+        from datanectar.queue import RunQueue
     from datanectar.forkserver.pool import Pool
     from datanectar.forkserver.protocol import RUN
     from datanectar.luigid.client import Luigid

@@ -1,12 +1,11 @@
-"""The only speaker to the database driver: engines, transactions, and what its errors mean."""
+"""The only module that talks to the database driver: engines, transactions, what errors mean."""
 
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,61 +41,23 @@ from datanectar.settings import sqlite_file, sqlite_url
 #: Seconds that a write waits for another process's write to end. SQLite's own default, 5, is
 #: where "database is locked" comes from.
 BUSY_SECONDS = 30
-#: In WAL mode NORMAL may lose the last commits in a power cut, and no more than them
-#: (sqlite.org/pragma.html#pragma_synchronous). What must not be lost is synced after its commit.
-SQLITE_SYNCHRONOUS = "NORMAL"
-#: Milliseconds that emptying the log waits for who reads; who writes waits with it.
+#: Milliseconds that a checkpoint of SQLite's log waits for readers; writers wait with it.
 _CHECKPOINT_MS = 250
-#: Seconds to wait for a PostgreSQL server to answer, and for a connection of the pool.
-CONNECT_SECONDS = 5
-POOL_SECONDS = 10
+#: Seconds to wait for a PostgreSQL server to respond, and for a connection of the pool.
+_CONNECT_SECONDS = 5
+_POOL_SECONDS = 10
 
 _BEGIN = "datanectar_begin"
-#: Of an INSERT, SQLAlchemy keeps the count only when asked to.
-COUNTED: dict[str, Any] = {"preserve_rowcount": True}
+_ON_COMMIT = "datanectar_on_commit"
 
 Insert = sqlite.Insert | postgresql.Insert
 _OUR_MISTAKES = (DataError, IntegrityError, ProgrammingError)
 
 
-class _WriteAheadLog:
-    """The file that SQLite's commits go to first; beside ``file``, the database."""
-
-    def __init__(self, file: str) -> None:
-        self._path = f"{file}-wal"
-        self._tickets = itertools.count()
-        self._lock = threading.Lock()
-        self._synced = -1
-
-    def sync(self) -> None:
-        """Return when all that was committed before the call is on the disk.
-
-        After the commit and outside its lock: others see what was written meanwhile, and one
-        ``fsync`` serves all who came while the one before it went on.
-        """
-        ticket = next(self._tickets)
-        with self._lock:
-            if self._synced > ticket:
-                return
-            covered = next(self._tickets)
-            try:
-                descriptor = os.open(self._path, os.O_RDONLY)
-            except (
-                FileNotFoundError
-            ):  # who closed the store last has synced it all into the database
-                return
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-            self._synced = covered
-
-
 class now(FunctionElement[float]):  # a function of SQL, named as those are
-    """The present Unix stamp, as the database knows it, to the millisecond.
+    """The Unix stamp of now by the database's clock, to the millisecond.
 
-    The database's own clock, where hosts share the store: leases must not depend on whether the
-    hosts' clocks agree.
+    Hosts that share a store need not agree on the time: leases go by this clock alone.
     """
 
     type = Double()
@@ -115,13 +76,12 @@ def _now_on_postgresql(*_: object, **__: object) -> str:
 
 @dataclass(frozen=True)
 class _Process:
-    """What one process has open. Connections must not be used on the other side of a fork."""
+    """What one process has open: a connection can't be used on the other side of a fork."""
 
     engine: Engine
     writer: Engine
-    log: _WriteAheadLog | None = None
-    #: One write at a time in a process: waiting on a lock here is exact, while SQLite's waiting
-    #: sleeps for up to 100 ms at a time.
+    #: SQLite takes one write at a time. Threads wait here for less long than in SQLite, which
+    #: sleeps for up to 100 ms between looks.
     write_lock: AbstractContextManager[Any] = field(default_factory=nullcontext)
 
 
@@ -138,8 +98,8 @@ class Database:
     def __init__(self, url: str) -> None:
         self._url = _usable(url)
         self.is_sqlite = self._url.get_backend_name() == "sqlite"
-        # By pid. A parent's entry stays here untouched in a forked child: letting go of it would
-        # close the parent's connections from the wrong process.
+        # By pid. A forked child leaves its parent's entry alone: dropping it would close the
+        # parent's connections.
         self._processes: dict[int, _Process] = {}
 
     @property
@@ -161,7 +121,7 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """Give a connection to ask questions on; on SQLite it waits for no writer.
+        """Open a connection for reading; on SQLite it waits for no writer.
 
         Raises:
             Unavailable: when the database can't be reached.
@@ -170,39 +130,26 @@ class Database:
             yield connection
 
     @contextmanager
-    def write(self, *, passing: bool = False) -> Iterator[Connection]:
-        """Give a connection inside one transaction, committed at the end and undone by an error.
+    def write(self) -> Iterator[Connection]:
+        """Open a connection in a transaction, which an error rolls back.
 
-        Args:
-            passing: the write may be forgotten in a power cut, with what is written after it; it
-                then need not wait for the disk (on SQLite).
+        It is committed at the end of the block, and on the disk; then what :func:`on_commit` has
+        registered is called.
 
         Raises:
             Unavailable: when the database can't be reached, or stays locked.
         """
         here = self._here()
         with self._translated(), here.write_lock, here.writer.begin() as connection:
+            callbacks = connection.info[_ON_COMMIT] = []
             yield connection
-        if not passing:
-            self._sync()
-
-    def _sync(self) -> None:
-        """Return when all that was committed so far would outlive a power cut.
-
-        PostgreSQL sees to that at each commit.
-        """
-        log = self._here().log
-        try:
-            if log is not None:
-                log.sync()
-        except OSError as problem:
-            raise Unavailable(self.unreachable(problem)) from problem
+        for callback in callbacks:
+            callback()
 
     def forget_overwritten(self) -> None:
-        """Let SQLite's log hold nothing any more of what was changed; left undone while others read.
+        """Empty SQLite's write-ahead log, which keeps what was overwritten; not while others read.
 
-        The log would keep it until enough is written over it; in the database itself
-        ``secure_delete`` sees to that.
+        In the database itself ``secure_delete`` overwrites it.
         """
         if not self.is_sqlite:
             return
@@ -221,9 +168,9 @@ class Database:
         return sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
 
     def contains(self, column: ColumnElement[str], part: str) -> ColumnElement[bool]:
-        """Return the condition that ``part`` occurs in ``column``, letter by letter.
+        """Return the condition that ``part`` occurs in ``column``, with the same case.
 
-        Not LIKE, which on SQLite takes ``A`` for ``a`` and everywhere has wildcards to escape.
+        Not by LIKE, which on SQLite takes ``A`` for ``a`` and everywhere has wildcards to escape.
         """
         find = func.instr if self.is_sqlite else func.strpos
         return find(column, part) > 0
@@ -235,7 +182,7 @@ class Database:
             here.engine.dispose()
 
     def unreachable(self, problem: BaseException) -> str:
-        """Return the one line that says that the store can't be reached, and why."""
+        """Return one line: the store can't be reached, and why."""
         reason = str(getattr(problem, "orig", None) or problem).strip().splitlines() or [""]
         return f"The run store {self.name} can't be reached: {reason[0]}."
 
@@ -251,7 +198,7 @@ class Database:
             return _Process(engine, engine)
         engine = _sqlite_engine(self._url)
         writer = engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
-        return _Process(engine, writer, _WriteAheadLog(str(self.file)), threading.Lock())
+        return _Process(engine, writer, threading.Lock())
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -267,27 +214,32 @@ class Database:
             ) from problem
 
 
-class Part:
-    """Some of the run store's methods; all parts of a store work on one database.
+class StoreBase:
+    """The base of the run store's mixins, which share one database.
 
-    What is asked or written often is a statement made once, as the module is imported or at its
-    first use: to make one takes SQLAlchemy several times what SQLite takes to execute it.
+    A statement that is executed often is a constant of its module: to build one takes SQLAlchemy
+    several times what SQLite takes to execute it.
     """
 
     def __init__(self, database: Database) -> None:
         self._db = database
 
 
+def on_commit(connection: Connection, callback: Callable[[], object]) -> None:
+    """Call back when the transaction of :meth:`Database.write` is committed; never if it is not."""
+    connection.info[_ON_COMMIT].append(callback)
+
+
 def _usable(text: str) -> URL:
     try:
         url = make_url(text)
     except ArgumentError:
-        # The text is not shown: where it has no shape, its password can't be told from the rest.
+        # The text is not shown: nothing tells where in it a password is.
         raise StartupError(
             "DATANECTAR_DATABASE_URL is not a URL; it reads sqlite:///<path> or postgresql://..."
         ) from None
     if url.drivername == "sqlite" and url.database not in (None, "", ":memory:"):
-        # Not as parsed: how far a path is unquoted differs between versions of SQLAlchemy.
+        # Not as SQLAlchemy parsed it: how it unquotes a path differs between its versions.
         return url.set(database=str(sqlite_file(text)))
     if url.drivername in ("postgresql", "postgres", "postgresql+psycopg"):
         _require_psycopg()
@@ -310,7 +262,7 @@ def _require_psycopg() -> None:
 
 def _sqlite_engine(url: URL) -> Engine:
     engine = create_engine(
-        url, connect_args={"timeout": BUSY_SECONDS}, max_overflow=-1, pool_timeout=POOL_SECONDS
+        url, connect_args={"timeout": BUSY_SECONDS}, max_overflow=-1, pool_timeout=_POOL_SECONDS
     )
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
@@ -318,11 +270,12 @@ def _sqlite_engine(url: URL) -> Engine:
 
 
 def _set_up_sqlite(connection: Any, _record: Any) -> None:
-    # Python's driver would begin transactions on its own, at the first write and too late: a
-    # transaction that reads before it writes can't be given the lock when another has written.
+    # Python's driver would begin a transaction at its first write, which is too late: one that
+    # reads before it writes can't get the lock when another has written meanwhile.
     connection.isolation_level = None
-    connection.execute(f"PRAGMA synchronous={SQLITE_SYNCHRONOUS}")
-    connection.execute("PRAGMA secure_delete=ON")  # what a run no longer holds is overwritten
+    # In WAL mode only FULL keeps the last commits in a power cut (sqlite.org/pragma.html).
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA secure_delete=ON")  # private values of ended runs are overwritten
 
 
 def _begin_sqlite(connection: Connection) -> None:
@@ -331,8 +284,8 @@ def _begin_sqlite(connection: Connection) -> None:
 
 def _postgres_engine(url: URL) -> Engine:
     options: dict[str, Any] = {
-        "connect_timeout": CONNECT_SECONDS,
-        # Milliseconds until a server that has vanished from the network counts as gone.
+        "connect_timeout": _CONNECT_SECONDS,
+        # Milliseconds until a server that does not respond counts as gone.
         "tcp_user_timeout": 20_000,
         "application_name": "datanectar",
     }
@@ -341,5 +294,5 @@ def _postgres_engine(url: URL) -> Engine:
         connect_args={name: value for name, value in options.items() if name not in url.query},
         pool_pre_ping=True,
         max_overflow=20,
-        pool_timeout=POOL_SECONDS,
+        pool_timeout=_POOL_SECONDS,
     )

@@ -1,4 +1,4 @@
-"""What has been: the list of runs, a run's tasks, and forgetting what is old."""
+"""The history: lists of runs, and the removal of what is old."""
 
 from __future__ import annotations
 
@@ -8,33 +8,30 @@ from dataclasses import dataclass, field
 from sqlalchemy import ColumnElement, delete, func, select
 
 from datanectar.errors import BadRequest
-from datanectar.runs.database import Part
+from datanectar.runs.database import StoreBase
 from datanectar.runs.ids import RUN_ID, first_id_after, first_id_since
-from datanectar.runs.records import Run, TaskRow
+from datanectar.runs.records import Run
 from datanectar.runs.tables import (
     RUN_COLUMNS,
-    TASK_COLUMNS,
     as_json,
     runs,
     schedule_fires,
-    storable,
     tasks,
-    to_run,
-    to_task,
+    to_record,
     workers,
 )
 from datanectar.statuses import ENDED
 
-#: Runs deleted in one transaction: few enough that nobody waits for it.
+#: Runs deleted in one transaction, so few that other writers need not wait long.
 _BATCH = 500
 
 
 @dataclass(frozen=True)
 class RunFilters:
-    """Which runs to list; what is None lets all pass.
+    """Which runs to list; a filter that is None passes every run.
 
     ``since`` and ``until`` are Unix stamps, both inclusive, of when a run was accepted. ``param``
-    has the text of parameters by name; each must match whole. Private parameters never match.
+    has the texts of parameters by name; each must be equal. Private parameters never match.
     """
 
     type: str | None = None
@@ -47,26 +44,26 @@ class RunFilters:
     param: Mapping[str, str] = field(default_factory=dict)
 
 
-class History(Part):
-    """Runs and their tasks, newest first, and the end of their keeping."""
+class History(StoreBase):
+    """Runs, newest first, and their removal."""
 
     def list_runs(
         self, filters: RunFilters, *, cursor: str | None, limit: int
     ) -> tuple[list[Run], str | None]:
         """Return a page of the runs that pass ``filters``, newest first.
 
-        Paged by id and not by number: a page costs the same wherever it is, and a run that is
-        accepted meanwhile shifts nothing.
+        Paged by id: a late page costs no more than the first, and a run that is accepted meanwhile
+        shifts no page.
 
         Args:
-            cursor: what the page before returned with its runs; None for the first page.
+            cursor: as returned with the previous page; None for the first page.
             limit: how many runs a page has at most.
 
         Returns:
             The runs, and the cursor of the next page or None at the end.
 
         Raises:
-            BadRequest: when the cursor is not one of ours.
+            BadRequest: when the cursor is not one that this returned.
         """
         if cursor is not None and not RUN_ID.match(cursor):
             raise BadRequest(
@@ -77,30 +74,14 @@ class History(Part):
             conditions.append(runs.c.id < cursor)
         page = select(*RUN_COLUMNS).where(*conditions).order_by(runs.c.id.desc()).limit(limit + 1)
         with self._db.read() as connection:
-            found = [to_run(row) for row in connection.execute(page).mappings()]
+            found = [to_record(Run, row) for row in connection.execute(page).mappings()]
         return found[:limit], found[limit - 1].id if len(found) > limit else None
 
-    def tasks(
-        self, run_id: str, limit: int | None = None, first: str | None = None
-    ) -> list[TaskRow]:
-        """Return the tasks of a run's graph, by task id.
-
-        Args:
-            limit: how many at most.
-            first: the id of a task to be among them in any case; it is the first then.
-        """
-        wanted = select(*TASK_COLUMNS).where(tasks.c.run_id == run_id)
-        if first is not None:
-            wanted = wanted.order_by(tasks.c.task_id != first)
-        wanted = wanted.order_by(tasks.c.task_id).limit(limit)
-        with self._db.read() as connection:
-            return [to_task(row) for row in connection.execute(wanted).mappings()]
-
     def purge(self, before: float) -> int:
-        """Forget the runs that ended before the Unix stamp ``before``, and what belongs to them.
+        """Delete the runs that ended before the Unix stamp ``before``, and their tasks.
 
-        Also forgets workers that went silent, and schedules' fires, before then; never the last
-        fire of a schedule.
+        Also deletes workers whose last heartbeat, and fires of schedules whose time, was before
+        then; never the last fire of a schedule.
 
         Returns:
             How many runs were deleted.
@@ -114,7 +95,7 @@ class History(Part):
         return deleted
 
     def _purge_batch(self, before: float) -> int:
-        # A run is accepted before it ends: with that, the primary key alone finds the old ones.
+        # A run is accepted before it ends, so the primary key narrows the search.
         old = (
             select(runs.c.id)
             .where(runs.c.id < first_id_since(before))
@@ -130,17 +111,17 @@ class History(Part):
 
     def _conditions(self, filters: RunFilters) -> list[ColumnElement[bool]]:
         conditions = [
-            runs.c[name] == storable(getattr(filters, name))
+            runs.c[name] == getattr(filters, name)
             for name in ("type", "chain", "task", "status", "key")
             if getattr(filters, name) is not None
         ]
-        # A run's id holds the time at which it was accepted, and is what the list is ordered by.
+        # A run's id holds the time at which it was accepted; the list is ordered by it.
         if filters.since is not None:
             conditions.append(runs.c.id >= first_id_since(filters.since))
         if filters.until is not None:
             conditions.append(runs.c.id < first_id_after(filters.until))
         for name, value in filters.param.items():
-            # No value can contain this text by accident: its own quotes are escaped in the JSON.
+            # No value can contain this text: quotes within a value are escaped in the JSON.
             pair = f"{as_json(name)}: {as_json(value)}"
             conditions.append(self._db.contains(runs.c.public_params, pair))
         return conditions

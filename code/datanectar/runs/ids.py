@@ -1,4 +1,4 @@
-"""Run ids: 26 characters that are safe in a URL and sort, as text, by the time they were made."""
+"""Run ids: 26 characters, safe in a URL, that sort as text by the time they were made."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ import secrets
 import threading
 import time
 
-#: What a run id looks like: 128 bits, five to a character, of which the first 48 are the time.
+#: A run id: 128 bits, five per character; the first 48 are the time in milliseconds.
 RUN_ID = re.compile(r"[0-7][0-9a-hjkmnp-tv-z]{25}\Z")
 
-#: Crockford's base 32 (no i, l, o, u) in small letters; its characters are in ASCII order.
+#: Crockford's base 32 (no i, l, o, u) in lower case; its characters are in ASCII order.
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _RANDOM_BITS = 80
-#: Half a microsecond, in milliseconds: what a float of today's stamps may be off by.
+#: Half a microsecond, in milliseconds: the precision of a float that holds a stamp of our time.
 _SLACK = 0.0005
 
 _last = 0
-_drawing = threading.Lock()
+_lock = threading.Lock()
 
 
 def new_id() -> str:
     """Return a new id, greater than any that this process has made before.
 
-    Greater even within one millisecond or after the clock was set back, so that "the newest run"
-    of a key is never a matter of luck.
+    Also within one millisecond, and after the clock was set back: the newest run of a key has the
+    greatest id.
     """
     global _last
-    with _drawing:
+    with _lock:
         drawn = (time.time_ns() // 1_000_000) << _RANDOM_BITS | secrets.randbits(_RANDOM_BITS)
         _last = max(drawn, _last + 1 + secrets.randbits(40))
         return _text(_last)
@@ -43,12 +43,12 @@ def made_at(run_id: str) -> float:
 
 
 def first_id_since(stamp: float) -> str:
-    """Return the least id of a run made at ``stamp`` or later."""
+    """Return the lowest id of a run made at ``stamp`` or later."""
     return _at_millisecond(math.ceil(stamp * 1000 - _SLACK))
 
 
 def first_id_after(stamp: float) -> str:
-    """Return the least id of a run made later than ``stamp``."""
+    """Return the lowest id of a run made later than ``stamp``."""
     return _at_millisecond(math.floor(stamp * 1000 + _SLACK) + 1)
 
 

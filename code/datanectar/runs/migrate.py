@@ -1,4 +1,4 @@
-"""Making the store ready at start: its folder, its tables, and who may change them when."""
+"""Prepares the store at start: its folder and its tables, by one process at a time."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from datanectar.runs.database import BUSY_SECONDS, Database
 from datanectar.runs.tables import HEAD
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-#: Names our lock among the advisory locks of a PostgreSQL database. Any constant does.
+#: The number of our advisory lock in a PostgreSQL database; any constant does.
 _ADVISORY_LOCK = 0x6E65637461
-#: Seconds to wait for another process that makes the store ready, and between looks.
+#: Seconds to wait for another process that prepares the store, and between looks.
 _LOCK_SECONDS = 60.0
 _LOOK = 0.05
 
@@ -50,7 +50,7 @@ def prepare(database: Database) -> None:
 
 
 def stored_revision(connection: Connection) -> str | None:
-    """Return the revision of the schema that is there, or None for an empty database."""
+    """Return the revision of the database's schema, or None for an empty database."""
     if not inspect(connection).has_table("alembic_version"):
         return None
     return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
@@ -66,11 +66,11 @@ def _one_process_at_a_time(file: Path | None) -> Iterator[None]:
     name = file.with_name(file.name + ".lock")
     private_file(name)
     with name.open("w") as lock:
-        _take(lock)
+        _lock(lock)
         yield
 
 
-def _take(lock: TextIO) -> None:
+def _lock(lock: TextIO) -> None:
     deadline = time.monotonic() + _LOCK_SECONDS
     while True:
         try:
@@ -86,7 +86,7 @@ def _take(lock: TextIO) -> None:
 
 
 def _use_wal(file: Path) -> None:
-    # Outside any transaction, as SQLite wants it; the mode is kept in the file.
+    # SQLite wants this outside a transaction; the mode is kept in the file.
     with closing(sqlite3.connect(file, timeout=BUSY_SECONDS)) as connection:
         (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
     if mode != "wal":
@@ -103,7 +103,7 @@ def _migrate(connection: Connection, database: Database) -> None:
     revision = stored_revision(connection)
     if revision == HEAD:  # another process was faster
         return
-    # Imported here only: neither a child nor a store that is up to date has to pay for it.
+    # Imported here: a store that is up to date does not need it.
     from alembic import command
     from alembic.config import Config
     from alembic.script import ScriptDirectory

@@ -1,15 +1,20 @@
-"""What the run store keeps: runs, the tasks of a run, and the statuses of both."""
+"""The records of the run store: runs, the tasks of a run, and workers.
+
+Times are Unix stamps in seconds. A field is called as its column is (:mod:`datanectar.runs.tables`);
+where the database has NULL, the record has the field's default.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
 from datanectar.messages import Resolution
+from datanectar.statuses import PENDING
 
 
 @dataclass(frozen=True)
 class NewRun:
-    """A run that is about to be accepted."""
+    """A run to be accepted."""
 
     type: str
     chain: str
@@ -20,7 +25,7 @@ class NewRun:
 
 @dataclass(frozen=True)
 class Run:
-    """A run as the store has it. Times are Unix stamps in seconds, UTC."""
+    """A run as the store has it."""
 
     id: str
     key: str
@@ -32,11 +37,11 @@ class Run:
     public_params: dict[str, str]
     run_time: str
     storage: str
-    output: str | None
     status: str
     attempt: int
     created: float
     trigger: str
+    output: str | None = None
     width: int = 1
     run_timeout: float | None = None
     started: float | None = None
@@ -55,7 +60,7 @@ class Run:
 
     @property
     def losses(self) -> int:
-        """How many attempts were lost, the present one included should it be."""
+        """How many attempts were lost, if the present one is."""
         return self.attempt - self.handed_back
 
 
@@ -65,10 +70,10 @@ class TaskRow:
 
     run_id: str
     task_id: str
-    key: str | None
-    family: str
-    status: str
-    requires: list[str]
+    key: str | None = None
+    family: str = ""
+    status: str = PENDING
+    requires: list[str] = field(default_factory=list)
     started: float | None = None
     finished: float | None = None
     error: str | None = None
@@ -80,3 +85,15 @@ class TaskRow:
     output: str | None = None
     results: list[str] = field(default_factory=list)
     traceback: str | None = None
+
+
+@dataclass(frozen=True)
+class WorkerRow:
+    """A worker process, and when its last heartbeat was."""
+
+    id: str
+    node: str
+    pid: int
+    pid_started: float
+    slots: int
+    heartbeat: float

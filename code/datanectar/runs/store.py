@@ -1,55 +1,57 @@
 """The run store: every accepted run, written before its request is answered.
 
-The parts are in modules of their own: what workers do in :mod:`datanectar.runs.leases`, lists
-and forgetting in :mod:`datanectar.runs.history`, schedules in :mod:`datanectar.runs.schedules`.
+Its methods are in mixins, each in a module of its own: what workers do in
+:mod:`datanectar.runs.leases`, a run's tasks in :mod:`datanectar.runs.tasks`, lists and clean-up in
+:mod:`datanectar.runs.history`, schedules in :mod:`datanectar.runs.schedules`.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from functools import cached_property
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Select,
-    bindparam,
-    func,
-    select,
-    text,
-)
+from msgspec import structs
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, select, text, update
 
 from datanectar.errors import TooManyRuns
-from datanectar.messages import TaskReport
+from datanectar.messages import Outcome, TaskReport
 from datanectar.runs import migrate
-from datanectar.runs.database import COUNTED, Database, Insert, now
+from datanectar.runs.database import Database, now
+from datanectar.runs.events import end_run
 from datanectar.runs.history import History, RunFilters
 from datanectar.runs.ids import RUN_ID, made_at, new_id
-from datanectar.runs.leases import RUN_BY_ID, Held, Leases
-from datanectar.runs.records import NewRun, Run, TaskRow
+from datanectar.runs.leases import Held, Leases
+from datanectar.runs.records import NewRun, Run
 from datanectar.runs.schedules import Schedules
-from datanectar.runs.tables import (
-    ACTIVE_CONDITION,
-    RUN_COLUMNS,
-    TASK_COLUMNS,
-    WorkerRow,
-    has_status,
-    run_row,
-    runs,
-    tasks,
-    to_run,
-    to_task,
-)
-from datanectar.statuses import ACTIVE, DONE, PENDING, RUNNING
+from datanectar.runs.tables import ACTIVE_CONDITION, RUN_COLUMNS, has_status, runs, to_record
+from datanectar.runs.tasks import Tasks, write_reports
+from datanectar.statuses import ACTIVE, CANCELLED, DONE, PENDING, RUNNING
 
-__all__ = ["Held", "RunFilters", "RunStore", "WorkerRow"]
+__all__ = ["Held", "RunFilters", "RunStore"]
 
 #: Seconds after which a client that was refused may ask again.
 _RETRY_AFTER = 10
 
 
-class RunStore(Leases, History, Schedules):
+def _newest(*conditions: ColumnElement[bool]) -> ColumnElement[str]:
+    query = select(runs.c.id).where(*conditions).order_by(runs.c.id.desc()).limit(1)
+    return query.correlate(None).scalar_subquery()
+
+
+_RUN = select(*RUN_COLUMNS)
+_BY_ID = _RUN.where(runs.c.id == bindparam("run_id"))
+_HAS_KEY = runs.c.key == bindparam("key")
+_ACTIVE = _RUN.where(_HAS_KEY, has_status(*ACTIVE))
+_ACTIVE_ID = select(runs.c.id).where(_HAS_KEY, has_status(*ACTIVE)).scalar_subquery()
+_LATEST = _RUN.where(runs.c.id == func.coalesce(_ACTIVE_ID.correlate(None), _newest(_HAS_KEY)))
+_LATEST_DONE = _RUN.where(runs.c.id == _newest(_HAS_KEY, has_status(DONE)))
+_COUNTS = {
+    status: select(func.count()).select_from(runs).where(has_status(status))
+    for status in (PENDING, RUNNING)
+}
+
+
+class RunStore(Leases, Tasks, History, Schedules):
     """The runs in a SQLite file or a PostgreSQL database.
 
     Safe to share between threads and to keep across a fork: connections are opened at the first
@@ -66,7 +68,7 @@ class RunStore(Leases, History, Schedules):
         super().__init__(Database(url))
 
     def prepare(self) -> None:
-        """Make the store ready at start: its folder and its tables, in this version's shape.
+        """Make the store ready at start: its folder, and its tables as this version has them.
 
         Safe in several processes at once; quick when there is nothing to do.
 
@@ -86,91 +88,83 @@ class RunStore(Leases, History, Schedules):
             max_queued: how many runs may wait.
 
         Returns:
-            The run, and whether it is new; the run that was there otherwise.
+            The run, and True when it is new; else the run that was there, and False.
 
         Raises:
             TooManyRuns: when ``max_queued`` runs wait already.
         """
-        key = new.resolution.key
+        run = _pending(new)
         with self._db.write() as connection:
-            # More than once round only on PostgreSQL, when the run that was in the way has ended
-            # before we look at it.
-            while True:
-                run = _pending(new)
-                if self._insert(connection, run):
-                    _refuse_if_full(connection, max_queued)  # which undoes it
-                    return run, True
-                if present := _first_run(connection, _ACTIVE, key=key):
-                    return present, False
+            # PostgreSQL may need another round: the run that was there has ended meanwhile.
+            while not self._insert(connection, run):
+                if active := _first(connection, _ACTIVE, key=run.key):
+                    return active, False
+            _refuse_if_full(connection, max_queued)  # which rolls the insert back
+            return run, True
 
     def accept_done(self, new: NewRun) -> Run:
         """Store a run whose result was there before it: it is DONE at once, in no attempt.
 
-        Its root is a task of it, which no run has begun.
+        Its root is a task of it, which was not started.
         """
         run = _pending(new)
-        run = dataclasses.replace(
-            run, status=DONE, finished=run.created, params=run.public_params
-        )  # nobody will run it: what is private has no business in the store
-        resolution = new.resolution
+        run = dataclasses.replace(run, status=DONE, finished=run.created, params=run.public_params)
         root = TaskReport(
             run.task_id,
             key=run.key,
             family=f"{run.type}.{run.chain}.{run.task}",
             status=DONE,
-            storage=resolution.storage,
-            output=resolution.output,
-            results=resolution.results,
+            storage=run.storage,
+            output=run.output,
+            results=run.results,
         )
         with self._db.write() as connection:
-            connection.execute(self._db.insert(runs).values(queued=now()), run_row(run))
-            self._write_reports(connection, run.id, [root])
-        return run
+            self._insert(connection, run)
+            write_reports(self._db, connection, run.id, [root])
+            return end_run(self._db, connection, run, Outcome(DONE))
+
+    def request_cancel(self, run_id: str) -> Run | None:
+        """Cancel a run: at once if it waits; if it runs, its owner learns by the next heartbeat.
+
+        Returns:
+            The run as it is then (one that has ended is unchanged), or None if there is none.
+        """
+        locked = _RUN.where(runs.c.id == run_id).with_for_update()
+        with self._db.write() as connection:
+            run = _first(connection, locked)
+            if run is not None and run.status == PENDING:
+                outcome = Outcome(CANCELLED, "Cancelled while it waited.")
+                return end_run(self._db, connection, run, outcome)
+            if run is not None and run.status == RUNNING:
+                asked = update(runs).where(runs.c.id == run_id).values(cancel_requested=True)
+                connection.execute(asked)
+                return dataclasses.replace(run, cancel_requested=True)
+            return run
 
     def get(self, run_id: str) -> Run | None:
         """Return the run, or None if there is none of that id."""
-        return self._one_run(RUN_BY_ID, run_id=run_id) if RUN_ID.match(run_id) else None
+        return self._one(_BY_ID, run_id=run_id) if RUN_ID.match(run_id) else None
 
     def latest(self, key: str) -> Run | None:
         """Return the key's active run, else its newest, else None."""
-        return self._one_run(_LATEST, key=key)
+        return self._one(_LATEST, key=key)
 
     def latest_done(self, key: str) -> Run | None:
         """Return the key's newest run that is DONE, or None."""
-        return self._one_run(_LATEST_DONE, key=key)
-
-    def log_number(self, run_id: str, key: str) -> int | None:
-        """Return which of a key's logs was written in a run, if one was and its number is known."""
-        with self._db.read() as connection:
-            return connection.execute(_LOG_NUMBER, {"run_id": run_id, "key": key}).scalar()
-
-    def task_by_key(self, key: str) -> TaskRow | None:
-        """Return the task with that key as the newest run that has it knows it, or None."""
-        with self._db.read() as connection:
-            row = connection.execute(_TASK_BY_KEY, {"key": key}).mappings().first()
-            return to_task(row) if row else None
-
-    def active_with_task(self, key: str) -> Run | None:
-        """Return a run that is still to end and has a task with that key, or None."""
-        return self._one_run(_ACTIVE_WITH_TASK, key=key)
-
-    def has_made(self, key: str) -> bool:
-        """Tell whether a task with that key has begun in any run, and so may have made its result."""
-        with self._db.read() as connection:
-            return connection.execute(_BEGUN, {"key": key}).first() is not None
+        return self._one(_LATEST_DONE, key=key)
 
     def waiting(self, limit: int, older_than_seconds: float = 0) -> list[str]:
-        """Return ids of PENDING runs, those first that have waited longest.
+        """Return ids of PENDING runs, longest waiting first.
 
         Args:
             limit: how many at most.
             older_than_seconds: only those that have waited longer than this.
         """
-        wanted = select(runs.c.id).where(has_status(PENDING))
+        query = select(runs.c.id).where(has_status(PENDING))
         if older_than_seconds > 0:
-            wanted = wanted.where(runs.c.queued < now() - older_than_seconds)
+            query = query.where(runs.c.queued < now() - older_than_seconds)
         with self._db.read() as connection:
-            ordered = wanted.order_by(runs.c.queued, runs.c.id).limit(limit)
+            ordered = query.order_by(runs.c.queued, runs.c.id).limit(limit)
             return list(connection.execute(ordered).scalars())
 
     def active_counts(self) -> dict[str, int]:
@@ -179,44 +173,32 @@ class RunStore(Leases, History, Schedules):
             return {status: _count(connection, status) for status in (PENDING, RUNNING)}
 
     def _insert(self, connection: Connection, run: Run) -> bool:
-        insertion, row = self._insertion, run_row(run)
-        return connection.execute(insertion, row, execution_options=COUNTED).rowcount == 1
-
-    @cached_property
-    def _insertion(self) -> Insert:
-        insertion = self._db.insert(runs).values(queued=now())
-        return insertion.on_conflict_do_nothing(
+        """Insert a run; return False when another with its key is still to end."""
+        insert = self._db.insert(runs).on_conflict_do_nothing(
             index_elements=["key"], index_where=text(ACTIVE_CONDITION)
         )
+        inserted = insert.values(queued=now(), **vars(run)).returning(runs.c.id)
+        return connection.execute(inserted).first() is not None
 
-    def _one_run(self, wanted: Select[Any], **values: str) -> Run | None:
+    def _one(self, query: Select[Any], **values: str) -> Run | None:
         with self._db.read() as connection:
-            return _first_run(connection, wanted, **values)
+            return _first(connection, query, **values)
 
 
 def _pending(new: NewRun) -> Run:
-    run_id = new_id()
-    resolution = new.resolution
+    """Return a new PENDING run; it has the resolution's fields that a run has too."""
+    run_id, fields = new_id(), {field.name for field in dataclasses.fields(Run)}
+    resolved = structs.asdict(new.resolution)
     return Run(
         id=run_id,
-        key=resolution.key,
         type=new.type,
         chain=new.chain,
         task=new.task,
-        task_id=resolution.task_id,
-        params=resolution.params,
-        public_params=resolution.public_params,
-        run_time=resolution.run_time,
-        storage=resolution.storage,
-        output=resolution.output,
         status=PENDING,
         attempt=0,
         created=made_at(run_id),
         trigger=new.trigger,
-        width=resolution.width,
-        run_timeout=resolution.run_timeout,
-        given=resolution.given,
-        results=resolution.results,
+        **{name: value for name, value in resolved.items() if name in fields},
     )
 
 
@@ -233,45 +215,6 @@ def _count(connection: Connection, status: str) -> int:
     return connection.execute(_COUNTS[status]).scalar_one()
 
 
-def _first_run(connection: Connection, wanted: Select[Any], **values: str) -> Run | None:
-    row = connection.execute(wanted, values).mappings().first()
-    return to_run(row) if row else None
-
-
-def _newest_id(*conditions: ColumnElement[bool]) -> ColumnElement[str]:
-    wanted = select(runs.c.id).where(*conditions).order_by(runs.c.id.desc()).limit(1)
-    return wanted.correlate(None).scalar_subquery()
-
-
-_RUN = select(*RUN_COLUMNS)
-_KEY = runs.c.key == bindparam("key")
-_ACTIVE = _RUN.where(_KEY, has_status(*ACTIVE))
-_ACTIVE_ID = select(runs.c.id).where(_KEY, has_status(*ACTIVE)).correlate(None).scalar_subquery()
-_LATEST = _RUN.where(runs.c.id == func.coalesce(_ACTIVE_ID, _newest_id(_KEY)))
-_LATEST_DONE = _RUN.where(runs.c.id == _newest_id(_KEY, has_status(DONE)))
-_COUNTS = {
-    status: select(func.count()).select_from(runs).where(has_status(status))
-    for status in (PENDING, RUNNING)
-}
-_TASK_BY_KEY = (
-    select(*TASK_COLUMNS)
-    .where(tasks.c.key == bindparam("key"))
-    .order_by(tasks.c.run_id.desc(), tasks.c.task_id)
-    .limit(1)
-)
-_ACTIVE_WITH_TASK = (
-    _RUN.join(tasks, tasks.c.run_id == runs.c.id)
-    .where(tasks.c.key == bindparam("key"), has_status(*ACTIVE))
-    .limit(1)
-)
-_BEGUN = (
-    select(tasks.c.task_id)
-    .where(tasks.c.key == bindparam("key"), tasks.c.started.is_not(None))
-    .limit(1)
-)
-_LOG_NUMBER = (
-    select(tasks.c.log_number)
-    .where(tasks.c.run_id == bindparam("run_id"), tasks.c.key == bindparam("key"))
-    .where(tasks.c.log_number.is_not(None))
-    .limit(1)
-)
+def _first(connection: Connection, query: Select[Any], **values: str) -> Run | None:
+    row = connection.execute(query, values).mappings().first()
+    return to_record(Run, row) if row else None

@@ -23,7 +23,7 @@ from datanectar.forkserver.pool import Pool
 from datanectar.keys import Key, parse_key, run_time_text
 from datanectar.luigid.client import Luigid
 from datanectar.messages import Resolution, ResolveJob
-from datanectar.runs.queue import RUN_MESSAGE, RunQueue
+from datanectar.queue import RUN_MESSAGE, RunQueue
 from datanectar.runs.records import NewRun, Run, TaskRow
 from datanectar.runs.store import RunStore
 from datanectar.service import logs, task_search

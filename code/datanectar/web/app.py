@@ -13,7 +13,7 @@ from datanectar.http import envelope as answer
 from datanectar.http.request_params import StrictRequest
 from datanectar.http.request_reader import LARGEST_BODY
 from datanectar.luigid.client import Luigid
-from datanectar.runs.queue import RunQueue
+from datanectar.queue import RunQueue
 from datanectar.runs.store import RunStore
 from datanectar.service.service import Service
 from datanectar.settings import Settings

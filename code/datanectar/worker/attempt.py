@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import abc
 import contextlib
-import dataclasses
 import logging
 import shutil
 import time
 from pathlib import Path
 from typing import Any
+
+from msgspec import structs
 
 from datanectar.errors import DatanectarError
 from datanectar.forkserver.handle import Handle
@@ -99,17 +100,18 @@ class Graph:
 
 
 def _laid_over(known: TaskReport, report: TaskReport) -> TaskReport:
-    news = {name: value for name, value in vars(report).items() if value is not None}
+    fields = structs.asdict(report)
+    news = {name: value for name, value in fields.items() if value is not None}
     for name in ("requires", "results"):  # which may come in several pieces
         if more := getattr(report, name):
             news[name] = list(dict.fromkeys([*(getattr(known, name) or ()), *more]))
-    return dataclasses.replace(known, **news)
+    return structs.replace(known, **news)
 
 
 def _size(report: TaskReport) -> int:
     """Return about how many characters a report holds."""
     size = 0
-    for value in vars(report).values():
+    for value in structs.asdict(report).values():
         if isinstance(value, str):
             size += len(value)
         elif isinstance(value, list):

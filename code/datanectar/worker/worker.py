@@ -23,9 +23,8 @@ import psutil
 from datanectar.errors import DatanectarError
 from datanectar.forkserver.handle import LOST, Handle
 from datanectar.luigid.client import worker_id
-from datanectar.runs.queue import ASSIST_MESSAGE, RUN_MESSAGE
-from datanectar.runs.records import Run
-from datanectar.runs.tables import WorkerRow
+from datanectar.queue import ASSIST_MESSAGE, RUN_MESSAGE
+from datanectar.runs.records import Run, WorkerRow
 from datanectar.service.service import Service
 from datanectar.statuses import PENDING, RUNNING
 from datanectar.storage.attempt_files import attempt_folder, clear

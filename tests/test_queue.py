@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from datanectar.queue import ASSIST_MESSAGE, RUN_MESSAGE, RunQueue
 from datanectar.runs.ids import new_id
-from datanectar.runs.queue import ASSIST_MESSAGE, RUN_MESSAGE, RunQueue
 
 
 @pytest.fixture(params=["sqlite", "redis", "postgres"])
