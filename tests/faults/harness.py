@@ -20,7 +20,7 @@ from pathlib import Path
 import psutil
 import requests
 
-from datanectar.forkserver import offers
+from datanectar.forkserver import handover
 from datanectar.runs.records import Run
 from datanectar.runs.store import RunFilters, RunStore
 from datanectar.statuses import ACTIVE, CANCELLED, DONE, FAILED, RUNNING
@@ -303,7 +303,7 @@ class Harness:
     def _busy_children(self) -> list[str]:
         """Children beyond those that are kept ahead, or wait for a run that another worker took."""
         ahead = 2 + 2 * int(self.stack.defaults["DATANECTAR_WORKERS"])
-        allowed = {"fork server": 2 + ahead + offers.FEW, WORKERS[1]: ahead}
+        allowed = {"fork server": 2 + ahead + handover.FEW, WORKERS[1]: ahead}
         counts = {name: len(descendants(self.stack.parts[name].pid)) for name in allowed}
         return [f"{n} below {name}" for name, n in counts.items() if n > allowed[name]]
 

@@ -14,13 +14,8 @@ from pathlib import Path
 
 import requests
 
+from datanectar.child_pool import FORK_SERVER_VARIABLE, fork_server_spec
 from datanectar.client import Client
-from datanectar.forkserver.process import (
-    FORK_SERVER_VARIABLE,
-    SHARED,
-    fork_server_command,
-    fork_server_environ,
-)
 from datanectar.luigid.client import Luigid, read_token
 from datanectar.settings import Settings, load
 
@@ -165,8 +160,9 @@ class Stack:
         self.sharers = sharers or self.sharers
         self.door = self.door or socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         theirs = self.door[1].fileno()
-        command = fork_server_command(theirs, self.settings, SHARED)
-        self._begin("fork server", command, fork_server_environ(self.settings), theirs)
+        spec = fork_server_spec(self.settings)
+        command, environ = spec.command(theirs, shared=True), dict(spec.environ or {})
+        self._begin("fork server", command, environ, theirs)
 
     def start_web(self) -> None:
         self._begin("web", [sys.executable, "-m", "datanectar", "web"])

@@ -17,9 +17,9 @@ from typing import Any
 from datanectar.catalog.admission import Admission
 from datanectar.catalog.files import no_task
 from datanectar.catalog.listing_cache import Catalog
+from datanectar.child_pool import ChildPool
 from datanectar.errors import ChainError, Conflict, NotFound, Unavailable
 from datanectar.forkserver.handle import Handle
-from datanectar.forkserver.pool import Pool
 from datanectar.keys import LOG_FILE, Key, parse_key, run_time_text
 from datanectar.luigid.client import Luigid
 from datanectar.messages import Resolution, ResolveJob
@@ -72,7 +72,7 @@ class Service:
         *,
         store: RunStore,
         queue: RunQueue,
-        children: Pool,
+        children: ChildPool,
         luigid: Luigid,
         most_waiting: int | None = None,
     ) -> None:
@@ -109,9 +109,9 @@ class Service:
     ) -> Iterator[tuple[Resolution, Handle]]:
         """Give what a request would run, and the child that made it out, until the block's end."""
         run_time = run_time_text(at)
-        stays = to_run and self.children.can_be_handed_on
+        stays = to_run and self.children.can_hand_over
         with self._room.place():
-            resolution, child = self.children.meet(
+            resolution, child = self.children.ask_and_keep(
                 ResolveJob(type, chain, task, raw, run_time, stays),
                 timeout=self.settings.import_timeout,
                 subject=f"{type}/{chain}",
@@ -153,7 +153,7 @@ class Service:
                 return Accepted(resolution, self._there_already(new), True)
             run, is_new = self.store.accept(new, max_queued=self.settings.max_queued)
             if is_new:
-                self.children.offer(child, run.id)
+                self.children.hand_over(child, run.id)
                 self._announce(run)
             return Accepted(resolution, run, False, is_new)
 
