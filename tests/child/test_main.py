@@ -8,7 +8,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.servers.bench import Bench
+import psutil
+import pytest
+
+from datanectar.errors import NotFound
+from tests.servers.bench import Bench, lines_of
+from tests.servers.processes import wait_for
 
 
 def who(bench: Bench, name: str) -> dict[str, Any]:
