@@ -31,6 +31,7 @@ setup(
         "psutil>=5.9,<8",
         "requests>=2.31,<3",
         "rich>=13,<16",
+        "setproctitle>=1.3.3,<2",
         "sqlalchemy>=2.0.30,<3",
         "tomli>=2; python_version < '3.11'",
     ],

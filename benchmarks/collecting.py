@@ -10,7 +10,7 @@ from benchmarks.report import Figure, median
 from benchmarks.stack import project
 from datanectar.catalog.files import file_stamp, find_chains
 from datanectar.catalog.listing_cache import Catalog
-from datanectar.forkserver.pool import Pool
+from datanectar.child_pool import ChildPool
 
 _LOOKS = 20
 
@@ -21,7 +21,7 @@ def measure(chains: int = 1000) -> list[Figure]:
         source = (stack.settings.chains / "bench" / "trivial_chain.py").read_text()
         for number in range(chains - 1):
             stack.chain(f"bench/many_{number}_chain", source)
-        children = Pool(stack.settings, ahead=stack.settings.workers)
+        children = ChildPool(stack.settings, ahead=stack.settings.workers)
         children.start()
         try:
             catalog = Catalog(stack.settings, children)

@@ -190,7 +190,7 @@ def test_a_process_of_the_same_user_cant_read_a_closed_ones_environment() -> Non
     """Fault 4.7: tried with two processes of a user who is not root."""
     program = (
         "import os, sys; os.setgroups([]); os.setresgid(*[23456] * 3); os.setresuid(*[23456] * 3);"
-        "from datanectar.forkserver.parent_death import close_to_equals; close_to_equals();"
+        "from datanectar.forkserver.process_control import hide_memory; hide_memory();"
         "print('ready', flush=True); sys.stdin.read()"
     )
     secret = {**os.environ, "DATANECTAR_TOKENS": "a-token-that-is-long"}

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from datanectar.catalog.listing_cache import Catalog
-from datanectar.forkserver.pool import Pool
+from datanectar.child_pool import ChildPool
 from tests.api.answers import data, refused
 from tests.servers.processes import wait_for
 from tests.servers.stack import Stack
@@ -287,7 +287,7 @@ def test_a_default_that_is_the_present_moment_is_not_listed_when_it_has_passed(
     clock.write_text("2026-06-03T1000")
     source = FRESH.format(default="x").replace('"x"', f"open({str(clock)!r}).read()")
     stack.chain("fresh/clock_chain", source)
-    children = Pool(stack.settings, ahead=0)
+    children = ChildPool(stack.settings, ahead=0)
     try:
         catalog = Catalog(stack.settings, children, today=lambda: date(2026, 6, 3))
 
@@ -309,7 +309,7 @@ def test_what_is_listed_today_is_looked_at_again_tomorrow(make_stack: Any) -> No
     source = FRESH.format(default="x").replace('"x"', f"open({str(clock)!r}).read()")
     stack.chain("fresh/clock_chain", source)
     days = [date(2026, 6, 3)]
-    children = Pool(stack.settings, ahead=0)
+    children = ChildPool(stack.settings, ahead=0)
     try:
         catalog = Catalog(stack.settings, children, today=lambda: days[-1])
 

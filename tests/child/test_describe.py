@@ -11,8 +11,8 @@ import msgspec
 import pytest
 
 from datanectar.catalog.listing_cache import Catalog
+from datanectar.child_pool import ChildPool
 from datanectar.errors import Unavailable
-from datanectar.forkserver.pool import Pool
 from datanectar.messages import ChainDescription
 from tests.servers.stack import Stack
 
@@ -33,7 +33,7 @@ class Project:
     def __init__(self, folder: Path) -> None:
         limits = {"DATANECTAR_WORKERS": "1", "DATANECTAR_IMPORT_TIMEOUT": "3"}
         self.stack = Stack(folder, environ=limits)
-        self.children = Pool(self.stack.settings, ahead=1)
+        self.children = ChildPool(self.stack.settings, ahead=1)
         self.catalog = Catalog(self.stack.settings, self.children)
 
     def write(self, name: str, source: str) -> Path:

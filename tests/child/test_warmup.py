@@ -1,4 +1,4 @@
-"""What the fork server does once for all its children leaves no trace that a chain could notice."""
+"""The warm-up of the fork server leaves no trace that a chain could notice."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import luigi
 import datanectar.child.main
 from luigi.task_register import Register
 from datanectar import settings
-from datanectar.child import warmup as warm
+from datanectar.child import warmup
 
 def look():
     links = (f"/proc/self/fd/{name}" for name in os.listdir("/proc/self/fd"))
@@ -34,14 +34,14 @@ def look():
     }
 
 before = look()
-warm.warm()
+warmup.warm_up()
 after = look()
 children = open(f"/proc/self/task/{os.getpid()}/children").read()
 print(json.dumps([before, after, children]))
 """
 
 
-def test_warming_leaves_no_trace(tmp_path: Path) -> None:
+def test_the_warm_up_leaves_no_trace(tmp_path: Path) -> None:
     (tmp_path / "code" / "chains").mkdir(parents=True)
     (tmp_path / "tmp").mkdir()
     environ = {**os.environ, "DATANECTAR_PROJECT": str(tmp_path), "TMPDIR": str(tmp_path / "tmp")}
@@ -59,11 +59,11 @@ def test_warming_leaves_no_trace(tmp_path: Path) -> None:
     assert not (tmp_path / "local_targets").exists()
 
 
-def test_a_warming_that_fails_says_why(tmp_path: Path) -> None:
+def test_a_warm_up_that_fails_says_why(tmp_path: Path) -> None:
     spoilt = (
-        "import datanectar.child.main; from datanectar.child import warmup as warm;"
-        "warm._SOURCE = warm._SOURCE.replace('print(self.name)', 'raise OSError(\"no luck\")');"
-        "warm.warm()"
+        "import datanectar.child.main; from datanectar.child import warmup;"
+        "warmup._SOURCE = warmup._SOURCE.replace('print(self.name)', 'raise OSError(\"no luck\")');"
+        "warmup.warm_up()"
     )
     environ = {**os.environ, "DATANECTAR_PROJECT": str(tmp_path)}
 

@@ -18,7 +18,6 @@ import psutil
 import pytest
 
 from datanectar.cli.supervisor import Part, Supervisor
-from datanectar.forkserver.process import SHARED
 from datanectar.luigid.client import Luigid, said_where, say_where
 from datanectar.settings import load
 from tests.servers.bench import lines_of
@@ -144,24 +143,24 @@ class TraceTask(NectarTask):
 """
 
 
-def part(stack: Stack, last: str, but: int = 0) -> psutil.Process:
-    """Return the part of ``up`` whose command has this word."""
+def part(stack: Stack, role: str, but: int = 0) -> psutil.Process:
+    """Return the part of ``up`` whose process title names this role."""
 
     def look() -> psutil.Process | None:
         for child in psutil.Process(stack.processes["up"].pid).children():
             with contextlib.suppress(psutil.Error):  # it may have been killed
-                if last in child.cmdline() and child.pid != but:
+                if child.cmdline()[0] == f"datanectar: {role}" and child.pid != but:
                     return child
         return None
 
-    found = wait_for(look, f"there is a {last}")
+    found = wait_for(look, f"there is a {role}")
     assert isinstance(found, psutil.Process)
     return found
 
 
 def fork_server_of(stack: Stack, but: int = 0) -> psutil.Process:
     """Return the one fork server, the child of its guard."""
-    guard = part(stack, SHARED, but)
+    guard = part(stack, "fork server watchdog", but)
     wait_for(guard.children, "the guard has a fork server")
     (fork_server,) = guard.children()
     return fork_server

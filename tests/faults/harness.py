@@ -17,7 +17,7 @@ from pathlib import Path
 import psutil
 import requests
 
-from datanectar.forkserver import offers
+from datanectar.forkserver import handover
 from datanectar.statuses import ACTIVE, RUNNING
 from tests.servers.bookkeeping import Bookkeeper, Books
 from tests.servers.evidence import Evidence
@@ -97,7 +97,7 @@ class Harness:
     def _most_children(self) -> dict[str, int]:
         """Those that are kept ahead, and those that wait for a run that another worker took."""
         ahead = 2 + 2 * self.stack.settings.workers
-        return {"fork server": 2 + ahead + offers.FEW, WORKERS[1]: ahead}
+        return {"fork server": 2 + ahead + handover.FEW, WORKERS[1]: ahead}
 
     # --- faults ----------------------------------------------------------------------------
 

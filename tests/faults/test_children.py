@@ -11,15 +11,15 @@ from pathlib import Path
 import psutil
 import pytest
 
+from datanectar.child_pool import ChildPool
 from datanectar.forkserver.handle import Handle
-from datanectar.forkserver.pool import Pool
 from datanectar.settings import load
 
 
 @pytest.fixture
-def children(tmp_path: Path) -> Iterator[Pool]:
+def children(tmp_path: Path) -> Iterator[ChildPool]:
     (tmp_path / "code" / "chains").mkdir(parents=True)
-    children = Pool(load({"DATANECTAR_PROJECT": str(tmp_path)}), ahead=1)
+    children = ChildPool(load({"DATANECTAR_PROJECT": str(tmp_path)}), ahead=1)
     children.start()
     yield children
     children.close()
@@ -31,7 +31,7 @@ def fork_server_of(child: Handle) -> psutil.Process:
     return parent
 
 
-def test_children_live_until_the_moment_said_and_no_longer(children: Pool) -> None:
+def test_children_live_until_the_moment_said_and_no_longer(children: ChildPool) -> None:
     child = children.reserve()
     began = time.monotonic()
     children.live_until(began + 0.5)
@@ -45,7 +45,7 @@ def test_children_live_until_the_moment_said_and_no_longer(children: Pool) -> No
     child.close()
 
 
-def test_without_a_word_children_live_on(children: Pool) -> None:
+def test_without_a_word_children_live_on(children: ChildPool) -> None:
     child = children.reserve()
     time.sleep(1)
 
@@ -54,7 +54,9 @@ def test_without_a_word_children_live_on(children: Pool) -> None:
     child.close()
 
 
-def test_a_child_is_over_when_its_end_is_told_though_the_fork_server_hangs(children: Pool) -> None:
+def test_a_child_is_over_when_its_end_is_told_though_the_fork_server_hangs(
+    children: ChildPool,
+) -> None:
     child = children.reserve()
     fork_server = fork_server_of(child)
     fork_server.suspend()
@@ -68,7 +70,9 @@ def test_a_child_is_over_when_its_end_is_told_though_the_fork_server_hangs(child
     child.close()
 
 
-def test_children_of_a_killed_fork_server_are_over_when_their_end_is_told(children: Pool) -> None:
+def test_children_of_a_killed_fork_server_are_over_when_their_end_is_told(
+    children: ChildPool,
+) -> None:
     child = children.reserve()
     fork_server = fork_server_of(child)
     os.kill(fork_server.pid, signal.SIGKILL)

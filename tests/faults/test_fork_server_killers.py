@@ -24,14 +24,16 @@ def pids(file: Path) -> list[int]:
     return [int(line) for line in lines_of(file)]
 
 
-@pytest.mark.parametrize("guard", [False, True])
+@pytest.mark.parametrize("watchdog", [False, True])
 def test_a_chain_that_kills_the_fork_server_costs_a_run_beside_it_no_attempt(
-    make_stack: Callable[..., Stack], tmp_path: Path, guard: bool
+    make_stack: Callable[..., Stack], tmp_path: Path, watchdog: bool
 ) -> None:
     """Fault 4.9: the run beside it was FAILED, and what the chain had left went on."""
     stack = make_stack(DATANECTAR_MAX_ATTEMPTS="2").start_up()
     gate, left, beside = tmp_path / "gate", tmp_path / "left", tmp_path / "beside"
-    killer = stack.client.post(KILLS, name="k", gate=str(gate), evidence=str(left), guard=guard)
+    killer = stack.client.post(
+        KILLS, name="k", gate=str(gate), evidence=str(left), watchdog=watchdog
+    )
     innocent = stack.client.post(INNOCENT, name="i", evidence=str(beside), seconds=2)
     wait_for(lambda: pids(left) and pids(beside), "both have begun")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from datanectar import cron
-from datanectar.forkserver.pool import Pool
+from datanectar.child_pool import ChildPool
 from datanectar.luigid.client import Luigid
 from datanectar.queue import RunQueue
 from datanectar.runs.store import RunFilters, RunStore
@@ -30,7 +30,7 @@ def service(tmp_path: Path) -> Iterator[Service]:
     settings.state.mkdir()
     store = RunStore(settings.database_url)
     store.prepare()
-    children = Pool(settings, ahead=1)
+    children = ChildPool(settings, ahead=1)
     children.start()
     yield Service(
         settings,

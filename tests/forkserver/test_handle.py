@@ -1,161 +1,137 @@
-"""A child's end of the line as its parent reads it: whole lines, in time, and nothing else."""
+"""A parent reads its child's reports: whole lines, in time, and nothing else."""
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from datanectar.errors import ChainError, Unavailable
-from datanectar.forkserver import client as fork_server_client
-from datanectar.forkserver.handle import Handle
-from datanectar.forkserver.pool import Pool, _first_answer
-from datanectar.messages import ChainDescription, Resolution, SchedulerReport, TaskReport, encode
-from datanectar.settings import load
-from tests.servers.processes import wait_for
+from datanectar.forkserver.handle import Handle, describe_end
+from datanectar.forkserver.launch import Spec
 
 
-class NoForkServer:
-    def kill(self, child: Handle) -> None:
-        """There is no process."""
+def encode(record: Any) -> bytes:
+    return json.dumps(record).encode() + b"\n"
+
+
+SPEC = Spec(target="none:main", encode=encode, decode=json.loads)
 
 
 @dataclass
-class Line:
-    """A child without a process, and the descriptor on which it would speak."""
+class Child:
+    """A handle of a child without a process, and that child's ends of the pipes."""
 
-    child: Handle
-    says: int
+    handle: Handle
+    jobs: int
+    reports: int
 
-    def hears(self, seconds: float = 0.2) -> list[Any]:
-        return list(self.child.reports(seconds))
+    def write(self, data: bytes) -> None:
+        os.write(self.reports, data)
+
+    def read(self, seconds: float = 0.2) -> list[Any]:
+        """Return what the parent reads within so many seconds."""
+        return list(self.handle.reports(seconds))
 
 
 @pytest.fixture
-def line() -> Iterator[Line]:
-    job_read, job_write = os.pipe()
-    report_read, report_write = os.pipe()
-    child = Handle(NoForkServer(), 1, 0.0, job_write, report_read)
+def child() -> Iterator[Child]:
+    jobs_read, jobs_write = os.pipe()
+    reports_read, reports_write = os.pipe()
+    handle = Handle(SPEC, lambda child: None, 1, 0.0, jobs_write, reports_read)
     try:
-        yield Line(child, report_write)
+        yield Child(handle, jobs_read, reports_write)
     finally:
-        child.ended(0)
-        child.close()
-        for descriptor in (job_read, report_write):
+        handle.on_exit(0)
+        handle.close()
+        for descriptor in (jobs_read, reports_write):
             os.close(descriptor)
 
 
-def test_what_is_no_record_costs_itself_and_is_said_once(
-    line: Line, caplog: pytest.LogCaptureFixture
+def test_a_job_arrives_as_it_was_encoded(child: Child) -> None:
+    child.handle.send({"n": 7})
+
+    assert os.read(child.jobs, 100) == b'{"n": 7}\n'
+
+
+def test_a_report_that_can_not_be_decoded_is_ignored_and_logged_once(
+    child: Child, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Fault 3.1: a wrong word costs the run at most that word."""
-    good = TaskReport("x", progress=5)
-    bad = TaskReport("x", progress=10**20)
-    os.write(line.says, encode(bad) + encode(good) + b"\xff\n" + encode(SchedulerReport(True)))
+    child.write(b"first nonsense\n" + encode(1) + b"\xff\n" + encode(2))
 
-    assert line.hears() == [good, SchedulerReport(True)]
+    assert child.read() == [1, 2]
     assert [record.levelname for record in caplog.records] == ["WARNING"]
-    assert "100000000000000000000" in caplog.text
+    assert child.handle.decode_error
 
 
-def test_a_record_that_comes_in_pieces_is_read_when_it_is_whole(line: Line) -> None:
-    text = encode(TaskReport("x" * 500)) + encode(TaskReport("y"))
-    os.write(line.says, text[:100])
-    assert line.hears() == []
-    os.write(line.says, text[100:-3])
-    assert line.hears() == [TaskReport("x" * 500)]
-    os.write(line.says, text[-3:])
+def test_a_report_that_arrives_in_pieces_is_read_when_it_is_whole(child: Child) -> None:
+    text = encode("x" * 500) + encode("y")
+    child.write(text[:100])
+    assert child.read() == []
+    child.write(text[100:-3])
+    assert child.read() == ["x" * 500]
+    child.write(text[-3:])
 
-    assert line.hears() == [TaskReport("y")]
+    assert child.read() == ["y"]
 
 
-def test_data_without_end_does_not_keep_its_reader_from_the_clock(line: Line) -> None:
+def test_what_a_child_wrote_before_its_end_is_read(child: Child) -> None:
+    """Though a process that it left behind has the pipe open."""
+    child.write(encode(1))
+    child.handle.on_exit(0)
+
+    assert child.read() == [1]
+    with pytest.raises(EOFError):
+        child.read()
+
+
+def test_data_without_end_does_not_keep_its_reader_from_the_clock(child: Child) -> None:
     """Fault 3.22: ``reports(0.25)`` took 4.5 s of data without a newline."""
     stop = threading.Event()
 
     def flood() -> None:
         while not stop.is_set():
-            os.write(line.says, b"x" * 65_536)
+            child.write(b"x" * 65_536)
 
     writer = threading.Thread(target=flood)
     writer.start()
     try:
         for _ in range(3):
             began = time.monotonic()
-            assert line.hears(0.25) == []
+            assert child.read(0.25) == []
             assert time.monotonic() - began < 2
     finally:
         stop.set()
-        while writer.is_alive() or line.child._is_readable(0):  # it may wait for room in the pipe
-            line.hears(0.01)
-    os.write(line.says, b"\n" + encode(TaskReport("after")))
-    assert TaskReport("after") in line.hears()
+        while writer.is_alive() or child.handle._is_readable(0):  # it may wait for room in the pipe
+            child.read(0.01)
+    child.write(b"\n" + encode("after"))
+    assert "after" in child.read()
 
 
-def test_a_second_pipe_that_can_not_be_had_costs_no_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fault 3.22: the first one's descriptors stayed open."""
-    made: list[tuple[int, int]] = []
-    real = os.pipe
+def test_a_detached_handle_has_ended_and_closes_nothing(child: Child) -> None:
+    pipes = child.handle.detach()
 
-    def pipe() -> tuple[int, int]:
-        if made:
-            raise OSError(24, "Too many open files")
-        made.append(real())
-        return made[-1]
-
-    monkeypatch.setattr(os, "pipe", pipe)
-    with pytest.raises(Unavailable, match="Too many open files"):
-        fork_server_client._two_pipes()
-
-    for descriptor in made[0]:
-        with pytest.raises(OSError):
-            os.fstat(descriptor)
+    assert child.handle.has_ended
+    child.handle.close()
+    for descriptor in pipes:
+        os.close(descriptor)
 
 
-def test_a_fork_that_the_system_refuses_ends_no_thread(tmp_path: Path) -> None:
-    """Fault 3.22: an OSError killed the thread that keeps children ready, for good."""
-    children = Pool(load({"DATANECTAR_PROJECT": str(tmp_path)}), ahead=1)
-    tried: list[int] = []
-
-    def refuse_once(duty: int = 0) -> Handle:
-        tried.append(duty)
-        if len(tried) == 1:
-            raise OSError(12, "Cannot allocate memory")
-        ends = [os.open(os.devnull, os.O_RDWR) for _ in range(2)]
-        return Handle(NoForkServer(), 1, 0.0, *ends)
-
-    children._running_fork_server = lambda: None  # type: ignore[method-assign, assignment, return-value]
-    children._fork = refuse_once  # type: ignore[method-assign]
-    children.start()
-
-    wait_for(lambda: len(tried) >= 2 and children._ready, "it is tried again", 30)
-    children.close()
-
-
-def test_an_answer_of_another_kind_answers_nothing(line: Line) -> None:
-    """Fault 3.14's neighbour: a chain may send any record where a description is due."""
-    chain = ChainDescription("etl", "a_chain", "/somewhere")
-    for record in (TaskReport("x"), SchedulerReport(True), chain):
-        os.write(line.says, encode(record))
-
-    assert _first_answer(line.child, 1.0, "etl/a_chain", ChainDescription) == chain
-    os.write(line.says, encode(TaskReport("x")))
-    with pytest.raises(ChainError, match="import took longer than"):
-        _first_answer(line.child, 0.2, "etl/a_chain", ChainDescription)
-
-
-def test_an_answer_that_can_not_be_used_says_what_is_wrong_with_it(line: Line) -> None:
-    """Fault 3.14: ``width = 10**20`` answered 500."""
-    key = f"chains/etl/a_chain/ATask/{'0' * 32}"
-    resolution = Resolution(key, "id", {}, {}, [], "{}", "2016-06-03", "local", None, width=10**20)
-    os.write(line.says, encode(resolution))
-    line.child.ended(0)
-
-    with pytest.raises(ChainError, match=r"can't be used \(.*<= 1000 - at `\$.width`"):
-        _first_answer(line.child, 5.0, "etl/a_chain", Resolution)
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (0, "exit code 0"),
+        (3 << 8, "exit code 3"),
+        (9, "killed by SIGKILL"),
+        (127 - 1, "killed by signal 126"),
+        (None, "lost with the process that started it"),
+    ],
+)
+def test_a_wait_status_in_words(status: int | None, words: str) -> None:
+    assert describe_end(status) == words

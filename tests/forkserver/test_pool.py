@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
 
-from datanectar.errors import ChainError, StartupError
-from datanectar.forkserver.pool import Pool
 from datanectar.messages import ChainDescription, DescribeJob
 from datanectar.statuses import DONE
 from tests.servers.bench import Bench, Ran, lines_of
@@ -28,12 +23,12 @@ LEAVE = "bad/processes_chain/LeaveTask"
 
 
 def fork_servers(bench: Bench) -> list[int]:
-    """Return the pids of the bench's fork server: of its guard, and of itself."""
+    """Return the pids of the bench's fork server: of its watchdog, and of itself."""
     client = bench.children._fork_server
     assert client is not None
-    guard = client._process.guard
-    (fork_server,) = children_of(guard)
-    return [guard, fork_server]
+    watchdog = client.watchdog
+    (fork_server,) = children_of(watchdog)
+    return [watchdog, fork_server]
 
 
 def children_of(pid: int) -> list[int]:
@@ -76,20 +71,20 @@ def test_what_a_run_started_is_gone_when_it_is_killed(bench: Bench, tmp_path: Pa
     all_gone(pids)
 
 
-@pytest.mark.parametrize("victim", ["guard", "fork server"])
+@pytest.mark.parametrize("victim", ["watchdog", "fork server"])
 def test_what_runs_started_is_gone_when_the_fork_server_is_killed(
     make_bench: Callable[..., Bench], tmp_path: Path, victim: str
 ) -> None:
     bench = make_bench().start()
     ran, pids = leave(bench, tmp_path / "one")
     apart, more = leave(bench, tmp_path / "two", task="bad/processes_chain/LeaveApartTask")
-    guard, fork_server = fork_servers(bench)
+    watchdog, fork_server = fork_servers(bench)
 
-    os.kill(guard if victim == "guard" else fork_server, signal.SIGKILL)
+    os.kill(watchdog if victim == "watchdog" else fork_server, signal.SIGKILL)
 
     assert "killed" in str(bench.finish(ran).end) or "lost" in str(ran.end)
     bench.finish(apart)
-    all_gone([*pids, *more, guard, fork_server])
+    all_gone([*pids, *more, watchdog, fork_server])
 
 
 def test_after_the_fork_server_is_killed_the_next_job_works(
@@ -106,11 +101,11 @@ def test_after_the_fork_server_is_killed_the_next_job_works(
 
 _PARENT = """
 import sys, time
-from datanectar.forkserver.pool import Pool
-from datanectar.runs.records import RunJob
+from datanectar.child_pool import ChildPool
+from datanectar.messages import RunJob
 from datanectar.settings import load
 
-children = Pool(load(), ahead=1)
+children = ChildPool(load(), ahead=1)
 children.start()
 task, (params, key, spool) = sys.argv[1:4], sys.argv[4:]
 job = RunJob(key[-8:], 1, *task, eval(params), "2016-06-03T12:00:00", key, spool)
@@ -126,7 +121,7 @@ class Family:
     """A process with a run of its own, and what there is below it."""
 
     parent: subprocess.Popen[bytes]
-    guard: int
+    watchdog: int
     fork_server: int
     evidence: Path
 
@@ -147,9 +142,9 @@ def family(bench: Bench, tmp_path: Path) -> Iterator[Family]:
     parent = subprocess.Popen([*command, str(tmp_path / "spool")], env=environ)
     try:
         wait_for(lambda: "ready" in lines_of(evidence), "the task has started its processes")
-        (guard,) = children_of(parent.pid)
-        (fork_server,) = children_of(guard)
-        yield Family(parent, guard, fork_server, evidence)
+        (watchdog,) = children_of(parent.pid)
+        (fork_server,) = children_of(watchdog)
+        yield Family(parent, watchdog, fork_server, evidence)
     finally:
         parent.kill()
         parent.wait()
@@ -158,9 +153,13 @@ def family(bench: Bench, tmp_path: Path) -> Iterator[Family]:
                 os.kill(int(line), signal.SIGKILL)
 
 
-@pytest.mark.parametrize("victims", ["parent", "parent guard", "parent fork server"])
+@pytest.mark.parametrize("victims", ["parent", "parent watchdog", "parent fork server"])
 def test_what_runs_started_is_gone_when_the_parent_is_killed(family: Family, victims: str) -> None:
-    named = {"parent": family.parent.pid, "guard": family.guard, "fork server": family.fork_server}
+    named = {
+        "parent": family.parent.pid,
+        "watchdog": family.watchdog,
+        "fork server": family.fork_server,
+    }
     everyone = descendants(family.parent.pid)
 
     for victim in victims.split():
@@ -173,7 +172,7 @@ def test_what_runs_started_is_gone_when_the_parent_is_killed(family: Family, vic
 def test_a_run_ends_though_all_who_could_end_it_are_killed_at_one_stroke(family: Family) -> None:
     task = family.left_behind()[-1]
     (child,) = [p for p in children_of(family.fork_server) if task in descendants(p)]
-    stroke = (family.guard, family.fork_server, family.parent.pid)
+    stroke = (family.watchdog, family.fork_server, family.parent.pid)
 
     for number in (signal.SIGSTOP, signal.SIGKILL):
         for pid in stroke:
@@ -214,8 +213,8 @@ def test_ends_that_come_at_the_same_time_are_all_told(make_bench: Callable[..., 
 
 def test_a_child_that_died_waiting_is_not_given_out(make_bench: Callable[..., Bench]) -> None:
     bench = make_bench().start()
-    wait_for(lambda: bench.children._ready, "a child waits")
-    waiting = bench.children._ready[0]
+    wait_for(lambda: bench.children._idle, "a child waits")
+    waiting = bench.children._idle[0]
     _, fork_server = fork_servers(bench)
     os.kill(fork_server, signal.SIGSTOP)  # so that there is no news of the death yet
     os.kill(waiting.pid, signal.SIGKILL)
@@ -228,170 +227,3 @@ def test_a_child_that_died_waiting_is_not_given_out(make_bench: Callable[..., Be
     child.send(DescribeJob("basic", "plain_chain"))
     assert any(isinstance(answer, ChainDescription) for answer in child.reports(30))
     child.close()
-
-
-# --- what a child is -----------------------------------------------------------------------
-
-
-def who(bench: Bench, name: str) -> dict[str, Any]:
-    ran = bench.run("bad/processes_chain/WhoTask", name=name)
-    facts: dict[str, Any] = json.loads(bench.file(ran.key).read_text())
-    return facts
-
-
-def test_an_authors_code_runs_in_a_process_of_its_own_below_the_fork_server(bench: Bench) -> None:
-    facts = who(bench, "process")
-
-    assert facts["parent"] == fork_servers(bench)[1]
-    assert facts["pid"] == facts["session"]
-    assert not any(name.startswith("chains") for name in sys.modules)
-
-
-def test_a_child_imports_nothing_but_the_chain(bench: Bench) -> None:
-    modules = set(who(bench, "modules")["modules"])
-    chains = {name for name in modules if name.startswith("chains")}
-
-    assert chains == {"chains", "chains.bad", "chains.bad.processes_chain"}
-    heavy = {"flask", "werkzeug", "huey", "sqlalchemy", "gunicorn", "alembic", "boto3", "botocore"}
-    heavy |= {"pytest", "_pytest", "datanectar.web.app", "datanectar.cli.main", "psutil"}
-    assert modules & heavy == set()
-    assert not {name for name in modules if name.startswith("tests")}
-
-
-def test_a_child_has_the_signals_of_a_fresh_python(bench: Bench) -> None:
-    facts = who(bench, "signals")
-
-    assert "default_int_handler" in facts["signals"]["SIGINT"]
-    defaults = ("SIGTERM", "SIGCHLD", "SIGHUP", "SIGALRM")
-    assert {facts["signals"][name] for name in defaults} == {repr(signal.SIG_DFL)}
-    assert facts["blocked"] == []
-
-
-def test_a_child_works_in_the_source_root(bench: Bench) -> None:
-    facts = who(bench, "folder")
-
-    assert facts["folder"] == str(bench.settings.code)
-    assert str(bench.settings.code) in facts["path"]
-
-
-def test_a_child_holds_no_descriptor_of_another_run(bench: Bench, tmp_path: Path) -> None:
-    alone = who(bench, "alone")["descriptors"]
-    ran, _ = leave(bench, tmp_path / "beside")
-    try:
-        assert len(who(bench, "accompanied")["descriptors"]) == len(alone)
-    finally:
-        ran.child.kill()
-        bench.finish(ran)
-
-
-# --- jobs ----------------------------------------------------------------------------------
-
-
-def describe(children: Pool, name: str, timeout: float = 30) -> ChainDescription:
-    chain: ChainDescription = children.ask(
-        DescribeJob("made", name), timeout=timeout, subject=f"made/{name}"
-    )
-    return chain
-
-
-def test_an_edited_chain_is_imported_fresh(bench: Bench) -> None:
-    for text in ("first", "second"):
-        bench.stack.chain("made/edited_chain", f'"""{text}"""')
-
-        assert describe(bench.children, "edited_chain").doc == text
-
-
-def test_a_chain_that_hangs_at_import_costs_its_own_child(bench: Bench) -> None:
-    bench.stack.chain("made/hang_chain", "import time\ntime.sleep(600)\n")
-    before = set(descendants(os.getpid()))
-
-    with pytest.raises(ChainError, match=r"made/hang_chain: .* longer than 0.5 s"):
-        describe(bench.children, "hang_chain", timeout=0.5)
-
-    wait_for(lambda: len(set(descendants(os.getpid())) - before) <= 1, "its child is gone", 10)
-
-
-@pytest.mark.parametrize(
-    ("code", "end"),
-    [
-        ("os._exit(3)", "exit code 3"),
-        ("os._exit(0)", "exit code 0"),
-        ("os.kill(os.getpid(), 9)", "killed by SIGKILL"),
-        ("import ctypes; ctypes.string_at(0)", "killed by SIGSEGV"),
-        ("os.abort()", "killed by SIGABRT"),
-    ],
-)
-def test_a_chain_that_ends_the_process_is_told_how(bench: Bench, code: str, end: str) -> None:
-    bench.stack.chain("made/end_chain", f"import os\n{code}\n")
-
-    with pytest.raises(ChainError, match=f"made/end_chain: .*{end}"):
-        describe(bench.children, "end_chain")
-
-
-def test_what_a_task_writes_into_every_pipe_harms_nobody(bench: Bench) -> None:
-    ran = bench.run("bad/processes_chain/JunkReportTask", name="x")
-
-    assert ran.outcome is not None and ran.outcome.status == DONE
-    assert bench.file(ran.key).read_text() == "junk sent\n"
-
-
-def test_a_task_that_fills_the_pipe_for_ever_costs_no_memory(bench: Bench) -> None:
-    bench.stack.chain(
-        "made/flood_chain",
-        "import os, stat\n"
-        "for fd in map(int, os.listdir('/proc/self/fd')):\n"
-        "    try:\n"
-        "        while stat.S_ISFIFO(os.fstat(fd).st_mode): os.write(fd, b'x' * 65536)\n"
-        "    except OSError:\n"
-        "        pass\n",
-    )
-    before = psutil.Process().memory_info().rss
-
-    with pytest.raises(ChainError, match="longer than 3 s"):
-        describe(bench.children, "flood_chain", timeout=3)
-
-    assert psutil.Process().memory_info().rss - before < 100e6
-
-
-def test_a_preload_that_cant_be_imported_stops_the_start_and_is_named(
-    make_bench: Callable[..., Bench], capfd: pytest.CaptureFixture[str]
-) -> None:
-    bench = make_bench(DATANECTAR_PRELOAD="json no_such_module_anywhere")
-
-    with pytest.raises(StartupError, match="DATANECTAR_PRELOAD"):
-        bench.children.start()
-
-    assert "no_such_module_anywhere" in capfd.readouterr().err
-
-
-def test_a_preload_is_there_before_the_chain_is(make_bench: Callable[..., Bench]) -> None:
-    bench = make_bench(DATANECTAR_PRELOAD="wave").start()
-    bench.stack.chain("made/early_chain", 'import sys\n__doc__ = str("wave" in sys.modules)\n')
-
-    assert describe(bench.children, "early_chain").doc == "True"
-
-
-def test_hundreds_of_jobs_leak_no_descriptor_and_no_process(bench: Bench) -> None:
-    bench.stack.chain("made/many_chain", "")
-    for _ in range(5):
-        describe(bench.children, "many_chain")
-    wait_for(lambda: bench.children._ready, "a child waits")
-    descriptors = len(os.listdir("/proc/self/fd"))
-    processes = len(descendants(os.getpid()))
-
-    for _ in range(200):
-        describe(bench.children, "many_chain")
-
-    wait_for(lambda: len(os.listdir("/proc/self/fd")) <= descriptors, "no descriptor is left", 5)
-    wait_for(lambda: len(descendants(os.getpid())) <= processes, "no process is left", 5)
-
-
-def test_jobs_from_many_threads_are_each_answered_with_their_own(bench: Bench) -> None:
-    for n in range(8):
-        bench.stack.chain(f"made/thread{n}_chain", f'"""{n}"""')
-
-    with ThreadPoolExecutor(8) as threads:
-        names = [f"thread{n % 8}_chain" for n in range(64)]
-        docs = list(threads.map(lambda name: describe(bench.children, name).doc, names))
-
-    assert docs == [str(n % 8) for n in range(64)]

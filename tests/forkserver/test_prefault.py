@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from datanectar.forkserver import pool as children_module
-from datanectar.forkserver.pool import Pool
-from datanectar.forkserver.protocol import RESOLVE
+from datanectar.child_pool import ChildPool
+from datanectar.forkserver import pool as pool_module
+from datanectar.messages import ResolveJob
 from tests.servers.bench import Bench
 from tests.servers.processes import wait_for
 
@@ -25,15 +25,15 @@ pytestmark = pytest.mark.skipif(
 #: More than one call takes.
 PAGES = 1500
 #: Whether one call takes the ranges: glibc has it since 2.36, Linux takes this advice since 6.13.
-_AT_A_STROKE = hasattr(ctypes.CDLL(None), "process_madvise") and (
+_IN_ONE_CALL = hasattr(ctypes.CDLL(None), "process_madvise") and (
     tuple(map(int, os.uname().release.split(".")[:2])) >= (6, 13)
 )
 
 _FAULTS = f"""
 import ctypes, json, mmap, os, resource, sys
 from array import array
-from datanectar.forkserver import prefault
-from datanectar.forkserver.prefault import copy_ahead, learn
+import datanectar.forkserver.prefault as module
+from datanectar.forkserver.prefault import learn, prefault
 
 def forbidden(pid):
     raise PermissionError
@@ -57,7 +57,7 @@ def in_fork(pages):
     reader, writer = os.pipe()
     if os.fork() == 0:
         if pages is not None:
-            copy_ahead(pages)
+            prefault(pages)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
         same = all(memory[page * size : page * size + 2] == b"\\x07\\x00" for page in written)
         write()
@@ -72,17 +72,17 @@ gone = pages[:500] + array("Q", [size, size]) + pages[500:]  # as nothing is map
 others = learn(lambda: None)
 print(json.dumps([in_fork(each) for each in (None, pages, gone, others)] + [memory[1]]))
 opened = len(os.listdir("/proc/self/fd"))
-print(prefault._copied_at_a_stroke(ctypes.CDLL(None), gone))
+print(module._prefault_in_one_call(ctypes.CDLL(None), gone))
 assert len(os.listdir("/proc/self/fd")) == opened
 """
 
 
-@pytest.mark.parametrize("way", ["at a stroke", "a Python without pidfd_open", "a sandbox"])
+@pytest.mark.parametrize("way", ["one call", "a Python without pidfd_open", "a sandbox"])
 def test_what_is_copied_ahead_need_not_be_copied_when_it_is_written_to(way: str) -> None:
     done = subprocess.run([sys.executable, "-c", _FAULTS, way], capture_output=True, text=True)
 
     assert done.returncode == 0, done.stderr
-    found, at_a_stroke = done.stdout.splitlines()
+    found, in_one_call = done.stdout.splitlines()
     plain, ahead, gone, other, first = json.loads(found)
     assert plain[0] >= PAGES
     assert ahead[0] < PAGES / 10
@@ -90,12 +90,12 @@ def test_what_is_copied_ahead_need_not_be_copied_when_it_is_written_to(way: str)
     assert other[0] >= PAGES  # what the work doesn't write to is not copied
     assert plain[1] and ahead[1] and gone[1] and other[1]
     assert first == 0
-    assert int(at_a_stroke) == (250 if way == "at a stroke" and _AT_A_STROKE else 0)
+    assert int(in_one_call) == (250 if way == "one call" and _IN_ONE_CALL else 0)
 
 
 def test_nothing_is_learnt_where_nothing_can_be_copied_ahead() -> None:
     """As on a Linux before 5.14: an address that is nobody's is refused as the advice is there."""
-    program = "from datanectar.forkserver import prefault; print(prefault._can_copy_ahead(4096))"
+    program = "from datanectar.forkserver import prefault; print(prefault._can_prefault(4096))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
 
     assert done.stdout == "False\n"
@@ -106,7 +106,7 @@ def test_work_that_fails_says_so() -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
 
     assert "ZeroDivisionError" in done.stderr
-    assert "RuntimeError: a fork that was to do it once more failed" in done.stderr
+    assert "RuntimeError: a rehearsal failed" in done.stderr
 
 
 def own_memory(pid: int) -> int:
@@ -116,7 +116,7 @@ def own_memory(pid: int) -> int:
 
 
 def test_a_child_that_is_forked_on_demand_copies_ahead_too(bench: Bench) -> None:
-    children = Pool(bench.settings, ahead=0, duty=RESOLVE)
+    children = ChildPool(bench.settings, ahead=0, role=ResolveJob)
     children.start()
     try:
         child = children.reserve()
@@ -129,23 +129,21 @@ def test_a_child_that_is_forked_on_demand_copies_ahead_too(bench: Bench) -> None
 def test_children_are_made_ready_while_there_is_work_and_plain_when_there_is_none(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(children_module, "_CALM", 1.0)
-    children = Pool(bench.settings, ahead=1, duty=RESOLVE)
+    monkeypatch.setattr(pool_module, "_IDLE_AFTER", 1.0)
+    children = ChildPool(bench.settings, ahead=1, role=ResolveJob)
     children.start()
     try:
-        wait_for(lambda: children._ready, "there is a child")
-        plain = children._ready[0].pid
+        wait_for(lambda: children._idle, "there is a child")
+        plain = children._idle[0].pid
         size = own_memory(plain)
         children.reserve().close()
-        wait_for(lambda: children._ready, "there is another child")
-        ready = children._ready[0].pid
+        wait_for(lambda: children._idle, "there is another child")
+        ready = children._idle[0].pid
         assert ready != plain
         wait_for(lambda: own_memory(ready) > size + 1_000_000, "it has got ready")
         ready_size = own_memory(ready)
-        wait_for(
-            lambda: children._ready and children._ready[0].pid != ready, "it has been replaced"
-        )
+        wait_for(lambda: children._idle and children._idle[0].pid != ready, "it has been replaced")
         # Less than the ready one, rather than as much as the first: that one was looked at early.
-        assert own_memory(children._ready[0].pid) < ready_size - 500_000
+        assert own_memory(children._idle[0].pid) < ready_size - 500_000
     finally:
         children.close()

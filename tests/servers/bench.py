@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 
+from datanectar.child_pool import ChildPool
 from datanectar.forkserver.handle import Handle
-from datanectar.forkserver.pool import Pool
 from datanectar.messages import Outcome, Refusal, Resolution, ResolveJob, RunJob, TaskReport
 from datanectar.settings import Settings
 from datanectar.storage.attempt_files import attempt_folder, clear
@@ -47,14 +47,14 @@ class Bench:
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
         self.settings: Settings = stack.settings
-        self.children = Pool(self.settings, ahead=1)
+        self.children = ChildPool(self.settings, ahead=1)
         self._runs = 0
 
     def use(self, **environ: str) -> None:
         """Change settings of a bench that is not started."""
         self.stack.environ |= environ
         self.settings = self.stack.settings
-        self.children = Pool(self.settings, ahead=1)
+        self.children = ChildPool(self.settings, ahead=1)
 
     def start(self) -> Bench:
         if "luigid" not in self.stack.processes:

@@ -13,14 +13,9 @@ from pathlib import Path
 
 import requests
 
+from datanectar.child_pool import FORK_SERVER_VARIABLE, fork_server_spec
 from datanectar.client import Client
 from datanectar.errors import DatanectarError
-from datanectar.forkserver.process import (
-    FORK_SERVER_VARIABLE,
-    SHARED,
-    fork_server_command,
-    fork_server_environ,
-)
 from datanectar.luigid.client import CONFIGURATION, Luigid, read_token
 from datanectar.luigid.client import command as luigid_command
 from datanectar.runs.store import RunStore
@@ -118,8 +113,9 @@ class Stack:
         self.sharing = sharing or self.sharing
         self.sockets = self.sockets or socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         its_end = self.sockets[1].fileno()
-        command = fork_server_command(its_end, self.settings, SHARED)
-        self.spawn("fork server", command, fork_server_environ(self.settings), its_end)
+        spec = fork_server_spec(self.settings)
+        command, environ = spec.command(its_end, shared=True), dict(spec.environ or {})
+        self.spawn("fork server", command, environ, its_end)
 
     def start_web(self) -> None:
         self.spawn_datanectar("web")

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from datanectar.child_pool import ChildPool
 from datanectar.errors import ChainError
-from datanectar.forkserver.pool import Pool
 from datanectar.luigid.client import Luigid
 from datanectar.queue import RUN_MESSAGE, RunQueue
 from datanectar.runs.store import RunStore
@@ -22,7 +22,7 @@ def service(bench: Bench) -> Iterator[Service]:
     settings: Settings = bench.settings
     store = RunStore(settings.database_url)
     store.prepare()
-    children: Pool = bench.children
+    children: ChildPool = bench.children
     queue, luigid = RunQueue(settings.queue_url), Luigid(settings.luigid_url, settings.state)
     yield Service(settings, store=store, queue=queue, children=children, luigid=luigid)
     store.close()

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from datanectar.forkserver.pool import Pool
+from datanectar.child_pool import ChildPool
 from datanectar.keys import digest, parse_key
 from datanectar.luigid.client import Luigid
 from datanectar.queue import RunQueue
@@ -95,7 +95,7 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
         settings.state.mkdir(exist_ok=True)
         store = RunStore(settings.database_url)
         store.prepare()
-        children = Pool(settings, ahead=0)
+        children = ChildPool(settings, ahead=0)
         children.start()
         queue, luigid = RunQueue(settings.queue_url), Luigid(settings.luigid_url)
         made.append(Service(settings, store=store, queue=queue, children=children, luigid=luigid))

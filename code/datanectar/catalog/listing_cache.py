@@ -25,8 +25,8 @@ from datanectar.catalog.files import (
     like_chain,
     luigi_stamps,
 )
+from datanectar.child_pool import ChildPool
 from datanectar.errors import ChainError, DatanectarError, NotFound, Unavailable
-from datanectar.forkserver.pool import Pool
 from datanectar.messages import ChainDescription, DescribeJob, DescribeManyJob
 from datanectar.settings import Settings
 
@@ -76,7 +76,7 @@ class Catalog:
     def __init__(
         self,
         settings: Settings,
-        children: Pool,
+        children: ChildPool,
         today: Callable[[], date] = date.today,
         room: Admission | None = None,
     ) -> None:

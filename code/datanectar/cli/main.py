@@ -48,8 +48,10 @@ def cli() -> None:
 def up(with_luigid: bool) -> None:
     """Start luigid, the web and a worker, all under one Ctrl-C."""
     from datanectar.cli.supervisor import Supervisor
+    from datanectar.forkserver.process_control import set_title
 
     settings = _prepared()
+    set_title("datanectar: up")
     _check_doors(settings)
     Supervisor(settings, click.echo, with_luigid=with_luigid).run()
 
@@ -63,6 +65,9 @@ def web() -> None:
 
         _check_doors(settings)
         check_port(settings.host, settings.port, "DATANECTAR_PORT")
+    from datanectar.forkserver.process_control import set_title
+
+    set_title("datanectar: web")
     from datanectar.web.server import serve
 
     serve(settings)
@@ -75,19 +80,21 @@ def worker() -> None:
     _die_with_supervisor()
     with left_out(*other_drivers(settings.queue_url)):
         from datanectar.queue import RunQueue
-    from datanectar.forkserver.pool import Pool
-    from datanectar.forkserver.protocol import RUN
+    from datanectar.child_pool import ChildPool
+    from datanectar.forkserver.process_control import set_title
     from datanectar.luigid.client import Luigid
+    from datanectar.messages import RunJob
     from datanectar.runs.store import RunStore
     from datanectar.service.service import Service
     from datanectar.worker.worker import Worker
 
+    set_title("datanectar: worker")
     _log_to_stderr()
     service = Service(
         settings,
         store=RunStore(settings.database_url),
         queue=RunQueue(settings.queue_url),
-        children=Pool(settings, ahead=settings.workers, duty=RUN),
+        children=ChildPool(settings, ahead=settings.workers, role=RunJob),
         luigid=Luigid(settings.luigid_url, settings.state),
     )
     Worker(service).run()
@@ -229,9 +236,9 @@ def _parameter(item: dict[str, Any]) -> str:
 
 def _prepared() -> Settings:
     """Return the settings, once the folders, the run store and the result store are ready."""
-    from datanectar.forkserver.parent_death import close_to_equals
+    from datanectar.forkserver.process_control import hide_memory
 
-    close_to_equals()
+    hide_memory()
     settings = settings_module.load()
     settings_module.keep(settings)
     if "DATANECTAR_SUPERVISED" not in os.environ:  # `up` has said it
@@ -296,7 +303,7 @@ def _in_a_child(work: Callable[[], None]) -> None:
 
 def _die_with_supervisor() -> bool:
     """Tie this process to the supervisor that started it; return whether there is one."""
-    from datanectar.forkserver.parent_death import die_with_parent
+    from datanectar.forkserver.process_control import die_with_parent
 
     supervisor = os.environ.get("DATANECTAR_SUPERVISED")
     if supervisor is None:

@@ -18,16 +18,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from datanectar.catalog.files import chain_path
+from datanectar.child_pool import FORK_SERVER_VARIABLE, fork_server_spec
 from datanectar.errors import SchedulerError, StartupError
-from datanectar.forkserver.parent_death import adopt_orphans
-from datanectar.forkserver.process import (
-    FORK_SERVER_VARIABLE,
-    SHARED,
-    fork_server_command,
-    fork_server_environ,
-    fork_server_folder,
-)
-from datanectar.forkserver.reaper import kill_and_reap
+from datanectar.forkserver.process_control import adopt_orphans, kill_and_reap_children
 from datanectar.luigid import client as luigid
 from datanectar.luigid.client import Luigid
 from datanectar.permissions import private_file
@@ -163,8 +156,7 @@ class Supervisor:
         without_tokens = {**environ, "DATANECTAR_TOKENS": ""}
         sockets: tuple[int, ...] = ()
         if sys.platform == "linux":  # elsewhere they have one each: more was not tried
-            door = self._start_fork_server()
-            sockets = (door,)
+            sockets = (self._start_fork_server(),)
         # Only the web asks for tokens.
         for name, told in (("web", environ), ("worker", without_tokens)):
             command = [sys.executable, "-m", "datanectar", name]
@@ -230,15 +222,15 @@ class Supervisor:
         self._await("luigid", lambda: started.is_up() and started.takes_our_word())
 
     def _start_fork_server(self) -> int:
-        """Start the fork server that web and worker share; return the socket on which to come to it.
+        """Start the fork server that web and worker share; return the descriptor on which to join it.
 
-        Both ends stay open here: a fork server that died is started again on the same.
+        Both ends stay open here: a fork server that has died is started again on the same socket.
         """
-        self._door = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        ours, theirs = (end.fileno() for end in self._door)
-        command = fork_server_command(theirs, self._settings, SHARED)
-        environ, folder = fork_server_environ(self._settings), fork_server_folder(self._settings)
-        self._begin(Part("fork server", command, environ, folder, (theirs,)))
+        self._fork_server_sockets = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours, theirs = (end.fileno() for end in self._fork_server_sockets)
+        spec = fork_server_spec(self._settings)
+        command, environ = spec.command(theirs, shared=True), dict(spec.environ or {})
+        self._begin(Part("fork server", command, environ, spec.folder, (theirs,)))
         self._await("fork server", lambda: bool(select.select([ours], [], [], 0)[0]))
         return ours
 
@@ -264,7 +256,7 @@ class Supervisor:
             for part in self._parts:
                 if part.has_died():
                     self._revive(part)
-            kill_and_reap(but=[part.process.pid for part in self._parts if part.process])
+            kill_and_reap_children(keep=[part.process.pid for part in self._parts if part.process])
             time.sleep(0.2)
 
     def _revive(self, part: Part) -> None:
@@ -301,7 +293,7 @@ class Supervisor:
             _stop_process(part, limit)
         if self._parts:  # else another one may be up here, and this one could not
             luigid.forget_where(self._settings.state)
-        kill_and_reap(but=[])
+        kill_and_reap_children(keep=[])
 
     def _banner(self) -> str:
         lines = (

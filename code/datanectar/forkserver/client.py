@@ -1,4 +1,4 @@
-"""A parent's end of a fork server: asks it to fork, and passes on the news of its children."""
+"""A parent's connection to a fork server: sends requests, and passes notices on to the handles."""
 
 from __future__ import annotations
 
@@ -10,247 +10,256 @@ import threading
 import time
 from collections import deque
 from collections.abc import Sequence
-from queue import Empty, SimpleQueue
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from dataclasses import dataclass, field
 
-from datanectar.errors import StartupError, Unavailable
+import psutil
+
+from datanectar.forkserver import protocol
 from datanectar.forkserver.handle import Handle
-from datanectar.forkserver.process import ForkServerProcess
-from datanectar.forkserver.protocol import (
-    EXITED,
-    FORK,
-    KILL,
-    LIMIT,
-    OFFER,
-    READY,
-    STARTED,
-    TAKE,
-    TAKEN,
-    Message,
-    receive,
-    send,
-)
-from datanectar.settings import Settings
+from datanectar.forkserver.launch import ForkServerProcess, Spec
+from datanectar.forkserver.protocol import Message, receive, send
 
-#: Seconds that a fork server may take to import its preloads.
-_FORK_SERVER_START = 60.0
-#: Seconds to wait for a child that was offered: a new one is sooner there than one from a fork server that
-#: is so busy.
-_TAKE_LIMIT = 1.0
-#: Seconds that killed processes get to be gone.
+#: Seconds that a fork server may take to import what it is to preload.
+_START_LIMIT = 60.0
+#: Seconds to wait for a child that was handed over: from a fork server that is so busy, a new one
+#: comes sooner.
+_PICK_UP_LIMIT = 1.0
+#: Seconds that killed processes get to end.
 _END_LIMIT = 10.0
 
 
-class _Question:
-    """What was asked and not yet answered, and the parent's pipe ends of the child asked for."""
+class NoChild(Exception):
+    """No child can be had now: the fork server is gone, or the system refuses a pipe or a process."""
 
-    def __init__(self, ends: tuple[int, int] | None = None) -> None:
-        self.ends = ends
-        self.given_up = False
-        self.answer: SimpleQueue[Handle | None] = SimpleQueue()
+
+class StartFailed(Exception):
+    """A fork server did not start; it has printed why on stderr."""
+
+
+@dataclass(eq=False)
+class _Request:
+    """A request without a reply so far; ``pipes`` are the parent's ends for the child that it asks for."""
+
+    pipes: tuple[int, ...] = ()
+    reply: Future[Handle | None] = field(default_factory=Future)
 
 
 class ForkServerClient:
-    """A parent's end of one fork server: its own, or one that it shares if it may."""
+    """A parent's connection to one fork server.
 
-    def __init__(self, settings: Settings, *, may_share: bool = True) -> None:
-        ours, theirs = socket.socketpair()
+    Args:
+        spec: what to start.
+        listener: the descriptor of the socket on which to join a shared one, if it can be joined.
+
+    Raises:
+        StartFailed: when it does not start.
+        NoChild: when a shared one was killed just now.
+    """
+
+    def __init__(self, spec: Spec, listener: int | None = None) -> None:
+        self._spec = spec
+        self._socket, theirs = socket.socketpair()
         with theirs:
-            self._process = ForkServerProcess(theirs, settings, may_share=may_share)
-        self._socket = ours
-        self._asking = threading.Lock()
-        self._questions: deque[_Question] = deque()
+            self._process = ForkServerProcess(theirs, spec, listener)
+        self._sending = threading.Lock()
+        self._requests: deque[_Request] = deque()
+        #: The living children, by pid.
         self._live: dict[int, Handle] = {}
-        self._state = threading.Lock()
         self._closing = False
-        self.gone = False
+        self.is_gone = False
         self._await_ready()
-        self._listener = threading.Thread(target=self._listen, name="fork server", daemon=True)
-        self._listener.start()
+        self._receiver = threading.Thread(target=self._receive, name="fork server", daemon=True)
+        self._receiver.start()
 
     def _await_ready(self) -> None:
-        self._socket.settimeout(_FORK_SERVER_START)
+        self._socket.settimeout(_START_LIMIT)
         try:
             message, _ = receive(self._socket)
         except (EOFError, OSError):
-            message = Message(EXITED)
+            message = Message(protocol.EXITED)
         self._socket.settimeout(None)
-        if message.kind == READY:
-            self._process.guard = message.number
+        if message.kind == protocol.READY:
+            self._process.on_ready(message.number)
             return
         self._socket.close()
-        if self.is_shared:  # it was killed just now; whoever started it starts another
-            raise Unavailable("The process that children are forked from is gone.")
+        if self.is_shared:  # whoever started it starts another one
+            raise NoChild("The process that children are forked from is gone.")
         self._process.kill()
         self._process.wait(_END_LIMIT)
-        raise StartupError(
-            "The process that children are forked from did not start; "
-            "is every module in DATANECTAR_PRELOAD importable? Its words stand above."
-        )
+        raise StartFailed("The process that children are forked from did not start.")
 
     @property
     def is_shared(self) -> bool:
-        """Whether other parents have children there, to whom a child could go over."""
+        """Whether other parents have children there, to whom a child could be handed over."""
         return self._process.is_shared
 
-    def fork(self, duty: int) -> Handle:
-        """Return a new child that waits for its job, and meanwhile gets ready for a duty.
+    @property
+    def watchdog(self) -> int | None:
+        """The pid of the fork server's parent, which ends when all below it has ended."""
+        return self._process.pid
+
+    def fork(self, role: str = "") -> Handle:
+        """Return a new child, which gets ready for a role while it waits for its job.
 
         Raises:
-            Unavailable: when the fork server is gone, or this process has no descriptors left.
+            NoChild: when the fork server is gone, or this process has no descriptors left.
         """
         (job_read, job_write), (report_read, report_write) = _two_pipes()
-        question = _Question((job_write, report_read))
+        request = _Request((job_write, report_read))
         try:
-            self._put(question, Message(FORK, duty), [job_read, report_write])
+            self._send_request(
+                request, Message(protocol.FORK, name=role.encode()), [job_read, report_write]
+            )
         finally:
             os.close(job_read)
             os.close(report_write)
-        try:
-            child = question.answer.get(timeout=_FORK_SERVER_START)
-        except Empty:
-            self._process.kill()
-            child = None
+        child = _result(request, _START_LIMIT)
         if child is None:
-            os.close(job_write)
-            os.close(report_read)
-            raise Unavailable("The process that children are forked from is gone.")
+            if request.reply.cancelled():  # it hangs
+                self._process.kill()
+            raise NoChild("The process that children are forked from is gone.")
         return child
 
-    def offer(self, child: Handle, name: str) -> None:
-        """Let a child be another parent's, that asks for this name soon; it is this one's no more."""
-        with self._state:
-            mine = self._live.get(child.pid) is child
-            if mine:
-                del self._live[child.pid]
-        job, reports = child.let_go()
+    def hand_over(self, child: Handle, name: str) -> None:
+        """Let another parent have a child, if it asks for this name soon; its handle is closed."""
+        is_alive = self._live.get(child.pid) is child
+        if is_alive:
+            self._live.pop(child.pid, None)
+        pipes = child.detach()
         try:
-            if mine:
-                message = Message(OFFER, child.pid, child.started, name.encode())
-                with contextlib.suppress(OSError), self._asking:
-                    send(self._socket, message, [job, reports])
+            if is_alive:
+                self._send(
+                    Message(protocol.HAND_OVER, child.pid, child.started, name.encode()), pipes
+                )
         finally:
-            os.close(job)
-            os.close(reports)
+            for descriptor in pipes:
+                os.close(descriptor)
 
-    def take(self, name: str) -> Handle | None:
-        """Return the living child that was offered under a name, if there is one."""
-        question = _Question()
-        self._put(question, Message(TAKE, name=name.encode()))
-        try:
-            return question.answer.get(timeout=_TAKE_LIMIT)
-        except Empty:
-            with self._state:
-                question.given_up = question.answer.empty()
-            return None if question.given_up else question.answer.get()
+    def pick_up(self, name: str) -> Handle | None:
+        """Return the living child that was handed over under a name, if there is one."""
+        request = _Request()
+        self._send_request(request, Message(protocol.PICK_UP, name=name.encode()))
+        return _result(request, _PICK_UP_LIMIT)
 
-    def _put(self, question: _Question, message: Message, descriptors: Sequence[int] = ()) -> None:
-        """Put a question; the answers come in the order of the questions."""
-        try:
-            with self._asking:
-                self._questions.append(question)
+    def _send_request(
+        self, request: _Request, message: Message, descriptors: Sequence[int] = ()
+    ) -> None:
+        with self._sending:  # replies are in the order of the requests
+            self._requests.append(request)
+            try:
                 send(self._socket, message, descriptors)
-        except OSError:
-            self.gone = True
-            question.answer.put(None)
+            except OSError:
+                self.is_gone = True
+                self._requests.remove(request)
+                _finish(request, None)
 
     def kill(self, child: Handle) -> None:
         """Have the child's process group killed; harmless when it has ended."""
-        with self._state:
-            living = self._live.get(child.pid) is child
-        if living:
-            self._say(Message(KILL, child.pid))
+        if self._live.get(child.pid) is child:
+            self._send(Message(protocol.KILL, child.pid))
 
-    def limit(self, moment: float) -> None:
-        """Have every child killed at a moment, a reading of ``time.monotonic``, unless it is put off."""
-        self._say(Message(LIMIT, value=moment))
+    def kill_at(self, moment: float) -> None:
+        """Have every child killed at a moment, by ``time.monotonic``, unless a later call puts it off."""
+        self._send(Message(protocol.KILL_AT, value=moment))
 
-    def _say(self, message: Message) -> None:
-        with contextlib.suppress(OSError), self._asking:
-            send(self._socket, message)
+    def _send(self, message: Message, descriptors: Sequence[int] = ()) -> None:
+        with contextlib.suppress(OSError), self._sending:
+            send(self._socket, message, descriptors)
 
     def close(self) -> None:
-        """End every child, and the fork server if no other parent has children there."""
+        """End every child, and the fork server unless it is shared."""
         self._closing = True
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
-        self._listener.join(_END_LIMIT)
+        self._receiver.join(_END_LIMIT)
         if not self.is_shared and not self._process.wait(_END_LIMIT):
             self._process.kill()
             self._process.wait(_END_LIMIT)
 
-    def _listen(self) -> None:
+    def _receive(self) -> None:
         try:
             with contextlib.suppress(OSError, EOFError):
                 while True:
                     message, descriptors = receive(self._socket)
-                    if message.kind == EXITED:
-                        self._bury(message.number, int(message.value))
-                    elif message.kind == STARTED:
-                        self._answer(message, time.time())
-                    elif message.kind == TAKEN:
-                        self._answer(message, message.value, descriptors)
+                    if message.kind == protocol.EXITED:
+                        self._on_exit(message.number, int(message.value))
+                    elif message.kind == protocol.FORKED:
+                        self._on_reply(message.number, time.time())
+                    elif message.kind == protocol.PICKED_UP:
+                        self._on_reply(message.number, message.value, descriptors)
         finally:
-            self._mourn()
+            self._on_server_lost()
 
-    def _answer(self, message: Message, started: float, ends: Sequence[int] = ()) -> None:
-        # Here and not by who asked: the news of the child's end may be the next message.
-        question, pid = self._questions.popleft(), message.number
-        ends = question.ends or ends
-        if pid and len(ends) != 2:  # this process has no descriptors left
-            self._say(Message(KILL, pid))
-            for descriptor in ends:
+    def _on_reply(self, pid: int, started: float, pipes: Sequence[int] = ()) -> None:
+        """Make the handle here: the next message may be the notice of the child's end."""
+        request = self._requests.popleft()
+        pipes = request.pipes or pipes
+        child = None
+        if len(pipes) == 2 and pid:
+            child = self._live[pid] = Handle(self._spec, self.kill, pid, started, *pipes)
+        elif pid:  # picked up, and this process has no descriptors left
+            self._send(Message(protocol.KILL, pid))
+            for descriptor in pipes:
                 os.close(descriptor)
-            pid = 0
-        child = Handle(self, pid, started, *ends) if pid else None
-        with self._state:
-            if child is not None:
-                self._live[pid] = child
-            question.answer.put(child)
-            unwanted = child if question.given_up else None
-        if unwanted is not None:
-            unwanted.close()
+        _finish(request, child)
 
-    def _bury(self, pid: int, status: int) -> None:
-        with self._state:
-            child = self._live.pop(pid, None)
-        if child is not None:  # otherwise it was offered, and has ended before that was heard
-            child.ended(status)
+    def _on_exit(self, pid: int, status: int) -> None:
+        child = self._live.pop(pid, None)
+        if child is not None:  # else it was handed over, and had ended before
+            child.on_exit(status)
 
-    def _mourn(self) -> None:
-        """The fork server is gone. Its children die with it; what they started may not have."""
-        self.gone = True
-        with self._asking:
-            self._socket.close()
-        with self._state:
-            lost, self._live = list(self._live.values()), {}
+    def _on_server_lost(self) -> None:
+        """Kill what the children have started: they die with the fork server, their groups may not."""
+        self.is_gone = True
+        lost, self._live = list(self._live.values()), {}
         for child in lost:
             with contextlib.suppress(OSError):
                 os.killpg(child.pid, signal.SIGKILL)
         for child in lost:
             _await_end(child.pid)
-            child.ended(None)
-        while self._questions:
-            self._questions.popleft().answer.put(None)
+            child.on_exit(None)
+        with self._sending:
+            self._socket.close()
+            while self._requests:
+                _finish(self._requests.popleft(), None)
         if not (self.is_shared and self._closing):
             self._process.wait(_END_LIMIT)
 
 
+def _finish(request: _Request, child: Handle | None) -> None:
+    """Give the reply to who waits for it; close what nobody waits for any more."""
+    if child is None:
+        for descriptor in request.pipes:
+            os.close(descriptor)
+    if request.reply.set_running_or_notify_cancel():
+        request.reply.set_result(child)
+    elif child is not None:
+        child.close()
+
+
+def _result(request: _Request, timeout: float) -> Handle | None:
+    """Return the reply, or None and cancel the request when there is none in time."""
+    try:
+        return request.reply.result(timeout)
+    except FutureTimeoutError:
+        return None if request.reply.cancel() else request.reply.result()
+
+
 def _two_pipes() -> tuple[tuple[int, int], tuple[int, int]]:
-    """Return two pipes, or raise Unavailable and leave none."""
-    first: tuple[int, int] | tuple[()] = ()
+    """Return two pipes, or raise NoChild and leave none."""
+    first: tuple[int, ...] = ()
     try:
         first = os.pipe()
-        return first, os.pipe()
+        return (first[0], first[1]), os.pipe()
     except OSError as problem:
         for descriptor in first:
             os.close(descriptor)
-        raise Unavailable(f"No child process can be started: {problem}.") from problem
+        raise NoChild(f"No child process can be started: {problem}.") from problem
 
 
 def _await_end(pid: int) -> None:
-    """Wait until a killed process of the late fork server's is gone: its run may then begin anew."""
-    deadline = time.monotonic() + _END_LIMIT
-    with contextlib.suppress(OSError):
-        while time.monotonic() < deadline:
-            os.kill(pid, 0)
-            time.sleep(0.005)
+    """Wait until a killed process has ended: its job may then be done anew."""
+    with contextlib.suppress(psutil.Error):
+        psutil.Process(pid).wait(_END_LIMIT)

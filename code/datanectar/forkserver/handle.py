@@ -1,4 +1,4 @@
-"""One child as its parent holds it: handed a job, listened to, killed if need be, and buried."""
+"""One child as its parent holds it: the parent sends it jobs, reads its reports, and ends it."""
 
 from __future__ import annotations
 
@@ -9,85 +9,82 @@ import select
 import signal
 import threading
 import time
-from collections.abc import Iterator
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator
+from typing import Any
 
-from datanectar.messages import decode, encode
+from datanectar.forkserver.launch import Spec
 
 log = logging.getLogger(__name__)
 
-#: The longest line, in bytes, that a child's report may be: the description of a huge chain.
+#: The longest line, in bytes, that a report may be.
 _LONGEST_REPORT = 16 * 1024 * 1024
-#: Seconds to wait for the news of a child's end once its report pipe is closed.
-_EXIT_NEWS = 5.0
-
+#: Seconds to wait for the notice of a child's end once its report pipe is closed.
+_EXIT_NOTICE = 5.0
 
 #: How a child ended whose fork server was killed.
 LOST = "lost with the process that started it"
-
-
-class Killer(Protocol):
-    """What can kill a child's process group: its fork server, which knows whether the pid is still it."""
-
-    def kill(self, child: Handle) -> None:
-        """Kill the child; harmless when it has ended."""
 
 
 class Handle:
     """One forked child. It waits for its job, reports by a pipe, and ends.
 
     Args:
-        fork server: can kill it.
+        spec: how jobs and reports are encoded.
+        kill: kills the child's process group, unless it has ended.
         pid: its pid.
-        started: when it was forked, a Unix stamp; with the pid it names the process for good.
-        job, reports: this process's ends of its pipes.
+        started: when it was forked, a Unix time; with the pid it identifies the process for good.
+        jobs, reports: this process's ends of its pipes.
     """
 
     def __init__(
-        self, fork_server: Killer, pid: int, started: float, job: int, reports: int
+        self,
+        spec: Spec,
+        kill: Callable[[Handle], None],
+        pid: int,
+        started: float,
+        jobs: int,
+        reports: int,
     ) -> None:
         self.pid = pid
         self.started = started
-        self._fork_server = fork_server
-        self._job = job
+        self._spec = spec
+        self._kill = kill
+        self._jobs = jobs
         self._reports = reports
-        self._buffer = bytearray()
-        #: Why the last line that was no record could not be read.
-        self.refused = ""
+        self._buffer = b""
+        #: Why the last line that could not be decoded could not.
+        self.decode_error = ""
         self._ended = threading.Event()
         self._status: int | None = None
 
     def send(self, job: Any) -> None:
-        """Hand the child a job: its one, or the one after a ``ResolveJob`` that stays.
+        """Send the child a job.
 
         Raises:
-            BrokenPipeError: when the child is dead already.
+            BrokenPipeError: when the child has ended.
         """
-        data = memoryview(encode(job))
+        data = memoryview(self._spec.encode(job))
         while data:
-            data = data[os.write(self._job, data) :]
+            data = data[os.write(self._jobs, data) :]
 
     def reports(self, timeout: float) -> Iterator[Any]:
-        """Yield the records that arrive within ``timeout`` seconds; end early with the child.
+        """Yield the reports that arrive within ``timeout`` seconds; stop early when the child ends.
 
         Raises:
             EOFError: when the child has closed its pipe and nothing is left to read.
         """
-        deadline = time.monotonic() + timeout
-        for line in self._lines(deadline):
+        for line in self._lines(time.monotonic() + timeout):
             try:
-                yield decode(line)
-            except ValueError as problem:  # a task may write into any descriptor it finds
-                if not self.refused:
-                    log.warning(
-                        "process %d has sent what counts for nothing: %s", self.pid, problem
-                    )
-                self.refused = str(problem.__cause__)[:300]
+                yield self._spec.decode(line)
+            except ValueError as problem:  # others' code may write to any descriptor that it finds
+                if not self.decode_error:
+                    log.warning("process %d: a report is ignored: %s", self.pid, problem)
+                self.decode_error = str(problem.__cause__ or problem)[:300]
 
     def _lines(self, deadline: float) -> list[bytes]:
-        """Return the lines that are whole by the deadline, as soon as there is one."""
+        """Return the lines that are complete by the deadline, as soon as there is one."""
         while True:
-            ended = self.has_ended  # asked first: what it wrote before that is read to the end
+            ended = self.has_ended  # asked first: what it wrote before its end is read to the last
             left = max(0.0, deadline - time.monotonic())
             if not self._is_readable(0.0 if ended else left):
                 if ended:  # and a process that it left behind has the pipe open
@@ -96,76 +93,75 @@ class Handle:
             data = os.read(self._reports, 1 << 16)
             if not data:
                 raise EOFError
-            self._buffer += data
             if b"\n" in data:
-                *lines, rest = bytes(self._buffer).split(b"\n")
-                self._buffer = bytearray(rest)
+                *lines, self._buffer = (self._buffer + data).split(b"\n")
                 return lines
-            if len(self._buffer) > _LONGEST_REPORT:  # nothing of ours: a task gone wild
-                self._buffer.clear()
-            if not left:  # what goes on and on must not keep who reads it from the clock
+            self._buffer += data
+            if len(self._buffer) > _LONGEST_REPORT:
+                self._buffer = b""
+            if not left:  # data without end must not keep the reader past its deadline
                 return []
 
-    def _is_readable(self, seconds: float) -> bool:
+    def _is_readable(self, timeout: float) -> bool:
         poll = select.poll()
         poll.register(self._reports, select.POLLIN)
-        return bool(poll.poll(seconds * 1000))
+        return bool(poll.poll(timeout * 1000))
 
     def kill(self) -> None:
-        """Kill the child's whole process group; harmless when it has ended."""
-        self._fork_server.kill(self)
+        """Kill the child's process group; harmless when it has ended."""
+        self._kill(self)
 
-    def wait_end(self, timeout: float = _EXIT_NEWS) -> str:
-        """Return how the child ended, in words: ``exit code 3``, ``killed by SIGSEGV``.
+    def wait_end(self, timeout: float = _EXIT_NOTICE) -> str:
+        """Return how the child ended: ``exit code 3``, ``killed by SIGSEGV``.
 
-        One that lives on after so many seconds is killed: it must be over when this returns.
+        It is killed when it is still there after ``timeout`` seconds: it has ended when this returns.
         """
         if not self._ended.wait(timeout):
-            with contextlib.suppress(OSError):  # not by the fork server, which may be what hangs
+            with contextlib.suppress(OSError):  # not by the fork server, which may hang
                 os.killpg(self.pid, signal.SIGKILL)
             self._ended.wait(1)
         return describe_end(self._status)
 
     @property
     def has_ended(self) -> bool:
-        """Whether the fork server has told of the child's end."""
+        """Whether the fork server has reported the child's end."""
         return self._ended.is_set()
 
     @property
     def is_listening(self) -> bool:
-        """Whether the child is there to be sent its job; it may be gone and no news of it yet."""
+        """Whether the child can be sent its job; it may have ended without a notice so far."""
         poll = select.poll()
-        poll.register(self._job, select.POLLERR)
+        poll.register(self._jobs, select.POLLERR)
         return not self.has_ended and not poll.poll(0)
 
     @property
     def is_lost(self) -> bool:
-        """Whether the child ended with its fork server: nobody can tell how."""
+        """Whether the child ended together with its fork server: nobody knows how."""
         return self.has_ended and self._status is None
 
     @property
     def was_killed(self) -> bool:
-        """Whether a signal ended the child, or nobody can tell any more."""
+        """Whether a signal ended the child, or nobody knows what did."""
         return self._status is None or os.WIFSIGNALED(self._status)
 
-    def let_go(self) -> tuple[int, int]:
-        """Return the pipe ends for another process to have; the child is none of this one's now."""
-        ends = self._job, self._reports
-        self._job = self._reports = -1
+    def detach(self) -> tuple[int, int]:
+        """Return the pipe ends for another process to have; this handle is closed then."""
+        pipes = self._jobs, self._reports
+        self._jobs = self._reports = -1
         self._ended.set()
-        return ends
+        return pipes
 
     def close(self) -> None:
-        """Kill the child if it lives, and close the pipes; harmless when it was let go."""
+        """Kill the child if it lives, and close the pipes; harmless when it was handed over."""
         if not self._ended.is_set():
             self.kill()
-        for descriptor in (self._job, self._reports):
+        for descriptor in (self._jobs, self._reports):
             if descriptor >= 0:
                 os.close(descriptor)
-        self._job = self._reports = -1
+        self._jobs = self._reports = -1
 
-    def ended(self, status: int | None) -> None:
-        """Take the news of the child's end: a wait status, or None when it is not known."""
+    def on_exit(self, status: int | None) -> None:
+        """Take the notice of the child's end: a wait status, or None when nobody knows it."""
         self._status = status
         self._ended.set()
 

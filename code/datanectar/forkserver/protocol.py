@@ -1,15 +1,21 @@
-"""What a fork server and its parents say to each other, over a stream socket, in messages of one size.
+"""The messages between a fork server and its parents: fixed size, over a Unix stream socket.
 
-From a parent: ``FORK`` a child (number: what it is to be ready for; with the child's two pipe ends),
-answered by ``STARTED`` (number: the pid). ``KILL`` the child with this pid. ``LIMIT``: kill all of
-mine at this moment (value: by the monotonic clock) unless another ``LIMIT`` comes before; a parent
-that hangs can't kill its children when its lease ends, and another host begins their runs again.
-``OFFER``: this child of mine may be another parent's (number: the pid, value: when it was started,
-name: for whom; with the parent's two pipe ends). ``TAKE`` what was offered under this name, answered
-by ``TAKEN``, which is an ``OFFER`` passed on; the pid is 0 when there is none.
+From a parent:
 
-From the fork server besides: ``READY`` first of all (number: its guard's pid), and ``EXITED`` (number: the
-pid, value: the wait status).
+- ``FORK``: fork a child. ``name`` is its role; the child's two pipe ends come along. The reply is
+  ``FORKED`` (``number``: the pid, 0 when the system refused).
+- ``KILL``: kill the process group of the child ``number``.
+- ``KILL_AT``: kill all children of this parent at ``value``, by ``time.monotonic``, unless another
+  ``KILL_AT`` arrives before. A parent that hangs can't kill its children when it has to.
+- ``HAND_OVER``: another parent may have the child ``number``, which was started at ``value``, if it
+  asks for ``name``. The parent's two pipe ends come along. There is no reply.
+- ``PICK_UP``: ask for the child that was handed over under ``name``. The reply is ``PICKED_UP``: the
+  fields of the ``HAND_OVER`` and the pipe ends; ``number`` is 0 when there is no such child.
+
+From the fork server, besides the replies:
+
+- ``READY``: the first message (``number``: the pid of its watchdog).
+- ``EXITED``: the child ``number`` has ended (``value``: its wait status).
 """
 
 from __future__ import annotations
@@ -19,21 +25,16 @@ import struct
 from collections.abc import Sequence
 from typing import NamedTuple
 
-FORK, KILL, LIMIT, OFFER, TAKE = b"F", b"K", b"L", b"O", b"T"
-READY, STARTED, EXITED, TAKEN = b"R", b"S", b"X", b"N"
-
-#: What a child may be made ready for (:mod:`datanectar.forkserver.prefault`); any child can do any job.
-NOTHING, RESOLVE, RUN = 0, 1, 2
-#: For a run after a resolve, by one that was ready for that.
-RUN_TOO = 3
+FORK, KILL, KILL_AT, HAND_OVER, PICK_UP = b"F", b"K", b"L", b"H", b"P"
+READY, FORKED, EXITED, PICKED_UP = b"R", b"S", b"X", b"N"
 
 _LAYOUT = struct.Struct("!cid32s")
-_DESCRIPTORS = 2
-_CLOSED_ON_EXEC = getattr(socket, "MSG_CMSG_CLOEXEC", 0)  # not on macOS
+_MOST_DESCRIPTORS = 2
+_CLOSE_ON_EXEC = getattr(socket, "MSG_CMSG_CLOEXEC", 0)  # macOS has none
 
 
 class Message(NamedTuple):
-    """One message; what its fields mean depends on its kind."""
+    """One message; what its fields mean depends on its kind. ``name`` has at most 32 bytes."""
 
     kind: bytes
     number: int = 0
@@ -45,7 +46,7 @@ def send(sock: socket.socket, message: Message, descriptors: Sequence[int] = ())
     """Send a message, with descriptors for the other process.
 
     Raises:
-        OSError: when nobody is there to receive it.
+        OSError: when the other end is closed.
     """
     data = _LAYOUT.pack(*message)
     if descriptors:
@@ -64,7 +65,7 @@ def receive(sock: socket.socket) -> tuple[Message, list[int]]:
     data, descriptors = b"", []
     while len(data) < _LAYOUT.size:
         missing = _LAYOUT.size - len(data)
-        piece, more, _, _ = socket.recv_fds(sock, missing, _DESCRIPTORS, _CLOSED_ON_EXEC)
+        piece, more, _, _ = socket.recv_fds(sock, missing, _MOST_DESCRIPTORS, _CLOSE_ON_EXEC)
         if not piece:
             raise EOFError
         data += piece

@@ -31,7 +31,7 @@ from luigi.scheduler import Scheduler, SimpleTaskState, Task, Worker
 from luigi.setup_logging import DaemonLogging
 
 from datanectar.errors import StartupError
-from datanectar.forkserver.parent_death import die_with_parent
+from datanectar.forkserver.process_control import die_with_parent
 from datanectar.luigid.client import is_ours_alone, make_token, read_token
 from datanectar.permissions import private_folder
 from datanectar.settings import is_loopback

@@ -22,7 +22,7 @@ from typing import Any, TextIO
 import luigi
 
 from datanectar.errors import DatanectarError, StorageError
-from datanectar.forkserver.parent_death import die_with_parent
+from datanectar.forkserver.process_control import die_with_parent
 from datanectar.keys import LOG_FILE, Key
 from datanectar.messages import LogsUploaded, UploadLogsJob
 from datanectar.storage.attempt_files import (

@@ -17,9 +17,9 @@ from typing import Any
 
 from datanectar.catalog.admission import Admission
 from datanectar.catalog.listing_cache import Catalog
+from datanectar.child_pool import ChildPool
 from datanectar.errors import ChainError, NotFound, Unavailable
 from datanectar.forkserver.handle import Handle
-from datanectar.forkserver.pool import Pool
 from datanectar.keys import Key, parse_key, run_time_text
 from datanectar.luigid.client import Luigid
 from datanectar.messages import Resolution, ResolveJob
@@ -73,7 +73,7 @@ class Service:
         *,
         store: RunStore,
         queue: RunQueue,
-        children: Pool,
+        children: ChildPool,
         luigid: Luigid,
         most_waiting: int | None = None,
     ) -> None:
@@ -117,9 +117,9 @@ class Service:
     ) -> Iterator[tuple[Resolution, Handle]]:
         """Yield what a request would run, and the child that resolved it; close that at the end."""
         run_time = run_time_text(at)
-        stays = to_run and self.children.can_be_handed_on
+        stays = to_run and self.children.can_hand_over
         with self._room.place():
-            resolution, child = self.children.meet(
+            resolution, child = self.children.ask_and_keep(
                 ResolveJob(type, chain, task, raw, run_time, stays),
                 timeout=self.settings.import_timeout,
                 subject=f"{type}/{chain}",
@@ -168,7 +168,7 @@ class Service:
                 return Accepted(resolution, self._run_of_existing_result(new), True)
             run, is_new = self.store.accept(new, max_queued=self.settings.max_queued)
             if is_new:
-                self.children.offer(child, run.id)
+                self.children.hand_over(child, run.id)
                 self._announce(run)
             return Accepted(resolution, run, False, is_new)
 

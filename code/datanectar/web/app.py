@@ -6,13 +6,13 @@ from flask import Flask
 
 from datanectar.api import chains, openapi, runs, status, targets
 from datanectar.api import health as ops
-from datanectar.forkserver.pool import Pool
-from datanectar.forkserver.protocol import RESOLVE
+from datanectar.child_pool import ChildPool
 from datanectar.http import auth
 from datanectar.http import envelope as answer
 from datanectar.http.request_params import StrictRequest
 from datanectar.http.request_reader import LARGEST_BODY
 from datanectar.luigid.client import Luigid
+from datanectar.messages import ResolveJob
 from datanectar.queue import RunQueue
 from datanectar.runs.store import RunStore
 from datanectar.service.service import Service
@@ -32,7 +32,7 @@ def create_app(settings: Settings) -> Flask:
     auth.check_start(settings)
     store = RunStore(settings.database_url)
     store.prepare()
-    children = Pool(settings, ahead=_CHILDREN_AHEAD, duty=RESOLVE)
+    children = ChildPool(settings, ahead=_CHILDREN_AHEAD, role=ResolveJob)
     children.start()
     service = Service(
         settings,

@@ -12,7 +12,7 @@ from typing import Any
 
 from gunicorn.app.base import BaseApplication
 
-from datanectar.forkserver.parent_death import die_with_parent
+from datanectar.forkserver.process_control import die_with_parent, set_title
 from datanectar.optional_imports import left_out, other_drivers
 from datanectar.settings import Settings
 from datanectar.web.gunicorn_worker import WebWorker
@@ -48,7 +48,8 @@ class _Gunicorn(BaseApplication):
             "limit_request_line": 8190,
             "control_socket_disable": True,
             "loglevel": "warning",
-            "post_fork": _die_with_master,
+            "pre_fork": lambda server, worker: set_title("datanectar: web (master)"),
+            "post_fork": _after_fork,
             "worker_exit": _close,
         }
         for name, value in options.items():
@@ -72,8 +73,9 @@ def _bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _die_with_master(server: Any, worker: Any) -> None:
+def _after_fork(server: Any, worker: Any) -> None:
     """Have the worker end with gunicorn's master, at once: its successor needs the port."""
+    set_title("datanectar: web")
     die_with_parent(signal.SIGKILL)
 
 

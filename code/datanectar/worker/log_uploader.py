@@ -7,8 +7,8 @@ import threading
 import time
 from pathlib import Path
 
+from datanectar.child_pool import ChildPool
 from datanectar.errors import DatanectarError
-from datanectar.forkserver.pool import Pool
 from datanectar.messages import UploadLogsJob
 from datanectar.storage.attempt_files import not_uploaded
 
@@ -31,7 +31,9 @@ class LogUploader:
         storage: the run's store.
     """
 
-    def __init__(self, children: Pool, attempt_dir: Path, interval: float, storage: str) -> None:
+    def __init__(
+        self, children: ChildPool, attempt_dir: Path, interval: float, storage: str
+    ) -> None:
         self._storage = storage
         self._children = children
         self._attempt_dir = attempt_dir

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import psutil
 
+from datanectar.child_pool import ChildPool
 from datanectar.errors import DatanectarError
-from datanectar.forkserver.pool import Pool
 from datanectar.runs.records import Run
 from datanectar.runs.store import RunStore
 from datanectar.statuses import RUNNING
@@ -73,7 +73,7 @@ def _left_of(leader: int | None, attempt_dir: str) -> list[psutil.Process]:
     return left
 
 
-def keep_logs(children: Pool, attempt_dir: Path, run: Run) -> bool:
+def keep_logs(children: ChildPool, attempt_dir: Path, run: Run) -> bool:
     """Bring to S3 what files of an attempt at a run hold of logs; tell whether nothing is left."""
     LogUploader(children, attempt_dir, 0, run.storage).finish()
     return not not_uploaded(attempt_dir)
@@ -93,7 +93,7 @@ class AttemptSweeper:
     """
 
     def __init__(
-        self, store: RunStore, children: Pool, state: Path, is_watched: Callable[[str], bool]
+        self, store: RunStore, children: ChildPool, state: Path, is_watched: Callable[[str], bool]
     ) -> None:
         self._store = store
         self._children = children

@@ -140,7 +140,7 @@ class Worker:
         # The child that made the request out, if it is still there: it has the chain already.
         child = self._children.pick_up(run_id)
         if child is None and self._is_suspect(run_id):
-            with self._children.apart() as child:
+            with self._children.isolated() as child:
                 self._take_with(child, run_id, is_apart=True)
         else:
             self._take_with(child or self._children.reserve(), run_id)

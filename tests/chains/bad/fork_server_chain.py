@@ -11,7 +11,7 @@ from datanectar import NectarTask
 
 
 class KillForkServerTask(NectarTask):
-    """Kills its fork server each time, and before that, if it is told to, the fork server's guard.
+    """Kills its fork server each time, and before that, if it is told to, the fork server's watchdog.
 
     First it leaves a process of a session of its own, without the environment that would name it.
     """
@@ -19,19 +19,19 @@ class KillForkServerTask(NectarTask):
     name = luigi.Parameter()
     gate = luigi.Parameter(significant=False)
     evidence = luigi.Parameter(significant=False)
-    guard = luigi.BoolParameter(significant=False)
+    watchdog = luigi.BoolParameter(significant=False)
 
     def run(self):
         fork_server = psutil.Process(os.getppid())
-        guard = fork_server.parent()
+        watchdog = fork_server.parent()
         self._leave_a_daemon()
         while not os.path.exists(self.gate):
             time.sleep(0.02)
-        if self.guard and not os.path.exists(f"{self.evidence}.guard"):
-            open(f"{self.evidence}.guard", "w").close()
-            guard.suspend()
+        if self.watchdog and not os.path.exists(f"{self.evidence}.watchdog"):
+            open(f"{self.evidence}.watchdog", "w").close()
+            watchdog.suspend()
             fork_server.suspend()
-            guard.send_signal(signal.SIGKILL)
+            watchdog.send_signal(signal.SIGKILL)
         fork_server.send_signal(signal.SIGKILL)
         time.sleep(600)
 
