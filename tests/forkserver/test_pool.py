@@ -26,7 +26,8 @@ def fork_servers(bench: Bench) -> list[int]:
     """Return the pids of the bench's fork server: of its watchdog, and of itself."""
     client = bench.children._fork_server
     assert client is not None
-    watchdog = client.watchdog
+    assert client.watchdog is not None
+    watchdog = client.watchdog.pid
     (fork_server,) = children_of(watchdog)
     return [watchdog, fork_server]
 
