@@ -154,7 +154,7 @@ def family(bench: Bench, tmp_path: Path) -> Iterator[Family]:
                 os.kill(int(line), signal.SIGKILL)
 
 
-@pytest.mark.parametrize("victims", ["parent", "parent watchdog", "parent fork server"])
+@pytest.mark.parametrize("victims", ["parent", "parent, watchdog", "parent, fork server"])
 def test_what_runs_started_is_gone_when_the_parent_is_killed(family: Family, victims: str) -> None:
     named = {
         "parent": family.parent.pid,
@@ -163,7 +163,7 @@ def test_what_runs_started_is_gone_when_the_parent_is_killed(family: Family, vic
     }
     everyone = descendants(family.parent.pid)
 
-    for victim in victims.split():
+    for victim in victims.split(", "):
         os.kill(named[victim], signal.SIGKILL)
 
     family.parent.wait()
