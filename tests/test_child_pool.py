@@ -145,7 +145,7 @@ def handle() -> Iterator[tuple[Handle, int]]:
     jobs_read, jobs_write = os.pipe()
     reports_read, reports_write = os.pipe()
     spec = fork_server_spec(load({}))
-    handle = Handle(spec, lambda child: None, 1, 0.0, jobs_write, reports_read)
+    handle = Handle(spec, lambda child: None, 1, 0.0, (jobs_write, reports_read))
     yield handle, reports_write
     handle.on_exit(0)
     handle.close()

@@ -27,7 +27,7 @@ def test_an_authors_code_runs_in_a_process_of_its_own_below_the_fork_server(benc
 
     fork_server = bench.children._fork_server
     assert fork_server is not None and fork_server.watchdog is not None
-    assert [facts["parent"]] == [p.pid for p in psutil.Process(fork_server.watchdog).children()]
+    assert [facts["parent"]] == [p.pid for p in fork_server.watchdog.children()]
     assert facts["pid"] == facts["session"]
     assert not any(name.startswith("chains") for name in sys.modules)
 

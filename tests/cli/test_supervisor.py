@@ -149,7 +149,8 @@ def part(stack: Stack, role: str, but: int = 0) -> psutil.Process:
     def look() -> psutil.Process | None:
         for child in psutil.Process(stack.processes["up"].pid).children():
             with contextlib.suppress(psutil.Error):  # it may have been killed
-                if child.cmdline()[0] == f"datanectar: {role}" and child.pid != but:
+                named = child.cmdline()[0].startswith(f"datanectar: {role}")
+                if named and child.pid != but:
                     return child
         return None
 

@@ -49,7 +49,7 @@ def test_a_fork_that_the_system_refuses_ends_no_thread() -> None:
         if len(tried) == 1:
             raise OSError(12, "Cannot allocate memory")
         jobs, reports = (os.open(os.devnull, os.O_RDWR) for _ in range(2))
-        return Handle(SPEC, lambda child: None, 1, 0.0, jobs, reports)
+        return Handle(SPEC, lambda child: None, 1, 0.0, (jobs, reports))
 
     pool._running_fork_server = lambda: None  # type: ignore[method-assign, assignment, return-value]
     pool._fork = refuse_once  # type: ignore[method-assign]

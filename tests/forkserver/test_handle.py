@@ -43,7 +43,7 @@ class Child:
 def child() -> Iterator[Child]:
     jobs_read, jobs_write = os.pipe()
     reports_read, reports_write = os.pipe()
-    handle = Handle(SPEC, lambda child: None, 1, 0.0, jobs_write, reports_read)
+    handle = Handle(SPEC, lambda child: None, 1, 0.0, (jobs_write, reports_read))
     try:
         yield Child(handle, jobs_read, reports_write)
     finally:

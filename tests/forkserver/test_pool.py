@@ -26,7 +26,8 @@ def fork_servers(bench: Bench) -> list[int]:
     """Return the pids of the bench's fork server: of its watchdog, and of itself."""
     client = bench.children._fork_server
     assert client is not None
-    watchdog = client.watchdog
+    assert client.watchdog is not None
+    watchdog = client.watchdog.pid
     (fork_server,) = children_of(watchdog)
     return [watchdog, fork_server]
 
@@ -153,7 +154,7 @@ def family(bench: Bench, tmp_path: Path) -> Iterator[Family]:
                 os.kill(int(line), signal.SIGKILL)
 
 
-@pytest.mark.parametrize("victims", ["parent", "parent watchdog", "parent fork server"])
+@pytest.mark.parametrize("victims", ["parent", "parent, watchdog", "parent, fork server"])
 def test_what_runs_started_is_gone_when_the_parent_is_killed(family: Family, victims: str) -> None:
     named = {
         "parent": family.parent.pid,
@@ -162,7 +163,7 @@ def test_what_runs_started_is_gone_when_the_parent_is_killed(family: Family, vic
     }
     everyone = descendants(family.parent.pid)
 
-    for victim in victims.split():
+    for victim in victims.split(", "):
         os.kill(named[victim], signal.SIGKILL)
 
     family.parent.wait()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -237,7 +236,7 @@ def test_sigterm_ends_a_fork_server_and_all_below_it(pool: Pool) -> None:
     client = pool._fork_server
     assert client is not None and client.watchdog is not None
 
-    os.kill(client.watchdog, signal.SIGTERM)
+    client.watchdog.terminate()
 
     wait_for(lambda: not any(map(is_running, left)), "what it started is gone")
     assert child.wait_end(LIMIT)

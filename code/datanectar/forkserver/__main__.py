@@ -31,6 +31,7 @@ from datanectar.forkserver.server import ForkServer
 def main(arguments: Sequence[str] | None = None) -> None:
     """Serve parents until none is left."""
     options = _options(arguments)
+    process_control.set_title(f"{options.title}: fork server")
     control = socket.socket(fileno=options.control)
     _import(options.preload)
     module, _, function = options.target.partition(":")
@@ -85,7 +86,6 @@ def _split_off_watchdog(control: socket.socket, title: str) -> None:
     pid = os.fork()
     if pid == 0:
         process_control.die_with_parent(signal.SIGTERM)
-        process_control.set_title(f"{title}: fork server")
         return
     control.close()
     process_control.set_title(f"{title}: fork server watchdog")

@@ -18,7 +18,7 @@ import psutil
 
 from datanectar.forkserver import protocol
 from datanectar.forkserver.handle import Handle
-from datanectar.forkserver.launch import ForkServerProcess, Spec
+from datanectar.forkserver.launch import Spec, join, start
 from datanectar.forkserver.protocol import Message, receive, send
 
 #: Seconds that a fork server may take to import what it is to preload.
@@ -62,7 +62,10 @@ class ForkServerClient:
         self._spec = spec
         self._socket, theirs = socket.socketpair()
         with theirs:
-            self._process = ForkServerProcess(theirs, spec, listener)
+            #: Whether other parents have children there, to whom a child could be handed over.
+            self.is_shared = listener is not None and join(theirs, listener)
+            #: The fork server's own parent, which ends when all below it has ended.
+            self.watchdog = None if self.is_shared else start(theirs, spec)
         self._sending = threading.Lock()
         self._requests: deque[_Request] = deque()
         #: The living children, by pid.
@@ -81,24 +84,14 @@ class ForkServerClient:
             message = Message(protocol.EXITED)
         self._socket.settimeout(None)
         if message.kind == protocol.READY:
-            self._process.on_ready(message.number)
+            with contextlib.suppress(psutil.NoSuchProcess):
+                self.watchdog = self.watchdog or psutil.Process(message.number)
             return
         self._socket.close()
         if self.is_shared:  # whoever started it starts another one
             raise NoChild("The process that children are forked from is gone.")
-        self._process.kill()
-        self._process.wait(_END_LIMIT)
+        self._kill_watchdog()
         raise StartFailed("The process that children are forked from did not start.")
-
-    @property
-    def is_shared(self) -> bool:
-        """Whether other parents have children there, to whom a child could be handed over."""
-        return self._process.is_shared
-
-    @property
-    def watchdog(self) -> int | None:
-        """The pid of the fork server's parent, which ends when all below it has ended."""
-        return self._process.pid
 
     def fork(self, role: str = "") -> Handle:
         """Return a new child, which gets ready for a role while it waits for its job.
@@ -118,7 +111,7 @@ class ForkServerClient:
         child = _result(request, _START_LIMIT)
         if child is None:
             if request.reply.cancelled():  # it hangs
-                self._process.kill()
+                self._kill_watchdog()
             raise NoChild("The process that children are forked from is gone.")
         return child
 
@@ -174,9 +167,14 @@ class ForkServerClient:
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         self._receiver.join(_END_LIMIT)
-        if not self.is_shared and not self._process.wait(_END_LIMIT):
-            self._process.kill()
-            self._process.wait(_END_LIMIT)
+        if not self.is_shared and not _wait_end(self.watchdog):
+            self._kill_watchdog()
+
+    def _kill_watchdog(self) -> None:
+        if self.watchdog is not None:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                self.watchdog.kill()
+            _wait_end(self.watchdog)
 
     def _receive(self) -> None:
         try:
@@ -198,7 +196,7 @@ class ForkServerClient:
         pipes = request.pipes or pipes
         child = None
         if len(pipes) == 2 and pid:
-            child = self._live[pid] = Handle(self._spec, self.kill, pid, started, *pipes)
+            child = self._live[pid] = Handle(self._spec, self.kill, pid, started, pipes)
         elif pid:  # picked up, and this process has no descriptors left
             self._send(Message(protocol.KILL, pid))
             for descriptor in pipes:
@@ -218,14 +216,15 @@ class ForkServerClient:
             with contextlib.suppress(OSError):
                 os.killpg(child.pid, signal.SIGKILL)
         for child in lost:
-            _await_end(child.pid)
+            with contextlib.suppress(psutil.NoSuchProcess):
+                _wait_end(psutil.Process(child.pid))  # before its job is done anew
             child.on_exit(None)
         with self._sending:
             self._socket.close()
             while self._requests:
                 _finish(self._requests.popleft(), None)
         if not (self.is_shared and self._closing):
-            self._process.wait(_END_LIMIT)
+            _wait_end(self.watchdog)
 
 
 def _finish(request: _Request, child: Handle | None) -> None:
@@ -259,7 +258,11 @@ def _two_pipes() -> tuple[tuple[int, int], tuple[int, int]]:
         raise NoChild(f"No child process can be started: {problem}.") from problem
 
 
-def _await_end(pid: int) -> None:
-    """Wait until a killed process has ended: its job may then be done anew."""
-    with contextlib.suppress(psutil.Error):
-        psutil.Process(pid).wait(_END_LIMIT)
+def _wait_end(process: psutil.Process | None) -> bool:
+    """Wait until a process has ended; return False when it does not in time."""
+    try:
+        if process is not None:
+            process.wait(_END_LIMIT)
+    except psutil.TimeoutExpired:
+        return False
+    return True

@@ -9,7 +9,7 @@ import select
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from datanectar.forkserver.launch import Spec
@@ -24,6 +24,8 @@ _EXIT_NOTICE = 5.0
 #: How a child ended whose fork server was killed.
 LOST = "lost with the process that started it"
 
+Kill = Callable[["Handle"], None]
+
 
 class Handle:
     """One forked child. It waits for its job, reports by a pipe, and ends.
@@ -33,24 +35,17 @@ class Handle:
         kill: kills the child's process group, unless it has ended.
         pid: its pid.
         started: when it was forked, a Unix time; with the pid it identifies the process for good.
-        jobs, reports: this process's ends of its pipes.
+        pipes: this process's ends of the pipes for jobs and for reports.
     """
 
     def __init__(
-        self,
-        spec: Spec,
-        kill: Callable[[Handle], None],
-        pid: int,
-        started: float,
-        jobs: int,
-        reports: int,
+        self, spec: Spec, kill: Kill, pid: int, started: float, pipes: Sequence[int]
     ) -> None:
         self.pid = pid
         self.started = started
         self._spec = spec
         self._kill = kill
-        self._jobs = jobs
-        self._reports = reports
+        self._jobs, self._reports = pipes
         self._buffer = b""
         #: Why the last line that could not be decoded could not.
         self.decode_error = ""
@@ -152,12 +147,11 @@ class Handle:
         return pipes
 
     def close(self) -> None:
-        """Kill the child if it lives, and close the pipes; harmless when it was handed over."""
-        if not self._ended.is_set():
+        """Kill the child if it lives, and close the pipes; harmless when that is done already."""
+        if not self.has_ended:
             self.kill()
-        for descriptor in (self._jobs, self._reports):
-            if descriptor >= 0:
-                os.close(descriptor)
+        for descriptor in {self._jobs, self._reports} - {-1}:
+            os.close(descriptor)
         self._jobs = self._reports = -1
 
     def on_exit(self, status: int | None) -> None:
@@ -171,9 +165,7 @@ def describe_end(status: int | None) -> str:
     if status is None:
         return LOST
     if os.WIFSIGNALED(status):
+        names = {number.value: number.name for number in signal.Signals}
         number = os.WTERMSIG(status)
-        try:
-            return f"killed by {signal.Signals(number).name}"
-        except ValueError:
-            return f"killed by signal {number}"
+        return f"killed by {names.get(number, f'signal {number}')}"
     return f"exit code {os.WEXITSTATUS(status)}"

@@ -1,8 +1,7 @@
-"""How a parent gets a fork server: it starts one, or joins one that others share."""
+"""What a fork server is, and how a parent gets one: it starts it, or joins one that others share."""
 
 from __future__ import annotations
 
-import contextlib
 import os
 import socket
 import subprocess
@@ -51,58 +50,8 @@ class Spec:
         return [*command, "--shared"] if shared else command
 
 
-class ForkServerProcess:
-    """The process that ends once a fork server and all below it have ended: its watchdog.
-
-    Args:
-        control: the fork server's end of the socket on which this process will ask it.
-        spec: what to start.
-        listener: the descriptor of the socket on which to join a shared one; None: start one.
-    """
-
-    def __init__(self, control: socket.socket, spec: Spec, listener: int | None) -> None:
-        #: Whether other parents have children there, to whom a child could be handed over.
-        self.is_shared = listener is not None and _join(control, listener)
-        self._process = None if self.is_shared else _start(control, spec)
-
-    @property
-    def pid(self) -> int | None:
-        """Its pid; of a shared one once :meth:`on_ready` was called."""
-        return self._process.pid if self._process else None
-
-    def on_ready(self, pid: int) -> None:
-        """Take note of the watchdog's pid, which the fork server has sent."""
-        if self._process is None:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                self._process = psutil.Process(pid)
-
-    def kill(self) -> None:
-        """Kill it; harmless when it has ended."""
-        if self._process is not None:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                self._process.kill()
-
-    def wait(self, timeout: float) -> bool:
-        """Return True as soon as it has ended, False when it has not after ``timeout`` seconds."""
-        try:
-            if self._process is not None:
-                self._process.wait(timeout)
-        except psutil.TimeoutExpired:
-            return False
-        return True
-
-
-def _join(control: socket.socket, listener: int) -> bool:
-    """Send the shared fork server its end of a socket; return whether there is one."""
-    try:
-        with socket.socket(fileno=os.dup(listener)) as shared:
-            socket.send_fds(shared, [b"J"], [control.fileno()], socket.MSG_DONTWAIT)
-    except OSError:
-        return False
-    return True
-
-
-def _start(control: socket.socket, spec: Spec) -> psutil.Process:
+def start(control: socket.socket, spec: Spec) -> psutil.Process:
+    """Start a fork server that is asked on a socket; return its watchdog, which ends after it."""
     return psutil.Popen(
         spec.command(control.fileno()),
         pass_fds=[control.fileno()],
@@ -111,3 +60,18 @@ def _start(control: socket.socket, spec: Spec) -> psutil.Process:
         cwd=spec.folder,
         env=spec.environ,
     )
+
+
+def join(control: socket.socket, listener: int) -> bool:
+    """Send a shared fork server its end of a socket; return False when there is no fork server.
+
+    Args:
+        control: that end.
+        listener: the descriptor of the socket on which it can be joined.
+    """
+    try:
+        with socket.socket(fileno=os.dup(listener)) as shared:
+            socket.send_fds(shared, [b"J"], [control.fileno()], socket.MSG_DONTWAIT)
+    except OSError:
+        return False
+    return True

@@ -46,7 +46,7 @@ class Pool:
         self._idle: deque[Handle] = deque()
         self._lock = threading.Lock()
         self._fork_server: ForkServerClient | None = None
-        self._isolated: set[ForkServerClient] = set()
+        self._isolated: list[ForkServerClient] = []
         self._taken = threading.Semaphore(0)
         self._closed = False
 
@@ -107,16 +107,13 @@ class Pool:
             NoChild: when no child can be had.
             StartFailed: when a module that is to be preloaded can't be imported.
         """
-        fork_server = ForkServerClient(self._spec)
-        with contextlib.closing(fork_server):
-            with self._lock:
-                self._isolated.add(fork_server)
+        with contextlib.closing(ForkServerClient(self._spec)) as fork_server:
+            self._isolated.append(fork_server)
             try:
                 with contextlib.closing(fork_server.fork(self._role)) as child:
                     yield child
             finally:
-                with self._lock:
-                    self._isolated.discard(fork_server)
+                self._isolated.remove(fork_server)
 
     def live_until(self, moment: float) -> None:
         """Have all children killed at a moment, even if this process hangs or is suspended by then.
@@ -124,9 +121,7 @@ class Pool:
         Args:
             moment: a reading of ``time.monotonic``; a later call puts it off.
         """
-        with self._lock:
-            fork_servers = {*self._isolated, self._fork_server}
-        for fork_server in fork_servers:
+        for fork_server in [*self._isolated, self._fork_server]:
             if fork_server is not None:
                 fork_server.kill_at(moment)
 

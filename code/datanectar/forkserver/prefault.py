@@ -48,7 +48,7 @@ def learn(work: Callable[[], object]) -> Ranges[int]:
         RuntimeError: when the work fails; the fork has printed why on stderr.
     """
     mapped = list(_writable_mappings())
-    if not mapped or not _can_prefault(mapped[0][0]):
+    if not mapped or not _madvise(ctypes.CDLL(None), mapped[0][0], _PAGE):
         return array("Q")
     reader, writer = os.pipe()
     pid = os.fork()
@@ -79,26 +79,26 @@ def _work_and_report(
         os._exit(0)
 
 
-def _can_prefault(address: int) -> bool:
-    """Return whether the system knows how; a page of this process shows it."""
-    page = ctypes.c_void_p(address), ctypes.c_size_t(_PAGE)
-    return int(ctypes.CDLL(None).madvise(*page, _MADV_POPULATE_WRITE)) == 0
-
-
 def prefault(pages: Ranges[int]) -> None:
     """Copy the pages; one that can't be is left to be copied when it is written to."""
     libc = ctypes.CDLL(None)
     rest = pages[2 * _prefault_in_one_call(libc, pages) :]
     for start, length in zip(rest[::2], rest[1::2], strict=True):
-        libc.madvise(ctypes.c_void_p(start), ctypes.c_size_t(length), _MADV_POPULATE_WRITE)
+        _madvise(libc, start, length)
+
+
+def _madvise(libc: ctypes.CDLL, start: int, length: int) -> bool:
+    """Copy a range; return whether it could be, which an old kernel can't."""
+    memory = ctypes.c_void_p(start), ctypes.c_size_t(length)
+    return int(libc.madvise(*memory, _MADV_POPULATE_WRITE)) == 0
 
 
 def _prefault_in_one_call(libc: ctypes.CDLL, pages: Ranges[int]) -> int:
     """Return how many ranges, from the first on, one call has copied; 0 where it can't be made.
 
     It stops at a range whose mapping is gone. process_madvise(2) is in glibc since 2.36, and takes
-    this advice since Linux 6.13 (mm/madvise.c); some builds of Python lack ``pidfd_open``. It halves
-    the time, which is 2 to 4 ms a child otherwise.
+    this advice since Linux 6.13 (mm/madvise.c); some builds of Python lack ``pidfd_open``. It takes
+    half as long as a call for each range, which is 2 to 4 ms for a child's ranges.
     """
     if not (hasattr(libc, "process_madvise") and hasattr(os, "pidfd_open")):
         return 0
@@ -106,19 +106,12 @@ def _prefault_in_one_call(libc: ctypes.CDLL, pages: Ranges[int]) -> int:
         process = os.pidfd_open(os.getpid())
     except OSError:  # no descriptor is left, or a sandbox forbids it
         return 0
-    try:
-        done, ends = _process_madvise(libc, process, pages[: 2 * _MOST_RANGES]), pages[1::2]
-        return sum(end <= done for end in accumulate(ends))
-    finally:
-        os.close(process)
-
-
-def _process_madvise(libc: ctypes.CDLL, process: int, ranges: Ranges[int]) -> int:
-    """Return how many bytes the call has covered, -1 when it failed."""
-    advise = libc.process_madvise
-    advise.restype = ctypes.c_ssize_t
-    vector, count = ctypes.c_void_p(ranges.buffer_info()[0]), ctypes.c_size_t(len(ranges) // 2)
-    return int(advise(process, vector, count, _MADV_POPULATE_WRITE, 0))
+    libc.process_madvise.restype = ctypes.c_ssize_t
+    first = pages[: 2 * _MOST_RANGES]
+    vector, count = ctypes.c_void_p(first.buffer_info()[0]), ctypes.c_size_t(len(first) // 2)
+    done = libc.process_madvise(process, vector, count, _MADV_POPULATE_WRITE, 0)
+    os.close(process)
+    return sum(end <= done for end in accumulate(first[1::2]))
 
 
 def _writable_mappings() -> Iterator[tuple[int, int]]:
@@ -133,16 +126,14 @@ def _writable_mappings() -> Iterator[tuple[int, int]]:
 
 def _own_pages(mapped: list[tuple[int, int]]) -> Ranges[int]:
     """Return the pages of the mappings that no other process shares."""
-    found = array("Q")
     with Path("/proc/self/pagemap").open("rb", buffering=0) as pagemap:
         # All are read before any is looked at, since looking writes to more pages.
         read = [_entries(pagemap, start, end) for start, end in mapped]
-    for (start, end), entries in zip(mapped, read, strict=True):
-        for address, (entry,) in zip(
-            range(start, end, _PAGE), struct.iter_unpack("=Q", entries), strict=False
-        ):
+    found = array("Q")
+    for (start, _), entries in zip(mapped, read, strict=True):
+        for number, (entry,) in enumerate(struct.iter_unpack("=Q", entries)):
             if entry & _OWN == _OWN:
-                _append(found, address)
+                _append(found, start + number * _PAGE)
     return found
 
 

@@ -67,7 +67,10 @@ def _prctl(option: int, value: int) -> None:
 
 
 def set_title(title: str) -> None:
-    """Have ``ps`` and ``top`` show this process under a title (Linux only: it breaks forks on macOS)."""
+    """Have ``ps`` and ``top`` show this process under a title (Linux only: it breaks forks on macOS).
+
+    The first call has to come before ``os.environ`` is changed, by which setproctitle finds its place.
+    """
     if sys.platform == "linux":
         _setproctitle()("".join(char if char.isprintable() else "?" for char in title))
 

@@ -144,8 +144,7 @@ class ForkServer:
 
     def _timeout(self) -> float | None:
         """Return the seconds until a child may be overdue, None when none will be."""
-        moments = [self._handovers.next_deadline(), *(parent.kill_at for parent in self._parents)]
-        first = min(moments)
+        first = min(self._handovers.next_deadline(), *(p.kill_at for p in self._parents), _NEVER)
         return max(0.0, first - time.monotonic()) if first < _NEVER else None
 
     def _handle_message(self, parent: _Parent) -> None:
