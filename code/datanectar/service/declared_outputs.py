@@ -1,7 +1,7 @@
-"""Which files at the addresses of an author's own ``output()`` are there and may be given out.
+"""Which files at the addresses of an author's own ``output()`` are there and may be served.
 
 A child, which runs an author's code, reports the addresses, and a path may come from a client's
-parameter. So each request decides anew what is given out: files in the project's folder, in
+parameter. So each request decides anew what is served: files in the project's folder, in
 ``DATANECTAR_LOCAL_TARGETS`` or in a folder of ``DATANECTAR_RESULT_FOLDERS``, and objects in the
 run's store or in one that the settings name. Links are followed before that is decided.
 """
@@ -28,7 +28,7 @@ _SECRET_ENDINGS = (".py", ".pyc", ".pem", ".key")
 
 
 def names_of(addresses: Iterable[str]) -> dict[str, str]:
-    """Return the addresses by the names that they are given out under: their last parts, made unique.
+    """Return the addresses by the names that they are served under: their last parts, made unique.
 
     Names of the service's own files are taken: ``params.txt``, ``log`` and ``log.<number>``.
     """
@@ -48,7 +48,7 @@ class DeclaredOutputs:
     """Looks at the addresses that a task's ``output()`` declares.
 
     Args:
-        settings: name the folders that files are given out from.
+        settings: name the folders that files are served from.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -60,7 +60,7 @@ class DeclaredOutputs:
         self._closed = [path.resolve() for path in (settings.state, configuration, *databases)]
 
     def look(self, addresses: list[str], run_store: str) -> tuple[list[ResultFile], bool]:
-        """Return the files that are there and may be given out, and whether any is missing.
+        """Return the files that are there and may be served, and whether any is missing.
 
         Args:
             addresses: absolute paths, or addresses in a store.
@@ -85,7 +85,7 @@ class DeclaredOutputs:
             return None, False
         try:
             path = spelled.resolve()
-            if not self._may_be_given_out(spelled, path):
+            if not self._may_be_served(spelled, path):
                 return None, False
             found = path.stat()
         except FileNotFoundError:
@@ -96,7 +96,7 @@ class DeclaredOutputs:
             return None, False
         return ResultFile(name, found.st_size, found.st_mtime, path=path), False
 
-    def _may_be_given_out(self, spelled: Path, path: Path) -> bool:
+    def _may_be_served(self, spelled: Path, path: Path) -> bool:
         """Decide by a path as it is spelled, and by where its links lead."""
         if any(path.is_relative_to(folder) for folder in self._closed):
             return False

@@ -1,4 +1,4 @@
-"""One file of a result that is there and may be given out."""
+"""One file of a result that is there and may be served."""
 
 from __future__ import annotations
 

@@ -125,7 +125,7 @@ class Results:
         """Return one file of a key: its result, its log, its parameters.
 
         Raises:
-            NotFound: when there is none of that name that may be given out.
+            NotFound: when there is none of that name that may be served.
         """
         place = place_of(key, *self.run_of(key)) or Place(default_name(self._settings))
         if is_file_name(name):
@@ -138,7 +138,7 @@ class Results:
         raise NotFound(f"{key} has no file {name[:100]}.")
 
     def at(self, addresses: list[str], storage: str) -> list[ResultFile]:
-        """Return the files at the addresses of a result in ``storage`` that may be given out."""
+        """Return the files at the addresses of a result in ``storage`` that may be served."""
         return self._declared.look(addresses, storage)[0]
 
     def declared_files(self, key: Key) -> list[ResultFile]:

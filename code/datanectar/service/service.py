@@ -281,7 +281,7 @@ class Service:
     def drop(self, key: Key) -> list[str]:
         """Delete a key's result, so that the next POST makes it again; logs and history stay.
 
-        Files that lie elsewhere than under the key are deleted where they may be given out, and only
+        Files that lie elsewhere than under the key are deleted where they may be served, and only
         when a run of this service has made them: not what an ``ExternalTask`` names.
 
         Returns:

@@ -242,7 +242,7 @@ def _pieces(stream: IO[bytes]) -> Iterator[bytes]:
 
 
 def check_file(path: Path) -> None:
-    """Check that an author's code has left one file at the path that it was given.
+    """Check that an author's code has left one file at the path that it got.
 
     Raises:
         OSError: when there is no file, or a folder.

@@ -1,4 +1,4 @@
-"""Plain files: only these are given out, since a link in an author's folder could lead anywhere.
+"""Plain files: only these are served, since a link in an author's folder could lead anywhere.
 
 A folder may be a link, to a larger disk for example; a file may not, whatever it leads to. A hard
 link can't be told from the file that it was made of.
