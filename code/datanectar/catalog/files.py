@@ -10,18 +10,25 @@ from pathlib import Path
 from datanectar.keys import NAME
 from datanectar.messages import ChainDescription
 
+#: A file's modification time (ns) and size (bytes).
+Stamp = tuple[int, int]
 #: What the name of a chain file ends in.
 CHAIN_SUFFIX = "_chain.py"
 
 
 @dataclass(frozen=True)
 class ChainFile:
-    """A chain by its place. ``problem`` says why it can't be served, when its name can't."""
+    """A chain's file. ``problem`` says why it can't be served, when its name is no part of a route."""
 
     type: str
     name: str
     path: Path
     problem: str | None = None
+
+    @property
+    def id(self) -> tuple[str, str]:
+        """Type and name."""
+        return self.type, self.name
 
 
 def find_chains(chains: Path) -> list[ChainFile]:
@@ -57,7 +64,7 @@ def like_chain(chains: Path, type: str, name: str) -> str:
     return f" Did you mean {near[0]}?" if near else ""
 
 
-def file_stamp(path: str | Path) -> tuple[int, int]:
+def file_stamp(path: str | Path) -> Stamp:
     """Return a file's modification time (ns) and size (bytes); zeros when it is gone."""
     try:
         status = os.stat(path)  # noqa: PTH116  # asked for each of many files at each request
@@ -66,7 +73,7 @@ def file_stamp(path: str | Path) -> tuple[int, int]:
     return (status.st_mtime_ns, status.st_size)
 
 
-def luigi_stamps(code: Path) -> list[tuple[int, int]]:
+def luigi_stamps(code: Path) -> list[Stamp]:
     """Return the stamps of the files that Luigi reads its configuration from, there or not.
 
     See luigi/configuration: ``cfg_parser.py`` and ``toml_parser.py``.
