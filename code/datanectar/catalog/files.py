@@ -1,4 +1,4 @@
-"""Which chain files a project has. Looks at names only and never imports one."""
+"""The chain files of a project, by name. Imports none."""
 
 from __future__ import annotations
 
@@ -51,9 +51,9 @@ def chain_path(chains: Path, type: str, name: str) -> Path | None:
 
 
 def like_chain(chains: Path, type: str, name: str) -> str:
-    """Return words for the chain whose name is most like this one, if any is.
+    """Return a sentence that proposes the chain with the most similar name, empty without one.
 
-    For one that is there and can't be served they say why.
+    For a file of this very name that can't be served, the sentence says why.
     """
     files = find_chains(chains)
     for file in files:
@@ -74,9 +74,12 @@ def file_stamp(path: str | Path) -> Stamp:
 
 
 def luigi_stamps(code: Path) -> list[Stamp]:
-    """Return the stamps of the files that Luigi reads its configuration from, there or not.
+    """Return the stamps of the files that Luigi reads its configuration from, existing or not.
 
-    See luigi/configuration: ``cfg_parser.py`` and ``toml_parser.py``.
+    Args:
+        code: the folder in which children run.
+
+    Source: luigi/configuration, ``cfg_parser.py`` and ``toml_parser.py``. Needs no Luigi.
     """
     names = ("client.cfg", "luigi.cfg", "luigi.toml")
     files = [folder / name for folder in (Path("/etc/luigi"), code) for name in names]
@@ -107,7 +110,7 @@ def name_problem(name: str) -> str:
 
 
 def no_task(chain: ChainDescription, task: str) -> str:
-    """Return words for a task that a chain does not have, or that has no route: then they say why."""
+    """Return the message for a task that a chain does not have, or why it has no route."""
     place = f"{chain.type}/{chain.name}"
     for left in chain.left_out:
         if left.name == task:
