@@ -19,11 +19,11 @@ from tests.api.answers import data, refused
 from tests.servers.processes import wait_for
 from tests.servers.stack import Stack
 
-FRESH = """
+SOURCE = """
 import luigi
 from datanectar import NectarTask
 
-class FreshTask(NectarTask):
+class NamedTask(NectarTask):
     name = luigi.Parameter(default="{default}")
 """
 
@@ -192,44 +192,44 @@ def test_a_chain_that_hangs_leaves_threads_for_everybody_else(make_stack: Any) -
 
 
 def test_a_new_an_edited_and_a_deleted_chain_show_without_a_restart(web: Stack) -> None:
-    web.chain("fresh/fresh_chain", FRESH.format(default="one"))
-    assert parameters(web, "fresh/fresh_chain/FreshTask")["name"]["default"] == "one"
+    web.chain("made/edited_chain", SOURCE.format(default="one"))
+    assert parameters(web, "made/edited_chain/NamedTask")["name"]["default"] == "one"
 
     # Of the same size and within the same second, so that a cached bytecode would still fit.
-    web.chain("fresh/fresh_chain", FRESH.format(default="two"))
-    assert parameters(web, "fresh/fresh_chain/FreshTask")["name"]["default"] == "two"
-    explained = data(web.get("/api/chains/fresh/fresh_chain/FreshTask/key"))
+    web.chain("made/edited_chain", SOURCE.format(default="two"))
+    assert parameters(web, "made/edited_chain/NamedTask")["name"]["default"] == "two"
+    explained = data(web.get("/api/chains/made/edited_chain/NamedTask/key"))
     assert explained["parameters"] == {"name": "two"}
 
-    (web.project / "code/chains/fresh/fresh_chain.py").unlink()
-    assert "fresh_chain" not in names(web, "fresh")
-    refused(web.get("/api/chains/fresh/fresh_chain"), 404)
-    refused(web.post("fresh/fresh_chain/FreshTask"), 404)
+    (web.project / "code/chains/made/edited_chain.py").unlink()
+    assert "edited_chain" not in names(web, "made")
+    refused(web.get("/api/chains/made/edited_chain"), 404)
+    refused(web.post("made/edited_chain/NamedTask"), 404)
 
 
 def test_an_edit_of_a_helper_shows_in_the_chain_that_imports_it(web: Stack) -> None:
-    helper = web.project / "code/chains/fresh/helper.py"
+    helper = web.project / "code/chains/made/helper.py"
     helper.parent.mkdir(exist_ok=True)
     helper.write_text("NAME = 'one'\n")
-    source = FRESH.format(default="x").replace('"x"', "NAME")
-    web.chain("fresh/uses_chain", f"from chains.fresh.helper import NAME\n{source}")
-    assert parameters(web, "fresh/uses_chain/FreshTask")["name"]["default"] == "one"
+    source = SOURCE.format(default="x").replace('"x"', "NAME")
+    web.chain("made/uses_chain", f"from chains.made.helper import NAME\n{source}")
+    assert parameters(web, "made/uses_chain/NamedTask")["name"]["default"] == "one"
 
     helper.write_text("NAME = 'two'\n")
-    assert parameters(web, "fresh/uses_chain/FreshTask")["name"]["default"] == "two"
+    assert parameters(web, "made/uses_chain/NamedTask")["name"]["default"] == "two"
 
 
 def test_a_chain_recovers_when_what_it_imports_is_mended(web: Stack) -> None:
-    helper = web.project / "code/chains/fresh/mended.py"
-    source = FRESH.format(default="x").replace('"x"', "NAME")
-    web.chain("fresh/mends_chain", f"from chains.fresh.mended import NAME\n{source}")
-    assert "No module named" in chain(web, "fresh/mends_chain")["error"]
+    helper = web.project / "code/chains/made/mended.py"
+    source = SOURCE.format(default="x").replace('"x"', "NAME")
+    web.chain("made/mends_chain", f"from chains.made.mended import NAME\n{source}")
+    assert "No module named" in chain(web, "made/mends_chain")["error"]
 
     helper.write_text("NAME = = 1\n")
-    wait_for(lambda: "SyntaxError" in (chain(web, "fresh/mends_chain")["error"] or ""), "is broken")
+    wait_for(lambda: "SyntaxError" in (chain(web, "made/mends_chain")["error"] or ""), "is broken")
     helper.write_text("NAME = 'mended'\n")
-    wait_for(lambda: chain(web, "fresh/mends_chain")["error"] is None, "is mended")
-    assert parameters(web, "fresh/mends_chain/FreshTask")["name"]["default"] == "mended"
+    wait_for(lambda: chain(web, "made/mends_chain")["error"] is None, "is mended")
+    assert parameters(web, "made/mends_chain/NamedTask")["name"]["default"] == "mended"
 
 
 @pytest.mark.parametrize("task", ["NoneInt", "NonePlain", "NoneDate", "Optional"])
@@ -265,9 +265,9 @@ def test_todays_date_as_a_default_is_todays(web: Stack) -> None:
 
 def test_a_default_is_worked_out_anew_for_each_request(web: Stack) -> None:
     clock = web.project / "clock"
-    source = FRESH.format(default="x").replace('"x"', f"open({str(clock)!r}).read()")
-    web.chain("fresh/clock_chain", source)
-    path = "/api/chains/fresh/clock_chain/FreshTask/key"
+    source = SOURCE.format(default="x").replace('"x"', f"open({str(clock)!r}).read()")
+    web.chain("made/clock_chain", source)
+    path = "/api/chains/made/clock_chain/NamedTask/key"
 
     clock.write_text("23:59")
     first = data(web.get(path))
@@ -285,8 +285,8 @@ def test_a_default_that_is_the_present_moment_is_not_listed_when_it_has_passed(
     stack = make_stack()
     clock = stack.project / "clock"
     clock.write_text("2026-06-03T1000")
-    source = FRESH.format(default="x").replace('"x"', f"open({str(clock)!r}).read()")
-    stack.chain("fresh/clock_chain", source)
+    source = SOURCE.format(default="x").replace('"x"', f"open({str(clock)!r}).read()")
+    stack.chain("made/clock_chain", source)
     children = ChildPool(stack.settings, ahead=0)
     try:
         catalog = Catalog(stack.settings, children, today=lambda: date(2026, 6, 3))
@@ -306,15 +306,15 @@ def test_what_is_listed_today_is_looked_at_again_tomorrow(make_stack: Any) -> No
     stack = make_stack()
     clock = stack.project / "clock"
     clock.write_text("today")
-    source = FRESH.format(default="x").replace('"x"', f"open({str(clock)!r}).read()")
-    stack.chain("fresh/clock_chain", source)
+    source = SOURCE.format(default="x").replace('"x"', f"open({str(clock)!r}).read()")
+    stack.chain("made/clock_chain", source)
     days = [date(2026, 6, 3)]
     children = ChildPool(stack.settings, ahead=0)
     try:
         catalog = Catalog(stack.settings, children, today=lambda: days[-1])
 
         def default() -> object:
-            return catalog.chain("fresh", "clock_chain").tasks[0].parameters[0].default
+            return catalog.chain("made", "clock_chain").tasks[0].parameters[0].default
 
         assert default() == "today"
         clock.write_text("tomorrow")
@@ -325,9 +325,9 @@ def test_what_is_listed_today_is_looked_at_again_tomorrow(make_stack: Any) -> No
         children.close()
 
 
-@pytest.mark.parametrize("place", ["my-etl/some_chain", "fresh/so-so_chain", "fresh/été_chain"])
+@pytest.mark.parametrize("place", ["my-etl/some_chain", "made/so-so_chain", "made/été_chain"])
 def test_a_name_that_cannot_be_a_route_is_reported_and_not_served(web: Stack, place: str) -> None:
-    web.chain(place, FRESH.format(default="x"))
+    web.chain(place, SOURCE.format(default="x"))
     name = place.split("/")[1]
 
     listed = next(c for c in data(web.get("/api/chains")) if c["name"] == name)
@@ -335,7 +335,7 @@ def test_a_name_that_cannot_be_a_route_is_reported_and_not_served(web: Stack, pl
     assert "can't be part of a route" in listed["error"]
     assert listed["tasks"] == []
     refused(web.get(f"/api/chains/{place}"), 404)
-    refused(web.post(f"{place}/FreshTask"), 404)
+    refused(web.post(f"{place}/NamedTask"), 404)
 
 
 def test_a_file_name_that_is_no_text_and_a_link_to_nowhere_take_nothing_down(web: Stack) -> None:
@@ -361,7 +361,7 @@ def test_what_is_not_there_is_told_apart(web: Stack) -> None:
 
 
 def test_an_import_prints_into_nobodys_output_and_leaves_no_process(web: Stack) -> None:
-    web.chain("fresh/loud_chain", "print('LOUD', flush=True)\n")
+    web.chain("made/loud_chain", "print('LOUD', flush=True)\n")
 
-    assert chain(web, "fresh/loud_chain")["error"] is None
+    assert chain(web, "made/loud_chain")["error"] is None
     assert "LOUD" not in web.output("web")

@@ -1,4 +1,4 @@
-"""Room for requests that wait for authors' code: the rest of the threads stays free for the others."""
+"""Limits how many requests wait for authors' code, so that other threads stay free."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from collections.abc import Iterator
 
 from datanectar.errors import Unavailable
 
-#: Seconds that a request waits for a place: enough where chains are sound, and many ask at once.
-_PATIENCE = 2.0
-#: Seconds after which a client that was refused may ask again.
+#: Seconds that a request waits for a place: enough for many requests at once of sound chains.
+_TIMEOUT = 2.0
+#: Seconds after which a refused client may try again.
 _RETRY_AFTER = "5"
 
 
 class Admission:
-    """A number of places for those who wait for a chain.
+    """A semaphore for requests that wait for a chain.
 
     Args:
-        places: how many.
+        places: how many may wait at a time.
     """
 
     def __init__(self, places: int) -> None:
         self._free = places
-        self._news = threading.Condition()
+        self._released = threading.Condition()
         self._is_stuck = False
 
     @contextlib.contextmanager
@@ -31,12 +31,12 @@ class Admission:
         """Hold a place until the block's end.
 
         Raises:
-            Unavailable: when none becomes free in time; at once when the last to wait did so in
-                vain and none has been given up since.
+            Unavailable: when none becomes free in time; at once when the last request to wait was
+                refused and no place has been released since.
         """
-        with self._news:
-            patience = 0.0 if self._is_stuck else _PATIENCE
-            if not self._news.wait_for(lambda: self._free > 0, patience):
+        with self._released:
+            timeout = 0.0 if self._is_stuck else _TIMEOUT
+            if not self._released.wait_for(lambda: self._free > 0, timeout):
                 self._is_stuck = True
                 raise Unavailable(
                     "Too many requests wait for chains to be imported; try again.",
@@ -46,7 +46,7 @@ class Admission:
         try:
             yield
         finally:
-            with self._news:
+            with self._released:
                 self._free += 1
                 self._is_stuck = False
-                self._news.notify()
+                self._released.notify()

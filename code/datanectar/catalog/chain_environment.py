@@ -1,4 +1,4 @@
-"""What a chain finds around it when it is imported: its own command line, and luigi.cfg as it is now."""
+"""The process that imports a chain: its ``sys.argv``, Luigi's configuration, and no ``luigi.run()``."""
 
 from __future__ import annotations
 
@@ -20,40 +20,46 @@ from datanectar.settings import current
 _Stamps = list[tuple[str, int, int]]
 
 
-def configuration_files() -> _Stamps:
-    """Return the files of Luigi's configuration, there or not, each with its time and size."""
+def _configuration_files() -> _Stamps:
+    """Return the files of Luigi's configuration, each with its stamp, whether it exists or not."""
     paths = (os.path.abspath(path) for path in get_config()._config_paths)  # noqa: PTH100
     return [(path, *file_stamp(path)) for path in paths]
 
 
-#: As they were when Luigi read them, in the process that this one was forked from.
-_read: list[_Stamps] = [configuration_files()]
+#: The files that Luigi has read, at first in the process that this one was forked from.
+_read = _configuration_files()
 
 
 def configure_core() -> None:
-    """Set what Luigi is to leave to a run: its log, and tasks that nobody asked for."""
+    """Have Luigi leave logging to the run, and load no range tasks."""
     config: Any = get_config()
     config.set("core", "no_configure_logging", "true")
     config.set("core", "autoload_range", "false")
 
 
-def settle(type: str, chain: str) -> None:
-    """Make this the process of one chain, before it is imported.
+def prepare_process(type: str, chain: str) -> None:
+    """Prepare this process for the import of one chain.
 
-    ``sys.argv`` names its file, and Luigi's configuration is read again if its files have changed.
+    ``sys.argv`` names the chain's file. Luigi's configuration is read again if its files have
+    changed.
 
     Raises:
         ChainError: when the configuration can't be read.
     """
+    global _read
     sys.argv = [str(current().chains / type / f"{chain}.py")]
-    stamps = configuration_files()
-    if stamps == _read[0]:
-        return
-    _read[0] = stamps
+    if (files := _configuration_files()) != _read:
+        _read = files
+        _read_configuration()
+        configure_core()
+
+
+def _read_configuration() -> None:
     before: Any = get_config()
     parser = before.__class__
     logger = logging.getLogger("luigi-interface")
-    logger.disabled, parser._instance = True, None  # or what is gone from the files would stay
+    parser._instance = None  # else options that are gone from the files would stay
+    logger.disabled = True
     try:
         get_config()
     except (configparser.Error, OSError, ValueError) as problem:
@@ -61,35 +67,33 @@ def settle(type: str, chain: str) -> None:
         raise ChainError(f"Luigi's configuration can't be read: {problem}") from problem
     finally:
         logger.disabled = False
-    configure_core()
 
 
 @contextlib.contextmanager
-def no_command_line() -> Iterator[None]:
-    """Refuse, in the block, to run anything: a GET imports a chain too, and asks for no work.
+def runs_refused() -> Iterator[None]:
+    """Refuse ``luigi.run()`` and ``luigi.build()`` in the block: a GET imports a chain too.
 
     Raises:
-        ChainError: out of ``luigi.run()``, which would take the process's command line for its own,
-            and of ``luigi.build()``.
+        ChainError: from both. ``luigi.run()`` would also read this process's command line.
     """
 
-    def guarded(name: str, known: Callable[..., Any]) -> Callable[..., Any]:
+    def refusing(name: str, original: Callable[..., Any]) -> Callable[..., Any]:
         def call(*args: Any, **options: Any) -> Any:
             if importing:
                 raise ChainError(
                     f"it calls luigi.{name}() when it is imported: put that below "
                     "`if __name__ == '__main__':`"
                 )
-            return known(*args, **options)
+            return original(*args, **options)
 
         return call
 
     importing, run, build = True, luigi.run, luigi.build
-    luigi.run = luigi.interface.run = guarded("run", run)
-    luigi.build = luigi.interface.build = guarded("build", build)
+    luigi.run = luigi.interface.run = refusing("run", run)
+    luigi.build = luigi.interface.build = refusing("build", build)
     try:
         yield
     finally:
-        importing = False
+        importing = False  # the chain may have kept what it imported
         luigi.run = luigi.interface.run = run
         luigi.build = luigi.interface.build = build

@@ -1,4 +1,4 @@
-"""Discovery: the only importer of chains. Runs in children and in a developer's own process."""
+"""Imports chains and describes their tasks, in children and in a developer's own process."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from luigi.parameter import OptionalParameterMixin
 
 from datanectar import reasons
 from datanectar.catalog import routes
-from datanectar.catalog.chain_environment import no_command_line
+from datanectar.catalog.chain_environment import runs_refused
 from datanectar.catalog.files import chain_path, file_stamp, find_chains, like_chain, no_task
 from datanectar.catalog.source_loader import always_import_edits
 from datanectar.errors import ChainError, NotFound
@@ -36,8 +36,8 @@ class APIChainCollector:
     Args:
         chains: the folder that holds ``<type>/<name>_chain.py``; by default the project's.
 
-    A module is imported as ``chains.<type>.<name>_chain``, once per process: what a long-lived
-    process wants fresh, it has a child do.
+    A module is imported as ``chains.<type>.<name>_chain``, once per process. A process that needs
+    a chain as it is on disk now has a child import it.
     """
 
     def __init__(self, chains: Path | str | None = None) -> None:
@@ -45,7 +45,7 @@ class APIChainCollector:
         self._make_importable()
 
     def collect(self) -> list[ChainDescription]:
-        """Import and describe every chain; one that can't be imported carries its error."""
+        """Import and describe every chain; one that can't be imported has its ``error``."""
         return [
             ChainDescription(file.type, file.name, str(file.path), error=file.problem)
             if file.problem
@@ -54,7 +54,7 @@ class APIChainCollector:
         ]
 
     def describe(self, type: str, name: str) -> ChainDescription:
-        """Import one chain and return its tasks, or why it can't be imported.
+        """Import one chain and return its description, with an ``error`` if that fails.
 
         Raises:
             NotFound: when there is no such file.
@@ -68,7 +68,10 @@ class APIChainCollector:
                 type, name, path, error=problem.message, sources=self._sources(known)
             )
         tasks = [describe_task(cls) for cls in self.task_classes(module)]
-        tasks += [_misnamed_task(cls, reason) for cls, reason in routes.misnamed(module)]
+        tasks += [
+            TaskDescription(cls.__name__, _doc(cls), error=reason)
+            for cls, reason in routes.misnamed(module)
+        ]
         doc = inspect.getdoc(module) or ""
         left_out = routes.left_out(module)
         return ChainDescription(type, name, path, doc, tasks, None, self._sources(known), left_out)
@@ -77,7 +80,7 @@ class APIChainCollector:
         """Import a chain and return one of its task classes.
 
         Raises:
-            NotFound: when the chain or the task is not there.
+            NotFound: when there is no such chain or task.
             ChainError: when the chain can't be imported.
         """
         module = self.import_chain(type, name)
@@ -100,14 +103,14 @@ class APIChainCollector:
         """
         path = self._path(type, name)
         try:
-            with no_command_line():
+            with runs_refused():
                 return importlib.import_module(f"chains.{type}.{name}")
         except BaseException as problem:  # authors' code: SystemExit and KeyboardInterrupt too
-            raise ChainError(import_problem(problem, path)) from problem
+            raise ChainError(_import_error(problem, path)) from problem
 
     @staticmethod
     def task_classes(module: ModuleType) -> list[type[luigi.Task]]:
-        """Return the task classes of a chain's module that have a route, in the order it has them."""
+        """Return the task classes of a chain's module that have a route, in the module's order."""
         return routes.routed(module)
 
     def _path(self, type: str, name: str) -> Path:
@@ -136,25 +139,24 @@ class APIChainCollector:
         return [(file, *file_stamp(file)) for file in inside]
 
 
-def import_problem(problem: BaseException, path: Path) -> str:
-    """Return one line: the error, and the last line of the chain's own that led to it."""
-    hint = ""
-    if isinstance(problem, SystemExit):
-        text = f"it calls sys.exit({problem.code!r}) when it is imported"
-        hint = ": put what it does as a script below `if __name__ == '__main__':`"
-    else:
-        text = reasons.of_exception(problem)
+def _import_error(problem: BaseException, path: Path) -> str:
+    """Return one line: the error, and the last line of the chain file that led to it."""
     if isinstance(problem, SyntaxError):
-        return f"{type(problem).__name__}: {problem.msg} ({Path(problem.filename or path).name}, line {problem.lineno})"
+        file = Path(problem.filename or path).name
+        return f"{type(problem).__name__}: {problem.msg} ({file}, line {problem.lineno})"
     frames = traceback.extract_tb(problem.__traceback__)
     lines = [frame.lineno for frame in frames if frame.filename == str(path)]
     place = f"{path.name}, line {lines[-1]}" if lines else path.name
-    return f"{text} ({place}){hint}"
+    if isinstance(problem, SystemExit):
+        return (
+            f"it calls sys.exit({problem.code!r}) when it is imported ({place}): "
+            "put what it does as a script below `if __name__ == '__main__':`"
+        )
+    return f"{reasons.of_exception(problem)} ({place})"
 
 
 def describe_task(cls: type[luigi.Task]) -> TaskDescription:
-    """Return a task class's doc and parameters; one whose default can't be made has its error."""
-    doc = cls.__dict__.get("__doc__") or ""
+    """Return a task class's doc and parameters, or the error when an option or a default can't be used."""
     schedule = None
     try:
         check_options(cls)
@@ -162,20 +164,19 @@ def describe_task(cls: type[luigi.Task]) -> TaskDescription:
         parameters = [describe_parameter(cls, name, item) for name, item in cls.get_params()]
     except Exception as problem:
         error = reasons.of_exception(problem)
-        return TaskDescription(cls.__name__, inspect.cleandoc(doc), [], schedule, error)
+        return TaskDescription(cls.__name__, _doc(cls), [], schedule, error)
     note = "no result to keep: runs every time" if _keeps_nothing(cls) else None
-    return TaskDescription(cls.__name__, inspect.cleandoc(doc), parameters, schedule, note=note)
+    return TaskDescription(cls.__name__, _doc(cls), parameters, schedule, note=note)
+
+
+def _doc(cls: type[luigi.Task]) -> str:
+    return inspect.cleandoc(vars(cls).get("__doc__") or "")  # not that of a base class
 
 
 def _keeps_nothing(cls: type[luigi.Task]) -> bool:
-    """Tell whether the class can be seen to be done nowhere but in its ``run``."""
+    """Tell whether the class has a ``run``, and neither ``output`` nor ``complete``."""
     plain = cls.output is luigi.Task.output and cls.complete is luigi.Task.complete
     return plain and cls.run is not None and not issubclass(cls, luigi.Config)
-
-
-def _misnamed_task(cls: type[luigi.Task], reason: str) -> TaskDescription:
-    doc = cls.__dict__.get("__doc__") or ""
-    return TaskDescription(cls.__name__, inspect.cleandoc(doc), error=reason)
 
 
 def describe_parameter(

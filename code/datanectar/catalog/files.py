@@ -1,4 +1,4 @@
-"""Which chain files a project has. Looks at names only and never imports one."""
+"""The chain files of a project, by name. Imports none."""
 
 from __future__ import annotations
 
@@ -10,18 +10,25 @@ from pathlib import Path
 from datanectar.keys import NAME
 from datanectar.messages import ChainDescription
 
+#: A file's modification time (ns) and size (bytes).
+Stamp = tuple[int, int]
 #: What the name of a chain file ends in.
 CHAIN_SUFFIX = "_chain.py"
 
 
 @dataclass(frozen=True)
 class ChainFile:
-    """A chain by its place. ``problem`` says why it can't be served, when its name can't."""
+    """A chain's file. ``problem`` says why it can't be served, when its name is no part of a route."""
 
     type: str
     name: str
     path: Path
     problem: str | None = None
+
+    @property
+    def id(self) -> tuple[str, str]:
+        """Type and name."""
+        return self.type, self.name
 
 
 def find_chains(chains: Path) -> list[ChainFile]:
@@ -44,9 +51,9 @@ def chain_path(chains: Path, type: str, name: str) -> Path | None:
 
 
 def like_chain(chains: Path, type: str, name: str) -> str:
-    """Return words for the chain whose name is most like this one, if any is.
+    """Return a sentence that proposes the chain with the most similar name, empty without one.
 
-    For one that is there and can't be served they say why.
+    For a file of this very name that can't be served, the sentence says why.
     """
     files = find_chains(chains)
     for file in files:
@@ -57,7 +64,7 @@ def like_chain(chains: Path, type: str, name: str) -> str:
     return f" Did you mean {near[0]}?" if near else ""
 
 
-def file_stamp(path: str | Path) -> tuple[int, int]:
+def file_stamp(path: str | Path) -> Stamp:
     """Return a file's modification time (ns) and size (bytes); zeros when it is gone."""
     try:
         status = os.stat(path)  # noqa: PTH116  # asked for each of many files at each request
@@ -66,10 +73,13 @@ def file_stamp(path: str | Path) -> tuple[int, int]:
     return (status.st_mtime_ns, status.st_size)
 
 
-def luigi_stamps(code: Path) -> list[tuple[int, int]]:
-    """Return the stamps of the files that Luigi reads its configuration from, there or not.
+def luigi_stamps(code: Path) -> list[Stamp]:
+    """Return the stamps of the files that Luigi reads its configuration from, existing or not.
 
-    See luigi/configuration: ``cfg_parser.py`` and ``toml_parser.py``.
+    Args:
+        code: the folder in which children run.
+
+    Source: luigi/configuration, ``cfg_parser.py`` and ``toml_parser.py``. Needs no Luigi.
     """
     names = ("client.cfg", "luigi.cfg", "luigi.toml")
     files = [folder / name for folder in (Path("/etc/luigi"), code) for name in names]
@@ -100,7 +110,7 @@ def name_problem(name: str) -> str:
 
 
 def no_task(chain: ChainDescription, task: str) -> str:
-    """Return words for a task that a chain does not have, or that has no route: then they say why."""
+    """Return the message for a task that a chain does not have, or why it has no route."""
     place = f"{chain.type}/{chain.name}"
     for left in chain.left_out:
         if left.name == task:

@@ -1,4 +1,4 @@
-"""Which classes of a chain file are routes, and why the others are none."""
+"""Which task classes of a chain file have a route, and why others have none."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from datanectar.catalog.files import name_problem
 from datanectar.keys import NAME
 from datanectar.messages import LeftOut
 
-#: What a class's name ends in to be a route, and the list by which a chain file names others.
+#: A class has a route if its name ends in ``ENDING``, or if the chain file's ``LIST`` names it.
 ENDING = "Task"
 LIST = "__all_tasks__"
 
-#: How many classes without a route are named at most.
+#: The most classes without a route that are named.
 _MOST = 50
 _UNLISTED = (
     f"it is a Luigi task, and gets a route when its name ends in {ENDING}, or when the chain file "
@@ -35,7 +35,7 @@ def routed(module: ModuleType) -> list[type[luigi.Task]]:
 
 
 def misnamed(module: ModuleType) -> list[tuple[type[luigi.Task], str]]:
-    """Return the classes that mean to be routes and can't for their names, each with the reason."""
+    """Return the classes whose names can't be part of a route, each with the reason."""
     listed = _listed(module)
     return [
         (cls, name_problem(name))
@@ -46,9 +46,9 @@ def misnamed(module: ModuleType) -> list[tuple[type[luigi.Task], str]]:
 
 
 def left_out(module: ModuleType) -> list[LeftOut]:
-    """Return the tasks of a chain file that have no route for their name, and wrong list entries.
+    """Return the tasks of a chain file without a route, and wrong entries of its list.
 
-    What begins with ``_`` is a base of others, and left alone.
+    Classes whose names begin with ``_`` are bases of others, and not named.
     """
     served = {*routed(module), *(cls for cls, _ in misnamed(module))}
     found = [*_wrong_entries(module), *_without_route(module, served)]

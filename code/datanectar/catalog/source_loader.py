@@ -1,8 +1,8 @@
-"""Has Python import a project's files as they are now, also those edited a moment ago.
+"""Makes Python import a project's files as they are now, even if edited a moment ago.
 
-Python takes a cached bytecode for good when the source's size, and its time in whole seconds, are
-those that the cache was made from (importlib, ``SourceLoader.get_code``): an edit of the same size
-within a second of an import would not show. So a file gets no cache while its time is fresh.
+Python uses cached bytecode when the source still has the same size and the same modification time
+in whole seconds (importlib, ``SourceLoader.get_code``). It would miss an edit of the same size
+within a second of an import. So a file that was edited just now gets no cache.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from importlib.machinery import (
 from pathlib import Path
 from typing import Any
 
-#: Seconds after which a file's time, in whole seconds, tells it from its next edit.
-_SETTLED = 2.0
+#: Seconds after which the next edit of a file changes its time, in whole seconds.
+_CACHEABLE_AFTER = 2.0
 
 
 def always_import_edits(root: str) -> None:
-    """Have what lies in or below the folder ``root`` imported so, in this process."""
+    """Use this loader in this process for modules in or below the folder ``root``."""
     if any(getattr(hook, "root", None) == root for hook in sys.path_hooks):
         return
     sys.path_hooks.insert(0, _Hook(root))
@@ -39,13 +39,13 @@ def always_import_edits(root: str) -> None:
 
 class _Loader(SourceFileLoader):
     def set_data(self, path: str, data: Any, **options: Any) -> None:
-        """Write a bytecode cache, unless its source may yet change unnoticed."""
-        if time.time() - Path(self.path).stat().st_mtime > _SETTLED:
+        """Write a bytecode cache, unless the source was edited just now."""
+        if time.time() - Path(self.path).stat().st_mtime > _CACHEABLE_AFTER:
             super().set_data(path, data, **options)
 
 
 class _Hook:
-    """An entry of ``sys.path_hooks``, for one folder and those below it."""
+    """An entry of ``sys.path_hooks`` for one folder and those below it."""
 
     def __init__(self, root: str) -> None:
         self.root = root

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from datanectar.catalog.chain_environment import settle
+from datanectar.catalog.chain_environment import prepare_process
 from datanectar.catalog.collector import APIChainCollector
 from datanectar.child.isolation import luigi_restored, process_state, project_restored
 from datanectar.messages import DescribeManyJob
@@ -24,11 +24,13 @@ def describe_many(job: DescribeManyJob, send: Callable[[Any], None]) -> None:
     """
     log.discard_output()
     collector = APIChainCollector()
-    settle(*job.chains[0])  # or the new configuration would be taken for what a chain has left
+    prepare_process(
+        *job.chains[0]
+    )  # or the new configuration would be taken for what a chain has left
     before = process_state()
     for type, name in job.chains:
         with luigi_restored(), project_restored(collector.chains.parent):
-            settle(type, name)
+            prepare_process(type, name)
             send(collector.describe(type, name))
         if process_state() != before:
             return

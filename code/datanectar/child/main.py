@@ -80,7 +80,7 @@ def _serve(job: Any, pipe: Reports) -> None:
     try:
         set_title(f"datanectar: {_title(job)}")
         if isinstance(job, (DescribeJob, ResolveJob, RunJob)):
-            chain_environment.settle(job.type, job.chain)
+            chain_environment.prepare_process(job.type, job.chain)
         reply = _JOBS[type(job)](job, pipe.send)
         if reply is not None:
             pipe.send(reply)

@@ -1,8 +1,8 @@
-"""The options that a Nectar task's class may set: what each can be, and where it is looked for.
+"""The class attributes that a Nectar task may set as options, and the values that each can have.
 
-They are read on Nectar classes. On any other ``luigi.Task`` a ``width`` or a ``version`` is the
-author's own, and so it is where it is a parameter, a property or a method. A ``luigi.WrapperTask``,
-which does nothing but stand for a run of others, may set how that run goes.
+Options count on Nectar classes. On any other ``luigi.Task`` an attribute called ``width`` or
+``version`` is the author's own; so is one that is a parameter, a property or a method. A
+``luigi.WrapperTask``, which only groups other tasks, may set the options of a run.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from datanectar.keys import is_file_name, is_reserved_name
 from datanectar.parameters.visibility import short_repr
 from datanectar.storage.registry import STORES
 
-#: The most workers that may share one run, and the most processes within one.
+#: The highest ``width``: workers that share one run; and ``workers``: Luigi's processes in each.
 MOST_WIDTH, MOST_WORKERS = 100, 64
 
 _OF_THE_KEY = ("frequency", "version")
@@ -32,19 +32,19 @@ class Nectar:
 
 
 def option(cls: type, name: str, default: Any) -> Any:
-    """Return the option ``name`` of a class, or ``default`` where it has none of that name.
+    """Return the option ``name`` of a class, or ``default`` when the class does not set it.
 
     Raises:
-        ChainError: naming class and option when the value can't be used.
+        ChainError: naming class and option, when the value can't be used.
         KeyUndefined: the same, of an option that is part of the key.
     """
     value = getattr(cls, name, default)
-    if _is_authors(value):
+    if _is_no_option(value):
         return default
     problem = OPTIONS[name](value)
     if not issubclass(cls, Nectar):
-        is_ours = issubclass(cls, luigi.WrapperTask) and name in _OF_A_RUN and not problem
-        return value if is_ours else default
+        counts = issubclass(cls, luigi.WrapperTask) and name in _OF_A_RUN and not problem
+        return value if counts else default
     if problem:
         error = KeyUndefined if name in _OF_THE_KEY else ChainError
         raise error(f"{cls.__name__}.{name} is {short_repr(value)}; {problem}.")
@@ -52,10 +52,10 @@ def option(cls: type, name: str, default: Any) -> Any:
 
 
 def check_options(cls: type) -> None:
-    """Look at every option of a class.
+    """Check every option of a class.
 
     Raises:
-        ChainError: naming each that can't be used.
+        ChainError: naming each whose value can't be used.
         KeyUndefined: the same, when the first of them is part of the key.
     """
     problems = []
@@ -68,7 +68,7 @@ def check_options(cls: type) -> None:
         raise type(problems[0])(" ".join(problem.message for problem in problems))
 
 
-def _is_authors(value: Any) -> bool:
+def _is_no_option(value: Any) -> bool:
     return isinstance(value, (luigi.Parameter, property, cached_property)) or callable(value)
 
 
@@ -131,7 +131,7 @@ def _is_number(value: Any, *, infinite: bool = False) -> bool:
     return not math.isnan(value) and (infinite or not math.isinf(value))
 
 
-#: What is wrong with a value of each option, in words that go on a sentence; None when it is right.
+#: By option: a function that returns what is wrong with a value, or None.
 OPTIONS: dict[str, Callable[[Any], str | None]] = {
     "frequency": _one_of("day", "hour", "once"),
     "version": _version,

@@ -1,4 +1,4 @@
-"""A task's parameters as text, with the values beside them that no text gives back."""
+"""A task's parameters as texts, and the values that can't be read from a text."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from datanectar.parameters.values import is_readable
 
 
 class Texts(dict[str, str]):
-    """Texts by parameter, as Luigi has them.
+    """The texts of a task's parameters, by name, as in ``luigi.Task.to_str_params``.
+
+    Luigi pickles them to pass what a task yields from the task's process to its worker's. The
+    pickle also has the values that can't be read from their texts.
 
     Args:
         texts: the texts.
-        task: the task that they are of; None for a copy.
-        values: what a copy has beside its texts.
-
-    Luigi hands what a task yields from the task's process to its worker's by pickling the texts.
+        task: the task that they are of; None for an unpickled copy.
+        values: those values, for an unpickled copy.
     """
 
     def __init__(
@@ -33,7 +34,7 @@ class Texts(dict[str, str]):
         self._values = dict(values or {})
 
     def values_beside(self) -> dict[str, Any]:
-        """Return by parameter the values that can be pickled, and not be read from their texts."""
+        """Return, by name, the values that can't be read from their texts and can be pickled."""
         if self._task is None:
             return self._values
         declared = dict(self._task.get_params())

@@ -99,48 +99,28 @@ def _range(item: Any) -> str:
 
 _JSON_TEXT: Json = {"type": "string", "contentMediaType": "application/json"}
 
-#: By the name of Luigi's class. An ``OptionalIntParameter`` is an ``IntParameter`` here.
+#: By the name of Luigi's class. An ``OptionalIntParameter`` is an ``IntParameter``.
 TYPES = {
     "Parameter": ParameterType(json_type=str, keeps_empty=True),
     "StrParameter": ParameterType(json_type=str, keeps_empty=True),
     "PathParameter": ParameterType(keeps_empty=True),
     "TaskParameter": ParameterType(),
     "IntParameter": ParameterType(
-        reads="a whole number",
-        input="number",
-        schema={"type": "integer"},
+        reads="a whole number", input="number", schema={"type": "integer"}
     ),
-    "FloatParameter": ParameterType(
-        reads="a number",
-        input="number",
-        schema={"type": "number"},
-    ),
-    "NumericalParameter": ParameterType(
-        reads=_range,
-        input="number",
-        schema={"type": "number"},
-    ),
+    "FloatParameter": ParameterType(reads="a number", input="number", schema={"type": "number"}),
+    "NumericalParameter": ParameterType(reads=_range, input="number", schema={"type": "number"}),
     "BoolParameter": ParameterType(
-        reads="true or false",
-        input="checkbox",
-        label="yes or no",
-        schema={"type": "boolean"},
+        reads="true or false", input="checkbox", label="yes or no", schema={"type": "boolean"}
     ),
     "ChoiceParameter": ParameterType(reads=_one_of_choices),
     "EnumParameter": ParameterType(reads=_one_of_choices),
     "ChoiceListParameter": ParameterType(
-        reads=_some_of_choices,
-        several=True,
-        hint="separated by commas",
+        reads=_some_of_choices, several=True, hint="separated by commas"
     ),
-    "EnumListParameter": ParameterType(
-        several=True,
-        hint="separated by commas",
-    ),
+    "EnumListParameter": ParameterType(several=True, hint="separated by commas"),
     "DateParameter": ParameterType(
-        reads="a date such as 2016-05-17",
-        input="date",
-        schema={"type": "string", "format": "date"},
+        reads="a date such as 2016-05-17", input="date", schema={"type": "string", "format": "date"}
     ),
     "MonthParameter": ParameterType(
         reads="a month such as 2016-05",
@@ -148,9 +128,7 @@ TYPES = {
         schema={"type": "string", "pattern": r"^\d{4}-\d{2}$"},
     ),
     "YearParameter": ParameterType(
-        reads="a year such as 2016",
-        input="number",
-        schema={"type": "integer"},
+        reads="a year such as 2016", input="number", schema={"type": "integer"}
     ),
     "DateHourParameter": ParameterType(
         reads="an hour such as 2016-05-17T09, in UTC if it has a zone",

@@ -1,7 +1,7 @@
-"""Values that a parameter can't read from their text, carried to another process as JSON.
+"""JSON for values that a parameter can't read from their text.
 
-For the defaults of a plain ``luigi.Parameter`` that are no texts and not the same each time, such as
-``default=datetime.date.today()``: a run is to have the one that it was accepted with.
+A plain ``luigi.Parameter`` may have a default that is no text and differs each time, such as
+``default=datetime.date.today()``. A run gets the value that it was accepted with, in another process.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
 
-#: By kind: how a value of it is read from JSON.
+#: By kind: the function that reads a value of it from JSON.
 _READ: dict[str, Callable[[Any], Any]] = {
     "date": date.fromisoformat,
     "datetime": datetime.fromisoformat,
@@ -22,7 +22,7 @@ _READ: dict[str, Callable[[Any], Any]] = {
 
 
 def to_text(value: Any) -> str | None:
-    """Return JSON that :func:`from_text` reads; None for a value that is not made of Python's own."""
+    """Return JSON that :func:`from_text` reads; None for a value of any other type."""
     try:
         return json.dumps(_json(value))
     except TypeError:

@@ -1,8 +1,8 @@
-"""One text for each value of a parameter, however the value came about.
+"""One text for each value of a parameter, the same for equal values.
 
-Two texts are of interest. :func:`text_of` is what a person may type: Luigi's own, in one spelling
-for equal values. :func:`canonical` is what a key is made of: the
-same text wherever reading it gives the value back, and otherwise one that no typed text can equal.
+:func:`text_of` returns a text that a person may type: Luigi's own, in one spelling.
+:func:`canonical` returns what a key is made of: the same text if the parameter reads it as the
+value, otherwise a pair that no typed text can equal.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from datanectar.errors import ChainError, KeyUndefined
 from datanectar.keys import Hashed, no_stable_text, not_text, shows_address
 from datanectar.parameters.class_options import Nectar
 
-#: What stands for a text that a parameter can't read.
+#: Returned for a text that a parameter can't read.
 _NOTHING = object()
-#: The text of what is common, by Luigi's class and the value's: a chain may have many tasks, and
-#: each is asked for its key several times.
+#: A short cut for common values, by Luigi's class and the value's: a chain may have many tasks, and
+#: the key of each is computed several times.
 _PLAIN: dict[tuple[type[Any], type[Any]], Callable[[Any], str]] = {
     (luigi.Parameter, str): str,
     (StrParameter, str): str,
@@ -53,11 +53,11 @@ def text_of(item: luigi.Parameter[Any], value: Any) -> str:
 
 
 def kept_text(cls: type[luigi.Task], item: luigi.Parameter[Any], value: Any) -> str:
-    """Return the text that a run is made from again.
+    """Return the text from which a run makes the task again.
 
-    To a plain task, the names of an object come in the order that they were given in: Luigi's task id
-    depends on it, and so does a file that is named after the id. A Nectar task's result goes by its
-    key, which is the same for each order, and so is what the task sees.
+    A plain task gets the names of an object in the order of the request, because Luigi's task id,
+    and any file that is named after the id, depends on it. A Nectar task gets them sorted: its
+    result is named after its key, which is the same for every order.
 
     Raises:
         KeyUndefined: when the parameter's type has no text for it.
@@ -77,9 +77,9 @@ def is_readable(item: luigi.Parameter[Any], value: Any) -> bool:
 
 
 def canonical(item: luigi.Parameter[Any], value: Any) -> Hashed:
-    """Return what stands for the value in a key: a text, or a pair of kind and text.
+    """Return what represents the value in a key: a text, or a pair of kind and text.
 
-    A pair stands for what the parameter can't read from a text, such as the False of a
+    A pair is for a value that the parameter can't read from a text, such as the False of a
     ``luigi.Parameter``, so that it never shares a key with the text "False".
 
     Raises:
@@ -112,7 +112,7 @@ def default_of(cls: type[luigi.Task], name: str, item: luigi.Parameter[Any]) -> 
 
 
 def _check_fit(item: luigi.Parameter[Any], value: Any) -> None:
-    if isinstance(value, set):  # of which Luigi makes a tuple, in the order that it comes
+    if isinstance(value, set):  # Luigi makes a tuple of it, in no fixed order
         raise KeyUndefined("has a set for its default, which has no order: use a list.")
     text = text_of(item, value)
     if "\x00" in text or _HALF_A_PAIR.search(text):
@@ -136,7 +136,7 @@ def spelled(item: luigi.Parameter[Any], value: Any) -> tuple[str, bool]:
     for spelling in (text, _whole(value), _letters(value)):
         read = _NOTHING if spelling is None else _read(item, spelling)
         if read is not _NOTHING and _is_same(item, value, read, text):
-            return in_one_order(item, str(item.serialize(_positive(read)))), True
+            return _in_one_order(item, str(item.serialize(_positive(read)))), True
     return text, False
 
 
@@ -159,7 +159,7 @@ def _whole(value: Any) -> str | None:
 
 
 def _letters(value: Any) -> str | None:
-    """Return the text that a text of another type equals, such as a member of ``(str, Enum)``."""
+    """Return the plain ``str`` of a value whose type inherits from it, such as ``(str, Enum)``."""
     return str.__str__(value) if isinstance(value, str) else None
 
 
@@ -177,10 +177,11 @@ def _is_same(item: luigi.Parameter[Any], value: Any, read: Any, text: str) -> bo
         return False
 
 
-def in_one_order(item: luigi.Parameter[Any], text: str) -> str:
+def _in_one_order(item: luigi.Parameter[Any], text: str) -> str:
     """Return the text of a parameter's value with the names in its objects sorted.
 
-    Luigi takes ``{"a": 1, "b": 2}`` and ``{"b": 2, "a": 1}`` for equal, and spells each as it came.
+    The objects ``{"a": 1, "b": 2}`` and ``{"b": 2, "a": 1}`` are equal, but Luigi writes each in its
+    own order.
     """
     if not isinstance(item, _JSON_KINDS) or "{" not in text:
         return text
@@ -191,7 +192,7 @@ def in_one_order(item: luigi.Parameter[Any], text: str) -> str:
 
 
 def _with_one_number(item: luigi.Parameter[Any], text: str) -> str:
-    """Return the text of a list or an object with 1.0 spelt as 1, which it equals."""
+    """Return the text of a list or an object with 1.0 written as 1, which it equals."""
     if not isinstance(item, _JSON_KINDS) or not re.search(r"\d[.eE]", text):
         return text
     try:
@@ -206,7 +207,7 @@ def _number(text: str) -> int | float:
 
 
 def _pair(value: Any, text: str) -> tuple[str, str]:
-    """Return kind and text of a value that its parameter can't read; equal values, equal pair."""
+    """Return kind and text of a value that its parameter can't read, the same for equal values."""
     whole = _whole(value)
     if whole is not None:
         return "number", whole

@@ -14,9 +14,9 @@ def is_public(item: luigi.Parameter) -> bool:
 
 
 def task_in_words(task: luigi.Task) -> str:
-    """Return family and significant parameters, as ``repr`` of a ``luigi.Task`` but for hidden ones.
+    """Return family and significant parameters, without those that are hidden or private.
 
-    Luigi shows those whatever their visibility (luigi/task.py ``Task.__repr__``).
+    ``repr`` of a ``luigi.Task`` shows these too (luigi/task.py ``Task.__repr__``).
     """
     shown = [
         f"{name}={item.serialize(getattr(task, name))}"
