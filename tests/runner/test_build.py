@@ -17,7 +17,6 @@ import requests
 from datanectar.luigid import client as luigid
 from datanectar.luigid.client import worker_id
 from datanectar.messages import Outcome, encode
-from datanectar.rpc.scheduler import PING_INTERVAL, RunScheduler
 from datanectar.statuses import DISABLED, DONE, FAILED, PENDING, RUNNING
 from tests.servers.bench import Bench, Ran, lines_of, wait_for_line
 from tests.servers.http_proxy import proxy_before
@@ -504,7 +503,7 @@ def test_the_reports_tell_the_graph(bench: Bench, tmp_path: Path) -> None:
 # --- what luigid hears ---------------------------------------------------------------------
 
 
-def test_a_run_of_one_task_tells_luigid_three_things(make_bench: Callable[..., Bench]) -> None:
+def test_a_run_of_one_task_makes_four_calls(make_bench: Callable[..., Bench]) -> None:
     bench = make_bench()
     bench.stack.start_luigid()
     with proxy_before(bench.stack.luigid_url) as proxy:
@@ -512,33 +511,11 @@ def test_a_run_of_one_task_tells_luigid_three_things(make_bench: Callable[..., B
 
         done(bench.start().run("basic/plain_chain/GreetTask", name="terse"))
 
-    assert proxy.asked == ["/api/add_task", "/api/get_work", "/api/add_task"]
+    calls = ["add_task", "add_worker", "get_work", "add_task"]
+    assert proxy.asked == [f"/api/{call}" for call in calls]
 
 
-def test_luigid_knows_at_once_of_a_worker_with_several_processes(
-    make_bench: Callable[..., Bench],
-) -> None:
-    bench = make_bench()
-    bench.stack.start_luigid()
-    bench.stack.chain(
-        "made/several_chain",
-        "from datanectar import NectarTask\n"
-        "class SeveralTask(NectarTask):\n"
-        "    workers = 2\n"
-        "    def run(self): self.output().open('w').close()\n",
-    )
-    with proxy_before(bench.stack.luigid_url) as proxy:
-        bench.use(DATANECTAR_LUIGID_URL=proxy.url)
-
-        done(bench.start().run("made/several_chain/SeveralTask"))
-
-    assert "/api/add_worker" in proxy.asked
-
-
-@pytest.mark.slow
-def test_a_worker_that_lives_a_while_is_introduced_to_luigids_page(
-    bench: Bench, tmp_path: Path
-) -> None:
+def test_luigids_page_shows_who_a_runs_worker_is(bench: Bench, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     bench.stack.chain(
         "made/gated_chain",
@@ -550,11 +527,11 @@ def test_a_worker_that_lives_a_while_is_introduced_to_luigids_page(
     )
     ran = bench.begin("made/gated_chain/GatedTask")
 
-    def introduced() -> bool:
+    def is_shown() -> bool:
         workers = bench.stack.luigid.call("worker_list")
         return any(w["name"] == worker_id(ran.run_id) and "username" in w for w in workers)
 
-    wait_for(introduced, "luigid's page shows who the worker is", 4 * PING_INTERVAL)
+    wait_for(is_shown, "luigid's page shows who the worker is")
     gate.touch()
     done(bench.finish(ran))
 
@@ -673,16 +650,3 @@ def test_a_dead_workers_batch_that_never_began_ends_with_it(bench: Bench) -> Non
 
     assert luigid.call("task_list", status="BATCH_RUNNING", upstream_status="") == {}
     assert "its process was killed" in luigid.call("fetch_error", task_id="T_1")["error"]
-
-
-def test_a_task_that_waits_for_its_retry_elsewhere_has_not_failed(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    scheduler = RunScheduler("http://127.0.0.1:9", lambda _: None, 1.0)
-    graph = {"waits": {"status": FAILED}, "failed": {"status": DISABLED}}
-    monkeypatch.setattr(scheduler, "dep_graph", lambda **_: graph)
-    monkeypatch.setattr(scheduler, "fetch_error", lambda **_: {"error": json.dumps("why")})
-
-    scheduler.learn_from_others("root")
-
-    assert scheduler.errors == {"failed": "why"}
