@@ -117,11 +117,11 @@ class RunScheduler(LuigidClient):
 
     def _error(self, task_id: str, status: str, call: dict[str, Any]) -> str:
         """Return why a task failed or could not be scheduled."""
-        task = self.tasks.by_id.get(task_id)
+        task = self.tasks.by_id.get(task_id, task_id)
         if status == UNKNOWN:
             return self._scheduling_errors.get(str(task), status)
         if status == DISABLED:
-            return f"{task or task_id}: {_SWITCHED_OFF}"
+            return f"{task}: {_SWITCHED_OFF}"
         return failure_text(call.get("expl"))
 
     def _plan_retries(self, failed: list[str], call: dict[str, Any]) -> None:
