@@ -1,4 +1,4 @@
-"""What is in a task's log beside what it prints: what it logs; and what is not: secrets."""
+"""What is in a task's log beside its output: what it logs, and no secrets."""
 
 from __future__ import annotations
 
