@@ -29,8 +29,6 @@ LARGE_MODULES = {
     "forkserver/server.py",
     "luigid/server.py",
     "messages.py",
-    "rpc/scheduler.py",
-    "runner/build.py",
     "runs/database.py",
     "runs/leases.py",
     "service/service.py",

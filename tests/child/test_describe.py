@@ -1,4 +1,4 @@
-"""Many chains described by one child: each as if it were alone, and none to blame for another."""
+"""Many chains described by one child: each as if it were alone, none blamed for another."""
 
 from __future__ import annotations
 

@@ -155,10 +155,10 @@ def test_each_luigid_has_a_token_of_its_own(make_stack: Callable[..., Stack]) ->
     url, body = f"{stack.luigid_url}/api/forgive_failures", {"data": json.dumps({"task_id": "x"})}
     fetcher.fetch(url, body, 30)
     stack.kill("luigid")
-    fetcher.tell(url, body, 30)
+    fetcher.send(url, body, 30)
     stack.start_luigid()
 
-    fetcher.settle(30)  # a run goes on across luigid's restart
+    fetcher.flush(30)  # a run goes on across luigid's restart
 
     fetcher.close()
     assert read_token(state) not in (None, first)

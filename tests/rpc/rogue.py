@@ -1,4 +1,4 @@
-"""A luigid of this process, that can be told to answer wrongly."""
+"""A luigid in this process, whose responses a test can change."""
 
 from __future__ import annotations
 

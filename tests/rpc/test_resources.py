@@ -1,4 +1,4 @@
-"""What tasks need of luigid's resources: what is waited for is said, what can't be had fails."""
+"""Resources: what a task waits for is reported; a task that could never have them fails."""
 
 from __future__ import annotations
 

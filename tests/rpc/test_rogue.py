@@ -1,4 +1,4 @@
-"""What answers at luigid's address is not believed, whatever it says, nor taken for an outage."""
+"""Nothing that a server at luigid's address sends can harm a run, nor is it taken for an outage."""
 
 from __future__ import annotations
 

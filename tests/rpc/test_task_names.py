@@ -1,4 +1,4 @@
-"""In a chain's process tasks have Luigi's own names; luigid hears which chain they are of."""
+"""Within a process tasks have Luigi's names; luigid gets names that tell which chain they are of."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Within one run: what Luigi's users rely on holds, against a real luigid."""
+"""Runs against a real luigid: what users of Luigi rely on holds."""
 
 from __future__ import annotations
 
@@ -8,25 +8,22 @@ import select
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import requests
+from msgspec.structs import replace
 
 from datanectar.luigid import client as luigid
-from datanectar.luigid.client import worker_id
 from datanectar.messages import Outcome, encode
-from datanectar.rpc.scheduler import PING_INTERVAL, RunScheduler
 from datanectar.statuses import DISABLED, DONE, FAILED, PENDING, RUNNING
 from tests.servers.bench import Bench, Ran, lines_of, wait_for_line
-from tests.servers.http_proxy import proxy_before
 from tests.servers.processes import responds, wait_for
 
 LUIGI = "luigi/semantics_chain"
 #: Seconds for which luigid, as Luigi ships it, ignores that a task it calls DONE is to run again
 #: (scheduler.py, ``stable_done_cooldown_secs``); a run asked for again takes less.
-_DISBELIEF = 9.0
+_COOLDOWN = 9.0
 
 
 def done(ran: Ran) -> Ran:
@@ -146,59 +143,6 @@ def test_a_plain_luigi_task_decides_by_its_own_output(bench: Bench, tmp_path: Pa
     assert bench.resolve(f"{LUIGI}/PlainTask", path=str(path)).complete is True
 
 
-def test_parameters_that_can_be_batched_are_done_in_one_go(bench: Bench, tmp_path: Path) -> None:
-    ran = done(bench.run(f"{LUIGI}/BatchesTask", folder=str(tmp_path)))
-
-    assert lines_of(tmp_path / "evidence") == ["up to 4"]
-    assert ran.reported("BatchesTask")["status"] == DONE
-    batched = {r.task_id for r in ran.reports if "BatchTask" in r.task_id}
-    assert {ran.reported(task_id)["status"] for task_id in batched} == {DONE}
-    said = [(r.task_id, r.status) for r in ran.reports if r.status]
-    begun = {task_id for task_id, status in said if status == RUNNING}
-    assert begun >= batched  # each while its batch runs, not when it has ended
-
-
-def test_what_is_batched_is_tried_again_as_often_as_it_asks(
-    make_bench: Callable[..., Bench], tmp_path: Path
-) -> None:
-    bench = make_bench(DATANECTAR_RETRY_DELAY="0.2").start()
-    bench.stack.chain(
-        "made/batch_chain",
-        "import luigi, pathlib\n"
-        "class PartTask(luigi.Task):\n"
-        "    n = luigi.Parameter(batch_method=','.join)\n"
-        "    folder = luigi.Parameter()\n"
-        "    good_at = luigi.IntParameter()\n"
-        "    max_batch_size = 10\n"
-        "    retry_count = 3\n"
-        "    def output(self):\n"
-        "        each = [f'{self.folder}/{n}' for n in self.n.split(',')]\n"
-        "        return [luigi.LocalTarget(path) for path in each]\n"
-        "    def run(self):\n"
-        "        tries = pathlib.Path(self.folder, 'tries')\n"
-        "        with tries.open('a') as lines: print('try', file=lines)\n"
-        "        if len(tries.read_text().split()) < self.good_at: raise ValueError('not yet')\n"
-        "        for target in self.output(): target.open('w').close()\n"
-        "class PartsTask(luigi.WrapperTask):\n"
-        "    folder = luigi.Parameter()\n"
-        "    good_at = luigi.IntParameter()\n"
-        "    def requires(self):\n"
-        "        return [PartTask(n, self.folder, self.good_at) for n in 'abc']\n",
-    )
-    (tmp_path / "good").mkdir()
-    (tmp_path / "bad").mkdir()
-
-    done(bench.run("made/batch_chain/PartsTask", folder=str(tmp_path / "good"), good_at=3))
-    assert lines_of(tmp_path / "good" / "tries") == ["try"] * 3
-
-    ran = bench.run("made/batch_chain/PartsTask", folder=str(tmp_path / "bad"), good_at=5)
-    assert failed(ran).error == "ValueError: not yet"
-    assert lines_of(tmp_path / "bad" / "tries") == ["try"] * 3
-    # What luigid still holds against the batch is no reason to do it twice.
-    done(bench.run("made/batch_chain/PartsTask", folder=str(tmp_path / "bad"), good_at=4))
-    assert lines_of(tmp_path / "bad" / "tries") == ["try"] * 4
-
-
 def test_same_tasks_of_two_chains_both_run(bench: Bench) -> None:
     rans = [bench.begin(f"luigi/twin_{twin}_chain/SameTask", name="n") for twin in ("a", "b")]
 
@@ -287,7 +231,7 @@ def test_a_result_that_was_deleted_is_made_again_at_once(bench: Bench, tmp_path:
     for _ in range(3):
         began = time.monotonic()
         ran = done(bench.run(f"{LUIGI}/LeafTask", name="again", evidence=str(evidence)))
-        assert time.monotonic() - began < _DISBELIEF
+        assert time.monotonic() - began < _COOLDOWN
         bench.file(ran.key).unlink()
         # Its chain is gone through once, not a second time to insist.
         assert [report.status for report in ran.reports if report.status] == [
@@ -350,35 +294,6 @@ def failed(ran: Ran) -> Outcome:
     return ran.outcome
 
 
-def test_a_task_that_fails_in_a_process_of_its_own_is_told_how(bench: Bench) -> None:
-    ends = {
-        "exit0": "exit code 0",
-        "exit3": "exit code 3",
-        "segfault": "SIGSEGV",
-        "kill": "SIGKILL",
-        "memory": "MemoryError",
-    }
-    for how, words in ends.items():
-        ran = bench.run("bad/fail_chain/DieApartTask", how=how)
-
-        outcome = failed(ran)
-
-        assert words in str(outcome.error), (how, outcome)
-        assert outcome.failed_key == ran.key
-        assert f"dying by {how}" in bench.log(ran.key)
-        assert words in bench.log(ran.key)
-
-
-def test_a_task_with_a_time_limit_of_its_own_is_stopped_whatever_it_ignores(
-    bench: Bench,
-) -> None:
-    ran = bench.run("bad/fail_chain/StubbornTask", name="x")
-
-    assert "timed out after 1 seconds" in str(failed(ran).error)
-    assert "looping" in bench.log(ran.key)
-    assert "timed out after 1 seconds" in bench.log(ran.key)
-
-
 def test_a_task_that_fails_is_tried_again_within_its_run_as_often_as_it_asks(
     make_bench: Callable[..., Bench], tmp_path: Path
 ) -> None:
@@ -399,7 +314,7 @@ def test_a_task_that_fails_is_tried_again_within_its_run_as_often_as_it_asks(
 
 
 def test_the_worst_luigid_changes_nothing(make_bench: Callable[..., Bench], tmp_path: Path) -> None:
-    """Luigi's own settings: 10 s of disbelief after DONE, endless retries 15 minutes apart."""
+    """Luigi's own settings: 10 s for which it ignores that a DONE task is to run again, endless retries 15 minutes apart."""
     bench = make_bench()
     bench.stack.start_plain_luigid("/dev/null")
     bench.start()
@@ -413,7 +328,7 @@ def test_the_worst_luigid_changes_nothing(make_bench: Callable[..., Bench], tmp_
     began = time.monotonic()
     done(bench.run("bad/fail_chain/NeedsBadTask", **options))
 
-    assert time.monotonic() - began < _DISBELIEF
+    assert time.monotonic() - began < _COOLDOWN
     assert lines_of(evidence) == ["good x", "try x", "try x", "root x", "root x"]
 
 
@@ -504,77 +419,6 @@ def test_the_reports_tell_the_graph(bench: Bench, tmp_path: Path) -> None:
 # --- what luigid hears ---------------------------------------------------------------------
 
 
-def test_a_run_of_one_task_tells_luigid_three_things(make_bench: Callable[..., Bench]) -> None:
-    bench = make_bench()
-    bench.stack.start_luigid()
-    with proxy_before(bench.stack.luigid_url) as proxy:
-        bench.use(DATANECTAR_LUIGID_URL=proxy.url)
-
-        done(bench.start().run("basic/plain_chain/GreetTask", name="terse"))
-
-    assert proxy.asked == ["/api/add_task", "/api/get_work", "/api/add_task"]
-
-
-def test_luigid_knows_at_once_of_a_worker_with_several_processes(
-    make_bench: Callable[..., Bench],
-) -> None:
-    bench = make_bench()
-    bench.stack.start_luigid()
-    bench.stack.chain(
-        "made/several_chain",
-        "from datanectar import NectarTask\n"
-        "class SeveralTask(NectarTask):\n"
-        "    workers = 2\n"
-        "    def run(self): self.output().open('w').close()\n",
-    )
-    with proxy_before(bench.stack.luigid_url) as proxy:
-        bench.use(DATANECTAR_LUIGID_URL=proxy.url)
-
-        done(bench.start().run("made/several_chain/SeveralTask"))
-
-    assert "/api/add_worker" in proxy.asked
-
-
-@pytest.mark.slow
-def test_a_worker_that_lives_a_while_is_introduced_to_luigids_page(
-    bench: Bench, tmp_path: Path
-) -> None:
-    gate = tmp_path / "gate"
-    bench.stack.chain(
-        "made/gated_chain",
-        "import os, time\nfrom datanectar import NectarTask\n"
-        "class GatedTask(NectarTask):\n"
-        "    def run(self):\n"
-        f"        while not os.path.exists({str(gate)!r}): time.sleep(0.05)\n"
-        "        self.output().open('w').close()\n",
-    )
-    ran = bench.begin("made/gated_chain/GatedTask")
-
-    def introduced() -> bool:
-        workers = bench.stack.luigid.call("worker_list")
-        return any(w["name"] == worker_id(ran.run_id) and "username" in w for w in workers)
-
-    wait_for(introduced, "luigid's page shows who the worker is", 4 * PING_INTERVAL)
-    gate.touch()
-    done(bench.finish(ran))
-
-
-@pytest.mark.parametrize(("option", "apart"), [("false", False), ("true", True)])
-def test_what_a_chain_sets_for_its_worker_counts(bench: Bench, option: str, apart: bool) -> None:
-    bench.stack.chain(
-        f"made/sets_{option}_chain",
-        "import os, luigi\nfrom datanectar import NectarTask\n"
-        f"luigi.configuration.get_config().set('worker', 'force_multiprocessing', {option!r})\n"
-        "class SetsTask(NectarTask):\n"
-        "    def run(self):\n"
-        "        with self.output().open('w') as out: out.write(str(os.getpid() != os.getsid(0)))\n",
-    )
-
-    ran = done(bench.run(f"made/sets_{option}_chain/SetsTask"))
-
-    assert bench.file(ran.key).read_text() == str(apart)
-
-
 def test_luigid_heeds_what_it_is_to_allow_and_logs_no_line_a_call(
     make_bench: Callable[..., Bench], tmp_path: Path
 ) -> None:
@@ -594,42 +438,6 @@ def test_luigid_heeds_what_it_is_to_allow_and_logs_no_line_a_call(
     assert "/api/task_list" not in stack.output("luigid")
 
 
-@pytest.mark.parametrize("option", ["count_uniques", "count_last_scheduled"])
-def test_what_keeps_luigis_own_worker_waiting_keeps_no_run(
-    bench: Bench, tmp_path: Path, option: str
-) -> None:
-    place = f"made/{option}_chain"
-    bench.stack.chain(
-        place,
-        "import luigi\n"
-        f"luigi.configuration.get_config().set('worker', {option!r}, 'true')\n"
-        "class DataTask(luigi.ExternalTask):\n"
-        f"    def output(self): return luigi.LocalTarget({str(tmp_path / 'none')!r})\n"
-        "class NeedsDataTask(luigi.WrapperTask):\n"
-        "    def requires(self): return DataTask()\n",
-    )
-
-    assert "External data is missing" in str(failed(bench.run(f"{place}/NeedsDataTask")).error)
-
-
-@pytest.mark.parametrize("task", ["OffTask", "NeedsOffTask"])
-def test_a_task_that_is_switched_off_fails_the_run_and_is_named(bench: Bench, task: str) -> None:
-    bench.stack.chain(
-        "made/off_chain",
-        "from datanectar import NectarTask\n"
-        "class OffTask(NectarTask):\n"
-        "    disabled = True\n"
-        "class NeedsOffTask(NectarTask):\n"
-        "    def requires(self): return OffTask()\n",
-    )
-
-    ran = bench.run(f"made/off_chain/{task}")
-
-    why = "OffTask(): it is switched off: its class says `disabled = True`"
-    assert failed(ran).error == why
-    assert ran.reported("OffTask")["status"] == FAILED
-
-
 def test_one_that_assists_a_run_leaves_the_roots_log_alone(bench: Bench, tmp_path: Path) -> None:
     place = f"{LUIGI}/LeafTask"
     resolution = bench.resolve(place, name="assisted", evidence=str(tmp_path / "e"))
@@ -639,26 +447,6 @@ def test_one_that_assists_a_run_leaves_the_roots_log_alone(bench: Bench, tmp_pat
     assert not bench.file(changed.key, "log").exists()
     assert failed(bench.finish(bench.begin_resolved(place, changed)))
     assert bench.file(changed.key, "log").exists()
-
-
-def test_no_log_says_that_a_task_left_no_result_which_did(bench: Bench) -> None:
-    bench.stack.chain(
-        "made/crowd_chain",
-        "import luigi\n"
-        "from datanectar import NectarTask\n"
-        "class OneTask(NectarTask):\n"
-        "    n = luigi.IntParameter()\n"
-        "    def run(self): self.output().open('w').close()\n"
-        "class CrowdTask(luigi.WrapperTask):\n"
-        "    workers = 6\n"
-        "    def requires(self): return [OneTask(n=n) for n in range(36)]\n",
-    )
-
-    ran = done(bench.run("made/crowd_chain/CrowdTask"))
-
-    keys = {report.key for report in ran.reports if report.key and "OneTask" in report.task_id}
-    assert len(keys) == 36
-    assert [key for key in keys if "left no result" in bench.log(key)] == []
 
 
 def test_a_dead_workers_batch_that_never_began_ends_with_it(bench: Bench) -> None:
@@ -673,16 +461,3 @@ def test_a_dead_workers_batch_that_never_began_ends_with_it(bench: Bench) -> Non
 
     assert luigid.call("task_list", status="BATCH_RUNNING", upstream_status="") == {}
     assert "its process was killed" in luigid.call("fetch_error", task_id="T_1")["error"]
-
-
-def test_a_task_that_waits_for_its_retry_elsewhere_has_not_failed(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    scheduler = RunScheduler("http://127.0.0.1:9", lambda _: None, 1.0)
-    graph = {"waits": {"status": FAILED}, "failed": {"status": DISABLED}}
-    monkeypatch.setattr(scheduler, "dep_graph", lambda **_: graph)
-    monkeypatch.setattr(scheduler, "fetch_error", lambda **_: {"error": json.dumps("why")})
-
-    scheduler.learn_from_others("root")
-
-    assert scheduler.errors == {"failed": "why"}

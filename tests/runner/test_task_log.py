@@ -8,7 +8,7 @@ import pytest
 
 from datanectar.keys import Key
 from datanectar.messages import Outcome
-from datanectar.runner import task_log as log
+from datanectar.runner import task_log
 from datanectar.statuses import DONE, FAILED
 from datanectar.storage.attempt_files import ATTEMPT_VARIABLE
 from tests.servers.bench import Bench, lines_of
@@ -153,7 +153,7 @@ def test_a_log_is_begun_once_also_where_files_have_one_name_only(
     monkeypatch.setenv(ATTEMPT_VARIABLE, str(tmp_path / "run-1"))
 
     # There is no run log of which the mark could be another name: that fails as the link would.
-    assert [log._first_time(key) for _ in range(3)] == [True, False, False]
+    assert [task_log._is_first_time(key) for _ in range(3)] == [True, False, False]
 
 
 def test_what_a_chain_prints_when_it_is_imported_is_in_no_answer(

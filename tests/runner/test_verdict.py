@@ -1,4 +1,4 @@
-"""What ends a run is what Luigi calls success: nothing raised, and all that is declared is there."""
+"""A run succeeds where Luigi's rules say so: nothing raised, and each declared output exists."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Describes many chains in one child: starting a child costs several times what a chain costs.
+"""Describes many chains in one child: starting a child takes several times as long as describing.
 
-They are only listed from this. What runs, and with which parameters, is always made out in a child
-that has imported its own chain alone.
+Descriptions are for listings only. What runs, and with which parameters, is always decided by a
+child that has imported its own chain alone.
 """
 
 from __future__ import annotations
@@ -13,20 +13,18 @@ from datanectar.catalog.chain_environment import prepare_process
 from datanectar.catalog.collector import APIChainCollector
 from datanectar.child.isolation import luigi_restored, process_state, project_restored
 from datanectar.messages import DescribeManyJob
-from datanectar.runner import task_log as log
+from datanectar.runner import output
 
 
 def describe_many(job: DescribeManyJob, send: Callable[[Any], None]) -> None:
-    """Describe the job's chains one after another, and send each as it is done.
+    """Describe the job's chains one after another; send each description at once.
 
-    Each finds the process as the first did. Ends early after a chain that has left something that
-    can't be taken back; whoever asked has the rest described by others.
+    Each chain finds the process as the first one did. After a chain that has changed what can't be
+    restored, the rest is left to other children.
     """
-    log.discard_output()
+    output.mute()
     collector = APIChainCollector()
-    prepare_process(
-        *job.chains[0]
-    )  # or the new configuration would be taken for what a chain has left
+    prepare_process(*job.chains[0])  # a change of luigi.cfg must not count as left by a chain
     before = process_state()
     for type, name in job.chains:
         with luigi_restored(), project_restored(collector.chains.parent):

@@ -1,7 +1,7 @@
-"""Gives back what an import of authors' code changed, so that the next one begins as the first did.
+"""Undoes what an import of authors' code has changed, so that the next import begins as the first did.
 
-For imports that follow each other in one process: of our own chain while children are warmed, and
-of many chains that are only described. A run's process imports one chain and needs none of it.
+For imports that follow each other in one process: of our own chain during the warmup, and of many
+chains that are only described. A run's process imports one chain and needs none of this.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from luigi.task_register import Register
 
 @contextlib.contextmanager
 def luigi_restored() -> Iterator[None]:
-    """Have Luigi forget the block's task classes, and this process the handler of its worker."""
+    """Have Luigi forget the block's task classes and instances, and its worker's signal handler."""
     registered, namespaces = list(Register._reg), dict(Register._default_namespace_dict)
     handler = signal.getsignal(signal.SIGUSR1)
     try:
@@ -52,29 +52,29 @@ def instances_restored() -> Iterator[None]:
 
 @contextlib.contextmanager
 def project_restored(root: Path) -> Iterator[None]:
-    """Have Python forget what the block imports from below ``root``, but for this package."""
+    """Have Python forget the modules below ``root`` that the block imports, except datanectar's."""
     known = set(sys.modules)
     try:
         yield
     finally:
         new = {name: module for name, module in sys.modules.items() if name not in known}
-        # All are looked at before any is gone: a namespace package asks its parent where it lies.
-        for name in [name for name, module in new.items() if _is_of(root, name, module)]:
+        # Decided before any is deleted: a namespace package asks its parent for its own path.
+        for name in [name for name, module in new.items() if _is_below(root, name, module)]:
             del sys.modules[name]
 
 
-def _is_of(root: Path, name: str, module: ModuleType) -> bool:
-    if name.partition(".")[0] == "datanectar":  # which lies below the root in a checkout of it
+def _is_below(root: Path, name: str, module: ModuleType) -> bool:
+    if name.partition(".")[0] == "datanectar":  # in a checkout it lies below the root
         return False
     file = getattr(module, "__file__", None)
-    places = [file] if file else getattr(module, "__path__", ())  # a namespace package has no file
-    return any(str(place).startswith(f"{root}{os.sep}") for place in places)
+    paths = [file] if file else getattr(module, "__path__", ())  # a namespace package has no file
+    return any(str(path).startswith(f"{root}{os.sep}") for path in paths)
 
 
 def process_state() -> Any:
-    """Return what else of the process an import may change; equal when it has changed nothing.
+    """Return the rest of what an import may change in a process; equal if nothing has changed.
 
-    What it did to the insides of libraries does not show.
+    Changes inside libraries do not show.
     """
     config: Any = get_config()
     return (

@@ -28,7 +28,7 @@ from datanectar.messages import (
     decode,
     encode,
 )
-from datanectar.runner import build, task_log
+from datanectar.runner import build, output, task_log
 
 
 class Reports:
@@ -64,7 +64,7 @@ def main(jobs: int, reports: int, get_ready: Callable[[str], None]) -> int:
     own_no_handlers()
     if isinstance(job, ResolveJob) and job.stays:
         _serve(job, pipe)
-        task_log.trim_held_output()
+        output.trim_captured()
         set_title("datanectar: child (waits for its run)")
         get_ready(RunJob.__name__)
         job = _next_job(jobs)
@@ -112,7 +112,7 @@ def _next_job(descriptor: int) -> Any:
 
 
 def _describe(job: DescribeJob, send: Callable[[Any], None]) -> ChainDescription:
-    task_log.discard_output()
+    output.mute()
     return APIChainCollector().describe(job.type, job.chain)
 
 

@@ -12,7 +12,7 @@ from datanectar.keys import set_run_time
 from datanectar.messages import Resolution, ResolveJob
 from datanectar.parameters.class_options import check_options
 from datanectar.parameters.reading import make_task, supplied_names
-from datanectar.runner import task_log as log
+from datanectar.runner import output
 from datanectar.util.identity import class_option, digest_source, key_of
 from datanectar.util.result_addresses import has_nectar_output, result_addresses
 from datanectar.util.task_params import public_params, text_params
@@ -27,7 +27,7 @@ def resolve(job: ResolveJob) -> Resolution:
         BadRequest: naming each parameter that is unknown, missing or can't be read.
         KeyUndefined: when the key can't be computed in full.
     """
-    log.hold_output() if job.stays else log.discard_output()
+    output.capture() if job.stays else output.mute()
     set_run_time(job.run_time)
     cls = APIChainCollector().task_class(job.type, job.chain, job.task)
     check_options(cls)

@@ -31,7 +31,7 @@ from datanectar.child import resolve
 from datanectar.child.isolation import luigi_restored
 from datanectar.keys import run_time_text
 from datanectar.messages import Resolution, ResolveJob, RunJob, decode, encode
-from datanectar.runner import build, task_log
+from datanectar.runner import build, output
 from datanectar.statuses import DONE
 from datanectar.storage.registry import default_name, storage_named
 
@@ -168,7 +168,7 @@ def _output_restored() -> Iterator[None]:
         for number, copy in kept:
             os.dup2(copy, number)
             os.close(copy)
-        task_log.drop_held_output()
+        output.drop_captured()
 
 
 @contextlib.contextmanager

@@ -1,8 +1,8 @@
-"""The names under which luigid knows a run's tasks.
+"""The names by which luigid knows a run's tasks.
 
 luigid takes two tasks of one id for one task, and Luigi's ids don't tell chains apart. So a chain's
-tasks go out as ``<type>.<chain>.<id>``; in the process they keep Luigi's own names, which an author's
-``luigi.cfg`` and files go by.
+tasks are sent as ``<type>.<chain>.<id>``. Within the process they keep Luigi's own names, which an
+author's ``luigi.cfg`` and files rely on.
 """
 
 from __future__ import annotations
@@ -20,74 +20,75 @@ _IDS = ("deps", "new_deps", "current_tasks")
 
 
 class TaskNames:
-    """Translates the names of the tasks that it has learnt."""
+    """Translates names between this process and luigid, for the tasks that were added."""
 
     def __init__(self) -> None:
         self._modules: dict[str, str] = {}
         self._chains: dict[str, tuple[str, str]] = {}
         self._families: dict[str, str] = {}
-        self._plain: dict[str, str] = {}
+        self._local: dict[str, str] = {}
 
-    def learn(self, task: luigi.Task) -> None:
-        """Take note of a task, before luigid hears of it.
+    def add(self, task: luigi.Task) -> None:
+        """Add a task, before luigid is sent its name.
 
-        Two chains of one run may each have a task of one id. Luigi would take them for one; the second
-        gets an id of its own.
+        Two chains of one run may each have a task of one id, which Luigi would take for one task:
+        the second gets another ``task_id``.
         """
         cls = type(task)
         if self._modules.setdefault(task.task_id, cls.__module__) != cls.__module__:
-            task.task_id = _told_apart(cls, task.task_id)
+            task.task_id = _unique_id(cls, task.task_id)
             self._modules[task.task_id] = cls.__module__
         chain = _chain_or_none(cls)
         if chain is not None:
             family = cls.get_task_family()
             self._chains[task.task_id] = chain
             self._families[family] = wire_id(*chain, family)
-            self._plain[wire_id(*chain, task.task_id)] = task.task_id
-            self._plain[wire_id(*chain, family)] = family
+            self._local[wire_id(*chain, task.task_id)] = task.task_id
+            self._local[wire_id(*chain, family)] = family
         else:
             self._families.pop(cls.get_task_family(), None)
 
-    def wire(self, task_id: str) -> str:
-        """Return luigid's id of a task; an id that is not known here is luigid's own."""
-        chain = self._chains.get(task_id)
-        return wire_id(*chain, task_id) if chain else task_id
-
-    def plain(self, name: str) -> str | None:
-        """Return the id here of the task that luigid calls ``name``; None when it is none of ours."""
-        if name in self._plain:
-            return self._plain[name]
+    def local_id(self, name: str) -> str | None:
+        """Return the task id here for luigid's name; None when that names no task of ours."""
+        if name in self._local:
+            return self._local[name]
         return name if name in self._modules and name not in self._chains else None
 
     def outgoing(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        """Return a call's arguments as luigid is to hear them."""
+        """Return a call's arguments with luigid's names."""
         sent = dict(arguments)
         task_id = sent.get("task_id")
         if task_id in self._chains:
-            sent["task_id"] = self.wire(task_id)
+            sent["task_id"] = self._luigids_id(task_id)
             if sent.get("family"):
                 sent["family"] = wire_id(*self._chains[task_id], sent["family"])
         for name in _IDS:
             if sent.get(name):
-                sent[name] = [self.wire(each) for each in sent[name]]
+                sent[name] = [self._luigids_id(task_id) for task_id in sent[name]]
         if "task_family" in sent:
             sent["task_family"] = self._families.get(sent["task_family"], sent["task_family"])
         if isinstance(sent.get("info"), dict) and sent["info"].get("first_task"):
-            sent["info"] = {**sent["info"], "first_task": self.wire(sent["info"]["first_task"])}
+            first = self._luigids_id(sent["info"]["first_task"])
+            sent["info"] = {**sent["info"], "first_task": first}
         return sent
 
-    def incoming(self, answer: Any) -> Any:
-        """Return luigid's answer with the names that are in use here."""
-        if isinstance(answer, str):
-            return self._plain.get(answer, answer)
-        if isinstance(answer, list):
-            return [self.incoming(each) for each in answer]
-        if isinstance(answer, dict):
-            return {self._plain.get(k, k): self.incoming(v) for k, v in answer.items()}
-        return answer
+    def incoming(self, reply: Any) -> Any:
+        """Return luigid's reply with the names of this process."""
+        if isinstance(reply, str):
+            return self._local.get(reply, reply)
+        if isinstance(reply, list):
+            return [self.incoming(item) for item in reply]
+        if isinstance(reply, dict):
+            return {self._local.get(k, k): self.incoming(v) for k, v in reply.items()}
+        return reply
+
+    def _luigids_id(self, task_id: str) -> str:
+        """Return luigid's id of a task; an id that is not known here is luigid's own."""
+        chain = self._chains.get(task_id)
+        return wire_id(*chain, task_id) if chain else task_id
 
 
-def _told_apart(cls: type[luigi.Task], task_id: str) -> str:
+def _unique_id(cls: type[luigi.Task], task_id: str) -> str:
     chain = _chain_or_none(cls)
     return wire_id(*chain, task_id) if chain else f"{cls.__module__}.{task_id}"
 

@@ -1,7 +1,7 @@
-"""The log and the parameters of a Nectar task, written whoever runs it.
+"""The log and the parameters of a Nectar task, written by whatever runs it.
 
-In a run of the service Luigi's ``task_process_context`` records (:mod:`datanectar.runner.task_log`).
-Elsewhere, by Luigi's own command, in a notebook, in a test, the task's ``run`` does it by itself.
+In a run of the service, Luigi's ``task_process_context`` does it (:mod:`datanectar.runner.task_log`).
+Elsewhere, by Luigi's own command, in a notebook or in a test, the task's own ``run`` does it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from datanectar.util.identity import class_option, key_of
 from datanectar.util.task_params import public_params
 from datanectar.util.tee import tee
 
-#: The ids of the tasks that are being recorded in this process.
+#: The ids of the tasks whose output is being logged in this process.
 _recorded: set[str] = set()
 #: Bytes of a log's end in which its last line is looked for.
 _LAST_LINE = 200
@@ -39,7 +39,7 @@ _LAST_LINE = 200
 
 @contextlib.contextmanager
 def being_recorded(task: luigi.Task) -> Iterator[None]:
-    """Take note that the task's log is seen to for the block."""
+    """Note that the block's output is being logged as the task's."""
     _recorded.add(task.task_id)
     try:
         yield
@@ -48,85 +48,93 @@ def being_recorded(task: luigi.Task) -> Iterator[None]:
 
 
 def record_run(cls: type[luigi.Task]) -> None:
-    """Have a class's own ``run``, or one that comes from a mixin, record what it does."""
+    """Wrap a class's own ``run``, or the one of a mixin, so that it writes log and parameters.
+
+    Args:
+        cls: a Nectar task class. Its ``run`` is left alone if it is Luigi's or wrapped already.
+    """
     run = getattr(cls, "run", None)
     if not callable(run) or run is luigi.Task.run or hasattr(run, "records"):
         return
-    wrapper = _rounds(cls, run) if inspect.isgeneratorfunction(run) else _at_once(cls, run)
+    wrapper = (
+        _wrapped_generator(cls, run)
+        if inspect.isgeneratorfunction(run)
+        else _wrapped_function(cls, run)
+    )
     wrapper.records = True  # type: ignore[attr-defined]
     cls.run = wrapper
 
 
-def _called(cls: type[luigi.Task], run: Callable[..., Any]) -> Callable[..., Any]:
-    """Return what to call: the class's own function, or whatever comes next at that time."""
+def _function_to_call(cls: type[luigi.Task], run: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the class's own function, or one that calls the next class's when it is called."""
     if "run" in vars(cls):
         return run
     return lambda self, *args, **options: super(cls, self).run(*args, **options)
 
 
-def _at_once(cls: type[luigi.Task], run: Callable[..., Any]) -> Callable[..., Any]:
-    inner = _called(cls, run)
+def _wrapped_function(cls: type[luigi.Task], run: Callable[..., Any]) -> Callable[..., Any]:
+    inner = _function_to_call(cls, run)
 
     @functools.wraps(run)
-    def recording(self: luigi.Task, *args: Any, **options: Any) -> Any:
+    def wrapper(self: luigi.Task, *args: Any, **options: Any) -> Any:
         with _recording(self):
             result = inner(self, *args, **options)
         return _continued(self, result) if isinstance(result, Generator) else result
 
-    return recording
+    return wrapper
 
 
-def _rounds(cls: type[luigi.Task], run: Callable[..., Any]) -> Callable[..., Any]:
-    inner = _called(cls, run)
+def _wrapped_generator(cls: type[luigi.Task], run: Callable[..., Any]) -> Callable[..., Any]:
+    inner = _function_to_call(cls, run)
 
     @functools.wraps(run)
-    def recording(self: luigi.Task, *args: Any, **options: Any) -> Any:
+    def wrapper(self: luigi.Task, *args: Any, **options: Any) -> Any:
         with _recording(self):
             return (yield from inner(self, *args, **options))
 
-    return recording
+    return wrapper
 
 
 def _continued(task: luigi.Task, rounds: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
-    """Return a generator that records what another does, which a plain ``run`` has returned."""
+    """Return a generator that logs what another one does, which a plain ``run`` has returned."""
     with _recording(task, continues=True):
         return (yield from rounds)
 
 
 @contextlib.contextmanager
 def _recording(task: luigi.Task, *, continues: bool = False) -> Iterator[None]:
-    """Record what the block writes and raises, unless somebody does; it fails on no account of ours."""
+    """Log what the block writes and raises, unless that is done already; never fail because of it."""
     if task.task_id in _recorded:
         yield
         return
     with contextlib.ExitStack() as stack:
         stack.enter_context(being_recorded(task))
-        note = _begin(task, stack, continues)
+        write = _begin(task, stack, continues)
         try:
             yield
-        except GeneratorExit:  # Luigi makes first what the task has yielded, and runs it again
-            note(_waits() + b"\n")
+        except GeneratorExit:  # Luigi runs what the task has yielded, then the task again
+            write(_waiting_line() + b"\n")
             raise
         except BaseException:
             text = without_environment(traceback.format_exc())
-            note(text.encode(errors="backslashreplace"))
+            write(text.encode(errors="backslashreplace"))
             raise
 
 
 def _begin(
     task: luigi.Task, stack: contextlib.ExitStack, continues: bool
 ) -> Callable[[bytes], None]:
-    """Begin the task's log and write its parameters; return a way to write to the log alone."""
+    """Begin the task's log, write its parameters, return a function that writes to the log alone."""
     try:
         storage, key = storage_of(task), key_of(task)
-        note = stack.enter_context(tee(_log_file(storage, key, stack, continues)))
-    except KeyUndefined:  # a class at a prompt: nothing of it has a place
+        write = stack.enter_context(tee(_log_file(storage, key, stack, continues)))
+    except KeyUndefined:  # a class at a prompt has no key, so no place for a log
         return lambda data: None
     except Exception as problem:
         print(f"{task.task_id}: no log of its own: {problem}", file=sys.stderr)
         return lambda data: None
     write_params(storage, key, task)
-    return note
+    return write
 
 
 def storage_of(task: luigi.Task) -> Storage:
@@ -136,7 +144,7 @@ def storage_of(task: luigi.Task) -> Storage:
 
 
 def write_params(storage: Storage, key: Key, task: luigi.Task) -> None:
-    """Write ``params.txt``, the parameters that may be shown as JSON; say so when it can't be."""
+    """Write ``params.txt``: the public parameters as JSON. A failure is printed."""
     text = json.dumps(public_params(task), sort_keys=True, indent=2)
     try:
         storage.put_bytes(key, PARAMS_FILE, f"{text}\n".encode())
@@ -145,8 +153,8 @@ def write_params(storage: Storage, key: Key, task: luigi.Task) -> None:
 
 
 def _log_file(storage: Storage, key: Key, stack: contextlib.ExitStack, continues: bool) -> Path:
-    """Return the file to log to: the log itself, or one that is copied to it at the end."""
-    continues = continues or _last_line(storage, key) == _waits()
+    """Return the file to log to: the log itself, or a temporary one that is uploaded at the end."""
+    continues = continues or _last_line(storage, key) == _waiting_line()
     if not continues:
         keep_earlier(storage, key, LOG_FILE)
     file = storage.local_path(key, LOG_FILE)
@@ -156,24 +164,25 @@ def _log_file(storage: Storage, key: Key, stack: contextlib.ExitStack, continues
     folder = tempfile.TemporaryDirectory(prefix="datanectar-", ignore_cleanup_errors=True)
     stack.enter_context(folder)
     file = Path(folder.name) / LOG_FILE
-    with file.open("wb") as spooled:
+    with file.open("wb") as copy:
         for piece in storage.read_chunks(key, LOG_FILE) if continues else ():
-            spooled.write(piece)
-    stack.callback(_put, storage, key, file)
+            copy.write(piece)
+    stack.callback(_upload, storage, key, file)
     return file
 
 
-def _put(storage: Storage, key: Key, file: Path) -> None:
+def _upload(storage: Storage, key: Key, file: Path) -> None:
     try:
         storage.put_file(key, LOG_FILE, file)
     except (StorageError, OSError) as problem:
         print(f"the log of {key} could not be kept: {problem}", file=sys.stderr)
 
 
-def _waits() -> bytes:
-    """Return the line that ends the log of a task while what it yielded is made.
+def _waiting_line() -> bytes:
+    """Return the last line of a task's log while what the task has yielded is run.
 
-    By it, its next round knows that it goes on: that may be in another process, but of one parent.
+    By this line the task's next round knows that it continues the log. That may be in another
+    process, but of the same parent.
     """
     parent = multiprocessing.parent_process()
     pid = os.getpid() if parent is None else parent.pid

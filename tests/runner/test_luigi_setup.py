@@ -1,4 +1,4 @@
-"""What is in a task's log beside what it prints: what it logs; and what is not: secrets."""
+"""What is in a task's log beside its output: what it logs, and no secrets."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from datanectar.errors import BadRequest
 from datanectar.messages import DescribeJob, Outcome
-from datanectar.runner.build import _ZonedFormatter
+from datanectar.runner.luigi_setup import ZonedFormatter
 from datanectar.statuses import DONE
 from tests.servers.bench import LIMIT, Bench
 
@@ -125,7 +125,7 @@ def test_choices_of_a_private_parameter_are_not_listed(bench: Bench) -> None:
 
 def test_each_line_has_the_offset_of_its_own_moment(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that was forked before the clocks changed logs the right offset after."""
-    formatter = _ZonedFormatter("%(asctime)s %(message)s")
+    formatter = ZonedFormatter("%(asctime)s %(message)s")
     record = logging.makeLogRecord({"msg": "x"})
     said = []
     with monkeypatch.context() as patch:

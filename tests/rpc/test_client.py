@@ -1,4 +1,4 @@
-"""A result that is dropped is made again at once, wherever in the chain it is."""
+"""The careful client of luigid: a result that was dropped is made again at once."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def done(ran: Ran) -> Ran:
 def test_dropped_dependencies_are_made_again_at_once(
     make_bench: Callable[..., Bench], tmp_path: Path, task: str, own: bool
 ) -> None:
-    """fault 1.17: luigid disbelieves for 10 s that what it calls DONE is to run again."""
+    """fault 1.17: for 10 s luigid ignores that a task it calls DONE is to run again."""
     bench = make_bench()
     bench.stack.chain("drop/line_chain", CHAIN)
     if not own:
@@ -75,7 +75,7 @@ def test_dropped_dependencies_are_made_again_at_once(
     def run(**more: str) -> Ran:
         ran = done(bench.run(f"drop/line_chain/{task}", evidence=str(evidence), **more))
         begun = [r for r in ran.reports if r.status == RUNNING and r.task_id.startswith(f"{task}_")]
-        assert len(begun) <= 2  # once more for what it yields, not until luigid believes
+        assert len(begun) <= 2  # once more for what it yields, not until luigid notices
         return ran
 
     first = run()

@@ -1,0 +1,104 @@
+"""The process of one task of a run: how it is judged, how its failure is explained, how it ends."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import multiprocessing
+import signal
+import time
+from collections.abc import Callable
+from typing import Any
+
+import luigi
+import psutil
+from luigi.worker import ContextManagedTaskProcess
+
+from datanectar import reasons
+from datanectar.runner import verdict
+
+#: Seconds between SIGTERM and SIGKILL for a task that is out of time.
+_TERM_GRACE = 5.0
+
+
+class RunTaskProcess(ContextManagedTaskProcess):
+    """Luigi's process of a task (luigi/worker.py ``TaskProcess``), with a run's rules.
+
+    With one worker process, Luigi runs it within the worker's own process.
+    """
+
+    #: Whether the worker has reported that this process ended without a result.
+    end_reported = False
+    check_complete: Callable[[luigi.Task], Any]
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._is_complete = self.check_complete
+        self.check_complete = self._check_complete
+
+    def _check_complete(self, task: luigi.Task) -> bool:
+        """Tell whether a dependency is complete, or whether this task, which has run, is done."""
+        if task is self.task and not luigi.worker._is_external(task):
+            return verdict.is_done(task)
+        is_complete = bool(self._is_complete(task))
+        if is_complete and task.task_id != self.task.task_id:
+            self.status_reporter._scheduler.report_found(self.task.task_id, task)
+        return is_complete
+
+    def _handle_run_exception(self, problem: BaseException) -> str:
+        """Have Luigi log the failure and call the handlers; return the explanation."""
+        reasons.forget_environment(problem)
+        try:
+            words = super()._handle_run_exception(problem)
+        except Exception:  # an author's on_failure()
+            logging.getLogger("luigi-interface").exception("on_failure() failed in its turn:")
+            words = None
+        return reasons.explanation(words, problem)
+
+    def reason_of_end(self, *, all_results_read: bool) -> str | None:
+        """Return why the process leaves no result, or None when one may still come.
+
+        Luigi's worker waits for ever for a process that ends with code 0 and leaves no result, and
+        for one that is out of time and ignores SIGTERM (luigi/worker.py ``_purge_children``).
+
+        Args:
+            all_results_read: whether the queue of results is empty.
+        """
+        if self.exitcode:
+            reason = f"Task {self.task.task_id} died unexpectedly ({_cause(self.exitcode)})."
+            self.task.trigger_event(luigi.Event.PROCESS_FAILURE, self.task, reason)
+            return reason
+        if self.exitcode == 0:
+            # It has sent its result, if there is one, which may still be in the queue.
+            reason = f"Task {self.task.task_id} ended its process (exit code 0) and left no result."
+            return reason if all_results_read else None
+        if self.timeout_time is not None and time.time() > self.timeout_time:
+            self._stop()
+            limit = f"{self.worker_timeout:g}"
+            reason = f"Task {self.task.task_id} timed out after {limit} seconds and was terminated."
+            self.task.trigger_event(luigi.Event.TIMEOUT, self.task, reason)
+            return reason
+        return None
+
+    def _stop(self) -> None:
+        """End the process and all below it: SIGTERM, then SIGKILL."""
+        below: list[psutil.Process] = []
+        with contextlib.suppress(psutil.NoSuchProcess):
+            below = psutil.Process(self.pid).children(recursive=True)
+        multiprocessing.Process.terminate(self)
+        self.join(_TERM_GRACE)
+        for process in below:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        self.kill()
+        self.join()
+
+
+def _cause(exitcode: int) -> str:
+    """Return how a process ended; ``multiprocessing`` gives a signal's number as negative."""
+    if exitcode > 0:
+        return f"exit code {exitcode}"
+    try:
+        return f"killed by {signal.Signals(-exitcode).name}"
+    except ValueError:
+        return f"killed by signal {-exitcode}"
