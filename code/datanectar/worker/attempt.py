@@ -17,7 +17,7 @@ from datanectar.runs.records import Run
 from datanectar.service.service import Service
 from datanectar.statuses import CANCELLED, FAILED, PENDING, RUNNING
 from datanectar.storage.attempt_files import attempt_folder, clear
-from datanectar.storage.registry import log_store, store_address
+from datanectar.storage.registry import is_in_reach
 from datanectar.worker.end_reason import Stop, oom_kills, reason_of_child, write_reason
 from datanectar.worker.lease import Lease
 from datanectar.worker.log_uploader import LogUploader
@@ -68,8 +68,9 @@ class Attempt:
         self._oom_kills = oom_kills()
         self._limit = settings.run_timeout if run.run_timeout is None else run.run_timeout
         self.attempt_dir = attempt_folder(settings.state, run.id, run.attempt, self.assistant)
-        interval, target = settings.log_ship_interval, log_store(run.storage)
-        self._uploader = LogUploader(service.children, self.attempt_dir, interval, target)
+        self._uploader = LogUploader(
+            service.children, self.attempt_dir, settings.log_ship_interval, run.storage
+        )
 
     def stop(self, why: Stop) -> None:
         """End the attempt soon. The first reason counts, unless the run is another's or cancelled."""
@@ -143,8 +144,8 @@ class Attempt:
 
     def _note(self, message: Message) -> None:
         if isinstance(message, TaskReport):
-            if message.storage not in (None, "local", "s3", self.run.storage, store_address("s3")):
-                return  # of a bucket that no task of this run writes to
+            if message.storage and not is_in_reach(message.storage, self.run.storage):
+                return  # of a store that no task of this run writes to
             if not self._graph.add(message) and not self._has_overflowed:
                 self._has_overflowed = True
                 log.warning(

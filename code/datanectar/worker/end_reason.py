@@ -13,10 +13,15 @@ from datanectar.forkserver.handle import Handle
 from datanectar.keys import LOG_FILE, Key, parse_key
 from datanectar.messages import TaskReport
 from datanectar.runs.records import Run
-from datanectar.storage.attempt_files import attempt_log, begun_marker, run_log
+from datanectar.storage.attempt_files import (
+    attempt_log,
+    begun_marker,
+    find_attempt_log,
+    run_log,
+)
 from datanectar.storage.base import keep_earlier
 from datanectar.storage.plain import plain_stat
-from datanectar.storage.registry import storage_named
+from datanectar.storage.registry import name_of, storage_named
 from datanectar.worker.task_graph import TaskGraph
 
 log = logging.getLogger(__name__)
@@ -76,8 +81,8 @@ def write_reason(
 
 def _open_log(key: Key, attempt_dir: Path, local_targets: Path) -> Path | None:
     """Return the log that a running task writes."""
-    candidates = attempt_log(attempt_dir, key), local_targets / key.file(LOG_FILE)
-    return next((file for file in candidates if plain_stat(file)), None)
+    candidates = find_attempt_log(attempt_dir, key), local_targets / key.file(LOG_FILE)
+    return next((file for file in candidates if file and plain_stat(file)), None)
 
 
 def _log_of_root(run: Run, graph: TaskGraph, attempt_dir: Path) -> Path | None:
@@ -86,20 +91,16 @@ def _log_of_root(run: Run, graph: TaskGraph, attempt_dir: Path) -> Path | None:
     if begun_marker(attempt_dir, key).exists() or not plain_stat(source):
         return None
     try:
-        if run.storage == "local":
-            return _keep_locally(run, graph, key, source)
-        copy = attempt_log(attempt_dir, key)
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        return Path(shutil.copyfile(source, copy))
+        storage = storage_named(run.storage)
+        if path := storage.local_path(key, LOG_FILE):
+            number = keep_earlier(storage, key, LOG_FILE)
+            storage.put_file(key, LOG_FILE, source)
+            if run.task_id in graph:
+                graph.add(TaskReport(run.task_id, log_number=number))
+            return path
+        path = attempt_log(attempt_dir, key, name_of(run.storage))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return Path(shutil.copyfile(source, path))
     except (DatanectarError, OSError) as problem:
         log.warning("run %s: its log could not be kept: %s", run.id, problem)
         return None
-
-
-def _keep_locally(run: Run, graph: TaskGraph, key: Key, source: Path) -> Path:
-    storage = storage_named("local")
-    number = keep_earlier(storage, key, LOG_FILE)
-    storage.put_file(key, LOG_FILE, source)
-    if run.task_id in graph:
-        graph.add(TaskReport(run.task_id, log_number=number))
-    return Path(storage.address(key, LOG_FILE))

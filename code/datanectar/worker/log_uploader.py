@@ -1,4 +1,4 @@
-"""Copies the logs of an attempt to S3: while the run goes on, and the rest at its end."""
+"""Uploads the logs of an attempt: while the run goes on, and the rest at its end."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import threading
 import time
 from pathlib import Path
 
+from datanectar.child_pool import ChildPool
 from datanectar.errors import DatanectarError
-from datanectar.forkserver.pool import Pool
 from datanectar.messages import UploadLogsJob
 from datanectar.storage.attempt_files import not_uploaded
 
@@ -28,10 +28,12 @@ class LogUploader:
         children: do the copying.
         attempt_dir: the attempt's folder.
         interval: seconds between two uploads.
-        storage: the store to copy them to, ``s3`` or ``s3://<bucket>``.
+        storage: the run's store.
     """
 
-    def __init__(self, children: Pool, attempt_dir: Path, interval: float, storage: str) -> None:
+    def __init__(
+        self, children: ChildPool, attempt_dir: Path, interval: float, storage: str
+    ) -> None:
         self._children = children
         self._job = UploadLogsJob(str(attempt_dir), storage)
         self._attempt_dir = attempt_dir

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import psutil
 
+from datanectar.child_pool import ChildPool
 from datanectar.errors import DatanectarError
-from datanectar.forkserver.pool import Pool
 from datanectar.runs.records import Run
 from datanectar.runs.store import RunStore
 from datanectar.statuses import RUNNING
@@ -21,11 +21,10 @@ from datanectar.storage.attempt_files import (
     AttemptName,
     attempts,
     clear,
-    key_of_attempt_log,
     last_change,
     not_uploaded,
+    parse_attempt_log,
 )
-from datanectar.storage.registry import log_store
 from datanectar.worker.log_uploader import LogUploader
 
 log = logging.getLogger(__name__)
@@ -74,9 +73,9 @@ def _left_of(leader: int | None, attempt_dir: str) -> list[psutil.Process]:
     return left
 
 
-def keep_logs(children: Pool, attempt_dir: Path, run: Run) -> bool:
+def keep_logs(children: ChildPool, attempt_dir: Path, run: Run) -> bool:
     """Upload the logs of an attempt that are left; return whether that was possible."""
-    LogUploader(children, attempt_dir, 0, log_store(run.storage)).finish()
+    LogUploader(children, attempt_dir, 0, run.storage).finish()
     return not not_uploaded(attempt_dir)
 
 
@@ -94,7 +93,7 @@ class OrphanSweeper:
     """
 
     def __init__(
-        self, store: RunStore, children: Pool, state: Path, is_followed: Callable[[str], bool]
+        self, store: RunStore, children: ChildPool, state: Path, is_followed: Callable[[str], bool]
     ) -> None:
         self._store = store
         self._children = children
@@ -131,6 +130,6 @@ class OrphanSweeper:
     def _delete_outdated(self, run: Run, logs: Collection[Path], attempt_dir: Path) -> None:
         """Delete logs in whose place is the log of a later run."""
         for file in logs:
-            task = self._store.task_by_key(str(key_of_attempt_log(attempt_dir, file)))
+            task = self._store.task_by_key(str(parse_attempt_log(attempt_dir, file)[0]))
             if task is not None and task.run_id > run.id:
                 file.unlink(missing_ok=True)

@@ -139,7 +139,7 @@ class Worker:
         # The child that resolved the request, if it is still there: it has imported the chain.
         child = self._children.pick_up(run_id)
         if child is None and self._is_suspect(run_id):
-            with self._children.apart() as child:
+            with self._children.isolated() as child:
                 self._claim(run_id, child, is_apart=True)
         else:
             self._claim(run_id, child or self._children.reserve())
