@@ -12,13 +12,14 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, select, update
 
+from datanectar.database import now
 from datanectar.messages import Outcome, TaskReport
-from datanectar.runs.database import StoreBase, now
 from datanectar.runs.events import NOT_HELD, end_run
 from datanectar.runs.records import Run, WorkerRow
 from datanectar.runs.tables import (
     RUN_COLUMNS,
     WORKER_COLUMNS,
+    StoreBase,
     has_status,
     runs,
     to_record,

@@ -13,10 +13,10 @@ from typing import Any
 from msgspec import structs
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, select, text, update
 
+from datanectar.database import Database, now
 from datanectar.errors import TooManyRuns
 from datanectar.messages import Outcome, TaskReport
 from datanectar.runs import migrate
-from datanectar.runs.database import Database, now
 from datanectar.runs.events import end_run
 from datanectar.runs.history import History, RunFilters
 from datanectar.runs.ids import RUN_ID, made_at, new_id
