@@ -8,7 +8,7 @@ import pytest
 
 from datanectar.keys import Key
 from datanectar.storage.attempt_files import (
-    Attempt,
+    AttemptName,
     attempt_folder,
     attempt_log,
     attempts,
@@ -74,6 +74,6 @@ def test_attempts_are_found_by_any_file_of_theirs_and_cleared(attempt_dir: Path)
     written(attempt_log(attempt_dir, KEY, "s3"))
     state = attempt_dir.parents[1]
 
-    assert attempts(state) == [Attempt(RUN_ID, 2, attempt_dir), Attempt(RUN_ID, 22, other)]
+    assert attempts(state) == [AttemptName(RUN_ID, 2, attempt_dir), AttemptName(RUN_ID, 22, other)]
     clear(attempt_dir)
-    assert attempts(state) == [Attempt(RUN_ID, 22, other)]
+    assert attempts(state) == [AttemptName(RUN_ID, 22, other)]

@@ -22,8 +22,8 @@ from typing import Any
 
 from sqlalchemy import Connection, func, update
 
+from datanectar.database import Database, now, on_commit
 from datanectar.messages import Outcome
-from datanectar.runs.database import Database, now, on_commit
 from datanectar.runs.records import Run
 from datanectar.runs.tables import RUN_COLUMNS, runs, to_record
 from datanectar.statuses import ENDED

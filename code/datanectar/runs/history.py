@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from sqlalchemy import ColumnElement, delete, func, select
 
 from datanectar.errors import BadRequest
-from datanectar.runs.database import StoreBase
 from datanectar.runs.ids import RUN_ID, first_id_after, first_id_since
 from datanectar.runs.records import Run
 from datanectar.runs.tables import (
     RUN_COLUMNS,
+    StoreBase,
     as_json,
     runs,
     schedule_fires,

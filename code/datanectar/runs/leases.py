@@ -8,18 +8,18 @@ that was given up as lost and comes back can't write to a run that another one h
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, select, update
 
+from datanectar.database import now
 from datanectar.messages import Outcome, TaskReport
-from datanectar.runs.database import StoreBase, now
 from datanectar.runs.events import NOT_HELD, end_run
 from datanectar.runs.records import Run, WorkerRow
 from datanectar.runs.tables import (
     RUN_COLUMNS,
     WORKER_COLUMNS,
+    StoreBase,
     has_status,
     runs,
     to_record,
@@ -27,14 +27,6 @@ from datanectar.runs.tables import (
 )
 from datanectar.runs.tasks import requeue_tasks, write_reports
 from datanectar.statuses import CANCELLED, FAILED, PENDING, RUNNING
-
-
-@dataclass(frozen=True)
-class Held:
-    """The runs that an owner holds, and which of them are to be cancelled."""
-
-    run_ids: frozenset[str]
-    cancelled: frozenset[str]
 
 
 class Leases(StoreBase):
@@ -77,15 +69,16 @@ class Leases(StoreBase):
             row = connection.execute(claim.returning(*RUN_COLUMNS)).mappings().first()
             return to_record(Run, row) if row else None
 
-    def heartbeat(self, owner: str, lease_seconds: float) -> Held:
-        """Renew the leases of all runs that ``owner`` holds, and return which those are."""
+    def heartbeat(self, owner: str, lease_seconds: float) -> dict[str, bool]:
+        """Renew the leases of all runs that ``owner`` holds.
+
+        Returns:
+            The ids of those runs, and whether each is to be cancelled.
+        """
         renewal = update(runs).where(_held_by(owner)).values(lease_until=now() + lease_seconds)
+        renewed = renewal.returning(runs.c.id, runs.c.cancel_requested)
         with self._db.write() as connection:
-            rows = connection.execute(renewal.returning(runs.c.id, runs.c.cancel_requested)).all()
-        return Held(
-            run_ids=frozenset(row.id for row in rows),
-            cancelled=frozenset(row.id for row in rows if row.cancel_requested),
-        )
+            return {row.id: row.cancel_requested for row in connection.execute(renewed)}
 
     def set_scheduler_reachable(
         self, run_id: str, attempt: int, owner: str, reachable: bool

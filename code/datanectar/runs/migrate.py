@@ -13,9 +13,9 @@ from typing import TextIO
 from sqlalchemy import Connection, func, inspect, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from datanectar.database import BUSY_SECONDS, Database
 from datanectar.errors import StartupError, Unavailable
 from datanectar.permissions import private_database, private_file
-from datanectar.runs.database import BUSY_SECONDS, Database
 from datanectar.runs.tables import HEAD
 
 MIGRATIONS = Path(__file__).parent / "migrations"

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, and_, func, or_, select, update
 
-from datanectar.runs.database import StoreBase
-from datanectar.runs.tables import schedule_fires
+from datanectar.runs.tables import StoreBase, schedule_fires
 
 
 @dataclass(frozen=True)

@@ -13,21 +13,21 @@ from typing import Any
 from msgspec import structs
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, select, text, update
 
+from datanectar.database import Database, now
 from datanectar.errors import TooManyRuns
 from datanectar.messages import Outcome, TaskReport
 from datanectar.runs import migrate
-from datanectar.runs.database import Database, now
 from datanectar.runs.events import end_run
 from datanectar.runs.history import History, RunFilters
 from datanectar.runs.ids import RUN_ID, made_at, new_id
-from datanectar.runs.leases import Held, Leases
+from datanectar.runs.leases import Leases
 from datanectar.runs.records import NewRun, Run
 from datanectar.runs.schedules import Schedules
 from datanectar.runs.tables import ACTIVE_CONDITION, RUN_COLUMNS, has_status, runs, to_record
 from datanectar.runs.tasks import Tasks, write_reports
 from datanectar.statuses import ACTIVE, CANCELLED, DONE, PENDING, RUNNING
 
-__all__ = ["Held", "RunFilters", "RunStore"]
+__all__ = ["RunFilters", "RunStore"]
 
 #: Seconds after which a client that was refused may ask again.
 _RETRY_AFTER = 10

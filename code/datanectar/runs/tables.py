@@ -28,9 +28,21 @@ from sqlalchemy import (
     text,
 )
 
+from datanectar.database import Database
 from datanectar.runs.records import Run, TaskRow, WorkerRow
 
 Record = TypeVar("Record", Run, TaskRow, WorkerRow)
+
+
+class StoreBase:
+    """The base of the run store's mixins, which share one database.
+
+    A statement that is executed often is a constant of its module: to build one takes SQLAlchemy
+    several times what SQLite takes to execute it.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
 
 
 class SafeText(TypeDecorator[str]):

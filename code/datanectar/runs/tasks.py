@@ -7,11 +7,19 @@ from collections.abc import Sequence
 from msgspec import structs
 from sqlalchemy import Connection, bindparam, func, select, update
 
+from datanectar.database import Database, now
 from datanectar.messages import TaskReport
-from datanectar.runs.database import Database, StoreBase, now
 from datanectar.runs.events import before_end
 from datanectar.runs.records import Run, TaskRow
-from datanectar.runs.tables import RUN_COLUMNS, TASK_COLUMNS, has_status, runs, tasks, to_record
+from datanectar.runs.tables import (
+    RUN_COLUMNS,
+    TASK_COLUMNS,
+    StoreBase,
+    has_status,
+    runs,
+    tasks,
+    to_record,
+)
 from datanectar.statuses import ACTIVE, DONE, PENDING, RUNNING
 
 _HAS_KEY = tasks.c.key == bindparam("key")

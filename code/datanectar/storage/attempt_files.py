@@ -28,7 +28,7 @@ _ATTEMPT = re.compile(r"(?P<name>(?P<run_id>[0-9a-z]{26})-(?P<number>\d{1,9})(-\
 
 
 @dataclass(frozen=True)
-class Attempt:
+class AttemptName:
     """An attempt at a run, or one that assists it, and its folder."""
 
     run_id: str
@@ -81,14 +81,14 @@ def begun_marker(attempt_dir: Path, key: Key) -> Path:
     return attempt_dir.with_name(f"{attempt_dir.name}.{digest}.begun")
 
 
-def attempts(state: Path) -> list[Attempt]:
+def attempts(state: Path) -> list[AttemptName]:
     """Return every attempt that has files, including those of other hosts in a shared folder."""
     found = {}
     with contextlib.suppress(OSError):
         for file in sorted((state / _FOLDER).iterdir()):
             if match := _ATTEMPT.match(file.name):
                 attempt_dir = file.with_name(match["name"])
-                found[attempt_dir] = Attempt(match["run_id"], int(match["number"]), attempt_dir)
+                found[attempt_dir] = AttemptName(match["run_id"], int(match["number"]), attempt_dir)
     return list(found.values())
 
 

@@ -1,7 +1,7 @@
-"""The worker: takes runs from the queue, has them done by children, and minds the books.
+"""The worker process: takes runs from the queue and has them done by children.
 
-Huey's consumer hands messages to its threads, one thread a slot. Beside them one thread keeps the
-leases of this worker's runs alive, hears of cancellations, and takes back runs whose worker died.
+Huey's consumer hands messages to its threads, one thread per slot. Beside them a thread sends the
+heartbeats, and others look for lost runs, due schedules, orphaned files and old history.
 """
 
 from __future__ import annotations
@@ -22,74 +22,71 @@ import psutil
 
 from datanectar.errors import DatanectarError
 from datanectar.forkserver.handle import LOST, Handle
-from datanectar.luigid.client import worker_id
 from datanectar.queue import ASSIST_MESSAGE, RUN_MESSAGE
-from datanectar.runs.records import Run, WorkerRow
 from datanectar.service.service import Service
 from datanectar.statuses import PENDING, RUNNING
-from datanectar.storage.attempt_files import attempt_folder, clear
-from datanectar.worker.attempt import Assistance, Lease, Supervision, Watch
-from datanectar.worker.orphans import AttemptSweeper, is_alive, keep_logs, kill_leftover
+from datanectar.worker.attempt import AssistingAttempt, Attempt
+from datanectar.worker.end_reason import Stop
+from datanectar.worker.heartbeat import Heartbeat
+from datanectar.worker.lease import Lease
+from datanectar.worker.orphans import OrphanSweeper
+from datanectar.worker.recovery import INTERVAL, Recovery
 from datanectar.worker.scheduler import Scheduler
+from datanectar.worker.threads import repeat, safely
 
 log = logging.getLogger(__name__)
 
-#: Seconds between two heartbeats at most, in which orders to cancel are heard too; and how many
-#: there are in the time after which a worker counts as lost.
+#: Seconds between two heartbeats at most; and how many there are in the time after which a worker
+#: counts as lost.
 _BEAT = 1.0
 _BEATS = 5
-#: Seconds between two searches for runs whose worker is gone, and for runs without a message.
-_SWEEP = 2.0
-#: Seconds between two looks at what is due by its schedule.
-_LOOK = 1.0
-#: Seconds between two searches for files of attempts that are over.
-_SPOOL_SWEEP = 30.0
-#: Seconds between two clean-ups of old history.
-_PURGE = 3600.0
-#: Seconds of silence after which a worker on another host is no longer listed.
-_FORGET = 86_400.0
+#: Seconds between two looks at what is due by its schedule, between two searches for files of
+#: attempts that are over, and between two clean-ups of old history.
+_SCHEDULE_INTERVAL = 1.0
+_ORPHANS_INTERVAL = 30.0
+_PURGE_INTERVAL = 3600.0
 
 
 def host_identity(node: str) -> str:
-    """Return a name for the set of processes whose pids mean something here.
+    """Return a name for the set of processes in which a pid of this process means the same.
 
     The node's name, this boot, and the pid namespace: a container's pid 7 is not its host's.
     """
-    parts = [node]
+    names = [node]
     with contextlib.suppress(OSError):
-        parts.append(Path("/proc/sys/kernel/random/boot_id").read_text()[:8])
+        names.append(Path("/proc/sys/kernel/random/boot_id").read_text()[:8])
     with contextlib.suppress(OSError):
-        parts.append(str(Path("/proc/self/ns/pid").readlink()).strip("pid:[]"))
-    return "/".join(parts)
+        names.append(str(Path("/proc/self/ns/pid").readlink()).strip("pid:[]"))
+    return "/".join(names)
 
 
 class Worker:
-    """Runs up to ``settings.workers`` runs at a time until it is told to stop.
+    """Does up to ``settings.workers`` runs at a time until it is told to stop.
 
     Args:
-        service: the parts that the worker shares with every other door.
+        service: the parts that the worker shares with the web.
     """
 
     def __init__(self, service: Service) -> None:
         settings = service.settings
+        self.id = f"{settings.node}-{os.getpid()}-{secrets.token_hex(3)}"
         self._service = service
         self._settings = settings
         self._store = service.store
         self._queue = service.queue
         self._children = service.children
-        self._luigid = service.luigid
-        self._scheduler = Scheduler(service)
         self._host = host_identity(settings.node)
         self._started = psutil.Process().create_time()
-        self.id = f"{settings.node}-{os.getpid()}-{secrets.token_hex(3)}"
-        self._watched: dict[str, Watch] = {}
-        self._unwatched: frozenset[str] = frozenset()
         self._lease = Lease(settings.heartbeat_timeout)
-        self._attempt_sweeper = AttemptSweeper(
-            self._store, self._children, settings.state, self._is_watched
+        #: The attempts that are followed now: by run id, and those that assist by another name.
+        self._attempts: dict[str, Attempt] = {}
+        self._recovery = Recovery(service, self.id, self._host, self._lease)
+        self._heartbeat = Heartbeat(service, self.id, self._lease, self._attempts, self._recovery)
+        self._sweeper = OrphanSweeper(
+            self._store, self._children, settings.state, self._is_followed
         )
         self._stop = threading.Event()
-        self._gate = threading.Lock()
+        self._lock = threading.Lock()
         self._busy = 0
 
     def run(self) -> None:
@@ -100,92 +97,74 @@ class Worker:
         consumer = self._queue.huey.create_consumer(
             workers=self._settings.workers, periodic=False, scheduler_interval=60
         )
-        _in_spite_of_errors(self._sweep)
+        safely(self._recover)
         consumer.start()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stop.set())
         log.info("worker %s: %d at a time", self.id, self._settings.workers)
-        keeper = threading.Thread(target=self._keep, name="keeper")
-        keeper.start()
-        # Threads of their own: a chain that hangs at import, or a store of millions of old runs,
-        # must keep neither a lease from being renewed nor a lost run from being found.
-        self._repeat(self._sweep, _SWEEP)
-        self._repeat(self._scheduler.fire_due, _LOOK)
-        self._repeat(self._sweep_attempts, _SPOOL_SWEEP)
-        self._repeat(self._purge, _PURGE)
+        heart = threading.Thread(target=self._beat, name="heartbeat")
+        heart.start()
+        # Threads of their own: neither a chain that hangs at import nor a store with millions of
+        # old runs may keep a heartbeat from being sent, or a lost run from being found.
+        repeat(self._recover, INTERVAL, self._stop)
+        repeat(Scheduler(self._service).fire_due, _SCHEDULE_INTERVAL, self._stop)
+        repeat(self._sweep_orphans, _ORPHANS_INTERVAL, self._stop)
+        repeat(self._recovery.purge, _PURGE_INTERVAL, self._stop)
         self._stop.wait()
         consumer.stop_flag.set()
         self._wind_down()
-        keeper.join()
+        heart.join()
         with contextlib.suppress(DatanectarError):
             self._store.forget_worker(self.id)
         self._children.close()
 
+    # --- messages --------------------------------------------------------------------------
+
     def _handle(self, kind: str, handler: Callable[..., None], *arguments: Any) -> None:
         """Handle a message, or leave it to others when this worker is stopping."""
-        with self._gate:
-            stopping = self._stop.is_set()
-            self._busy += not stopping
-        if stopping:
+        with self._lock:
+            is_stopping = self._stop.is_set()
+            self._busy += not is_stopping
+        if is_stopping:
             self._queue.send(kind, *arguments)
             return
         try:
             handler(*arguments)
         finally:
-            with self._gate:
+            with self._lock:
                 self._busy -= 1
 
     def _take(self, run_id: str) -> None:
-        """Handle the message that a run waits."""
-        # The child that made the request out, if it is still there: it has the chain already.
+        """Handle the message that a run is PENDING."""
+        # The child that resolved the request, if it is still there: it has imported the chain.
         child = self._children.pick_up(run_id)
         if child is None and self._is_suspect(run_id):
             with self._children.isolated() as child:
-                self._take_with(child, run_id, is_apart=True)
+                self._claim(run_id, child, is_apart=True)
         else:
-            self._take_with(child or self._children.reserve(), run_id)
+            self._claim(run_id, child or self._children.reserve())
 
     def _is_suspect(self, run_id: str) -> bool:
-        """Tell whether a run was lost with the fork server last time: it may be what has killed it."""
+        """Tell whether the run's last attempt was lost with the fork server: it may have killed it."""
         run = self._store.get(run_id)
         return run is not None and run.status == PENDING and LOST in (run.error or "")
 
-    def _take_with(self, child: Handle, run_id: str, *, is_apart: bool = False) -> None:
-        try:
-            run = self._store.claim(
-                run_id, self.id, self._settings.heartbeat_timeout, child.pid, child.started
-            )
-        except BaseException:
-            child.close()
-            raise
-        if run is None:  # ended, cancelled, or another's already
-            child.close()
-            return
-
-        def make() -> Watch:
-            return Supervision(run, self._service, self._lease, is_apart=is_apart)
-
-        if self._watch(run.id, make, child):
-            self._queue.send(RUN_MESSAGE, run.id)
-
-    def _watch(self, name: str, make: Callable[[], Watch], child: Handle) -> bool:
-        """Watch a child to its end, under a name; return whether its run has to be queued again."""
+    def _claim(self, run_id: str, child: Handle, *, is_apart: bool = False) -> None:
+        """Claim a run for a child, and follow the attempt; do nothing if the run is not PENDING."""
         with contextlib.closing(child):
-            self._watched[name] = watch = make()
-            try:
-                if watch.run.width > 1 and name == watch.run.id:
-                    # Beside the watch, which hears at once should the run be cancelled.
-                    call = partial(_in_spite_of_errors, partial(self._call_for_assistance, watch))
-                    threading.Thread(target=call, name="assistance", daemon=True).start()
-                return watch.watch(child)
-            finally:
-                del self._watched[name]
+            timeout = self._settings.heartbeat_timeout
+            run = self._store.claim(run_id, self.id, timeout, child.pid, child.started)
+            if run is None:
+                return
+            attempt = Attempt(run, self._service, self._lease, is_apart=is_apart)
+            if self._follow(run.id, attempt, child):
+                self._queue.send(RUN_MESSAGE, run.id)
 
-    def _call_for_assistance(self, watch: Watch) -> None:
+    def _call_assistants(self, attempt: Attempt) -> None:
         """Send a message for each worker that a wide run could use, and that could come."""
-        run, slots = watch.run, sum(worker.slots for worker in self._live_workers())
+        run, slots = attempt.run, sum(worker.slots for worker in self._recovery.live_workers())
         for assistant in range(1, min(run.width, slots)):
-            if self._watched.get(run.id) is not watch:
+            if self._attempts.get(run.id) is not attempt:
                 return
             self._queue.send(ASSIST_MESSAGE, run.id, run.attempt, assistant)
 
@@ -194,164 +173,51 @@ class Worker:
         run = self._store.get(run_id)
         if run is None or (run.status, run.attempt) != (RUNNING, attempt):
             return
-        self._watch(
-            f"{run_id}-{assistant}",
-            lambda: Assistance(run, self._service, self._lease, assistant),
-            self._children.reserve(),
-        )
+        with contextlib.closing(self._children.reserve()) as child:
+            assisting = AssistingAttempt(run, self._service, self._lease, assistant)
+            self._follow(f"{run_id}-{assistant}", assisting, child)
 
-    def _is_watched(self, run_id: str) -> bool:
-        return any(watch.run.id == run_id for watch in list(self._watched.values()))
+    def _follow(self, name: str, attempt: Attempt, child: Handle) -> bool:
+        """Follow an attempt, which others find under its name; return whether its run is PENDING."""
+        self._attempts[name] = attempt
+        try:
+            if attempt.run.width > 1 and not attempt.assistant:
+                # In another thread: this one hears at once if the run is cancelled.
+                call = partial(safely, self._call_assistants, attempt)
+                threading.Thread(target=call, name="call assistants", daemon=True).start()
+            return attempt.follow(child)
+        finally:
+            del self._attempts[name]
+
+    # --- beside them -----------------------------------------------------------------------
+
+    def _beat(self) -> None:
+        pause = min(_BEAT, self._settings.heartbeat_timeout / _BEATS)
+        while not (self._stop.is_set() and not self._busy):
+            safely(self._heartbeat.beat)
+            # While it is stopping, look often: the stop waits for this thread.
+            time.sleep(0.05) if self._stop.is_set() else self._stop.wait(pause)
+
+    def _recover(self) -> None:
+        slots = self._settings.workers
+        self._store.beat_worker(self.id, self._host, os.getpid(), self._started, slots)
+        self._recovery.search()
+
+    def _sweep_orphans(self) -> None:
+        """Remove the files of attempts that are over, such as those from before a reboot."""
+        others = [worker for worker in self._recovery.live_workers() if worker.id != self.id]
+        self._sweeper.sweep(is_alone=not others)
+
+    def _is_followed(self, run_id: str) -> bool:
+        return any(attempt.run.id == run_id for attempt in list(self._attempts.values()))
 
     def _wind_down(self) -> None:
         """Wait up to the grace for what runs, then have it handed back."""
-        with self._gate:  # who is past it by now is counted
+        with self._lock:  # a message that has passed it is counted in _busy
             deadline = time.monotonic() + self._settings.grace
         while self._busy and time.monotonic() < deadline:
             time.sleep(0.05)
         while self._busy:
-            for watch in list(self._watched.values()):
-                watch.hand_back()
+            for attempt in list(self._attempts.values()):
+                attempt.stop(Stop.HANDED_BACK)
             time.sleep(0.05)
-
-    def _repeat(self, duty: Callable[[], None], pause: float) -> None:
-        """Do ``duty`` in a thread of its own until the worker stops, with pauses in seconds."""
-
-        def loop() -> None:
-            while not self._stop.is_set():
-                _in_spite_of_errors(duty)
-                self._stop.wait(pause)
-
-        threading.Thread(target=loop, name=duty.__name__, daemon=True).start()
-
-    # --- the keeper's thread ---------------------------------------------------------------
-
-    def _keep(self) -> None:
-        pause = min(_BEAT, self._settings.heartbeat_timeout / _BEATS)
-        while not (self._stop.is_set() and not self._busy):
-            _in_spite_of_errors(self._beat)
-            # While stopping, look often: the stop waits for this thread.
-            time.sleep(0.05) if self._stop.is_set() else self._stop.wait(pause)
-
-    def _beat(self) -> None:
-        watched = dict(self._watched)
-        began = time.monotonic()
-        held = self._store.heartbeat(self.id, self._settings.heartbeat_timeout)
-        self._lease.renew(began)
-        self._children.live_until(self._lease.until)
-        for name, watch in watched.items():
-            if watch.run.id in held.cancelled:
-                watch.cancel()
-            elif watch.run.id not in held.run_ids and name in self._watched:
-                self._check_lost(watch)
-        self._take_back_unwatched(held.run_ids)
-
-    def _take_back_unwatched(self, held: frozenset[str]) -> None:
-        """Take back runs that this worker holds and nobody watches: their thread failed."""
-        unwatched = held - self._watched.keys()
-        for run_id in unwatched & self._unwatched:  # for the second time: not just being claimed
-            run = self._store.get(run_id)
-            if run is not None and run.owner == self.id:
-                self._take_back(run, "its supervision failed; the worker's log says more")
-        self._unwatched = unwatched
-
-    def _check_lost(self, watch: Watch) -> None:
-        """Stop what goes on for a run that is no more, or is in other hands by now."""
-        run = self._store.get(watch.run.id)
-        if run is None or run.status != RUNNING or watch.fence != (run.id, run.attempt, run.owner):
-            watch.abandon()
-
-    # --- lost runs -------------------------------------------------------------------------
-
-    def _sweep(self) -> None:
-        self._store.beat_worker(
-            self.id, self._host, os.getpid(), self._started, self._settings.workers
-        )
-        here = self._store.workers(node=self._host)
-        for worker in here:
-            if not is_alive(worker.pid, worker.pid_started):
-                _in_spite_of_errors(partial(self._replace, worker))
-        for run in self._store.expired() if self._lease.is_steady else ():
-            if run.owner != self.id:
-                is_from_here = run.owner in [worker.id for worker in here]
-                _in_spite_of_errors(partial(self._take_over, run, is_from_here))
-        self._send_again()
-
-    def _replace(self, worker: WorkerRow) -> None:
-        """Take back what a worker of this host held when it died, and forget it."""
-        reason, is_done = f"worker {worker.id} died", True
-        for run in self._store.held_by(worker.id):
-            is_done &= _in_spite_of_errors(partial(self._take_over, run, True, reason))
-        if is_done:
-            self._store.forget_worker(worker.id)
-
-    def _take_over(self, run: Run, is_from_here: bool, reason: str = "") -> None:
-        """Take back a run from a worker that died, or whose lease is over when no reason is given."""
-        attempt_dir = attempt_folder(self._settings.state, run.id, run.attempt)
-        if is_from_here:
-            kill_leftover(run, attempt_dir)
-        # Before another attempt's log has that place. Nothing can be wrong with a log that matters
-        # more than the run.
-        _in_spite_of_errors(partial(keep_logs, self._children, attempt_dir, run))
-        moment = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime())
-        lost = f"worker {run.owner} lost at {moment} UTC"
-        if self._take_back(run, reason or lost, if_expired=not reason):
-            clear(attempt_dir)
-
-    def _sweep_attempts(self) -> None:
-        """Remove the files of attempts that are over, such as those from before a reboot."""
-        live = [worker for worker in self._live_workers() if worker.id != self.id]
-        self._attempt_sweeper.sweep(is_alone=not live)
-
-    def _live_workers(self) -> list[WorkerRow]:
-        """Return the workers that have been heard of lately, by the store's clock, on any host."""
-        workers = self._store.workers()
-        latest = max((worker.heartbeat for worker in workers), default=0.0)
-        since = latest - max(self._settings.heartbeat_timeout, 3 * _SWEEP)
-        return [worker for worker in workers if worker.heartbeat >= since]
-
-    def _take_back(self, run: Run, reason: str, *, if_expired: bool = False) -> bool:
-        """Take a run from whoever has lost it; return whether it could be."""
-        status = self._store.take_back(
-            run, reason, self._settings.max_attempts, if_expired=if_expired
-        )
-        if status is None:
-            return False
-        log.warning("run %s: %s; it is %s now", run.id, reason, status)
-        with contextlib.suppress(OSError):
-            self._luigid.end_worker(worker_id(run.id), reason)
-        if status == PENDING:
-            self._queue.send(RUN_MESSAGE, run.id)
-        return True
-
-    def _send_again(self) -> None:
-        """Send messages for runs that wait in the store without one, as far as can be told.
-
-        There is at least a message a run; when there are fewer, some were lost, those of the runs
-        that have waited longest: the queue is first in, first out. Never more are sent than are
-        missing, so the queue does not grow by it.
-        """
-        missing = self._store.active_counts()[PENDING] - self._queue.size()
-        if missing > 0:
-            for run_id in self._store.waiting(missing, older_than_seconds=_SWEEP):
-                self._queue.send(RUN_MESSAGE, run_id)
-
-    def _purge(self) -> None:
-        for worker in self._store.workers():
-            if worker.heartbeat < time.time() - _FORGET:
-                _in_spite_of_errors(partial(self._store.forget_worker, worker.id))
-        if self._settings.keep_runs_days:
-            self._store.purge(time.time() - self._settings.keep_runs_days * 86_400)
-
-
-def _in_spite_of_errors(duty: Callable[[], object]) -> bool:
-    """Do a duty, and tell whether it could be done; what keeps it from that is logged."""
-    try:
-        duty()
-    except DatanectarError as problem:
-        log.warning("%s", problem.message)
-        return False
-    except Exception:
-        log.exception("the worker goes on after this")
-        return False
-    return True

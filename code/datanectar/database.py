@@ -1,4 +1,7 @@
-"""The only module that talks to the database driver: engines, transactions, what errors mean."""
+"""The database, by URL: engines, transactions, and what a driver's errors mean.
+
+Nothing else in the package opens a connection to it.
+"""
 
 from __future__ import annotations
 
@@ -212,17 +215,6 @@ class Database:
                 "if it stays so, check DATANECTAR_DATABASE_URL and that the database is up.",
                 headers={"Retry-After": "5"},
             ) from problem
-
-
-class StoreBase:
-    """The base of the run store's mixins, which share one database.
-
-    A statement that is executed often is a constant of its module: to build one takes SQLAlchemy
-    several times what SQLite takes to execute it.
-    """
-
-    def __init__(self, database: Database) -> None:
-        self._db = database
 
 
 def on_commit(connection: Connection, callback: Callable[[], object]) -> None:
