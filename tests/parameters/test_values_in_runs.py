@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from msgspec import structs
 
 from datanectar.errors import BadRequest, KeyUndefined, PayloadTooLarge
 from datanectar.parameters import value_json as carried
@@ -101,8 +102,7 @@ def test_a_default_that_changes_is_what_it_was_when_the_run_was_accepted(bench: 
 
 
 def test_a_run_of_before_has_all_its_parameters_given(bench: Bench) -> None:
-    resolution = bench.resolve(f"{CHAIN}/PriceTask", rate="7")
-    object.__setattr__(resolution, "given", None)
+    resolution = structs.replace(bench.resolve(f"{CHAIN}/PriceTask", rate="7"), given=None)
 
     ran = bench.finish(bench.begin_resolved(f"{CHAIN}/PriceTask", resolution))
 
