@@ -102,8 +102,7 @@ def test_a_default_that_changes_is_what_it_was_when_the_run_was_accepted(bench: 
 
 
 def test_a_run_of_before_has_all_its_parameters_given(bench: Bench) -> None:
-    resolution = bench.resolve(f"{CHAIN}/PriceTask", rate="7")
-    resolution = structs.replace(resolution, given=None)
+    resolution = structs.replace(bench.resolve(f"{CHAIN}/PriceTask", rate="7"), given=None)
 
     ran = bench.finish(bench.begin_resolved(f"{CHAIN}/PriceTask", resolution))
 

@@ -145,7 +145,7 @@ def _get(name: str, tag: str, summary: str, schema: str, parameters: Sequence[Js
     )
 
 
-def _run_any(name: str, place: list[Json]) -> Json:
+def _run_any(name: str, path: list[Json]) -> Json:
     """Describe the POST to a route of any task; its parameters are the task's."""
     return _operation(
         name,
@@ -154,7 +154,7 @@ def _run_any(name: str, place: list[Json]) -> Json:
         json_content("Accepted"),
         success=_RUN_SUCCESS,
         errors=_RUN_ERRORS,
-        parameters=[*place, ANY_PARAMETERS],
+        parameters=[*path, ANY_PARAMETERS],
     )
 
 

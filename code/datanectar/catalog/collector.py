@@ -174,7 +174,7 @@ def _doc(cls: type[luigi.Task]) -> str:
 
 
 def _keeps_nothing(cls: type[luigi.Task]) -> bool:
-    """Tell whether the class has a ``run``, and neither ``output`` nor ``complete``."""
+    """Return whether the class has a ``run``, and neither ``output`` nor ``complete``."""
     plain = cls.output is luigi.Task.output and cls.complete is luigi.Task.complete
     return plain and cls.run is not None and not issubclass(cls, luigi.Config)
 

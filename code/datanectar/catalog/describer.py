@@ -36,7 +36,7 @@ class Description:
     until: float
 
     def holds(self, today: date) -> bool:
-        """Tell whether the chain is still as described: the same day, and no file has changed.
+        """Return whether the chain is still as described: the same day, and no file has changed.
 
         On another day, ``default=date.today()`` is another default.
         """
@@ -117,7 +117,7 @@ def _description(chain: ChainDescription, file: ChainFile, stamp: Stamp, day: da
 
 
 def _names_a_moment(chain: ChainDescription, day: date) -> bool:
-    """Tell whether a default is a time of about ``day``."""
+    """Return whether a default is a time of about ``day``."""
     days = "|".join(str(day + timedelta(days=shift)) for shift in (-1, 0, 1))
     moment = re.compile(rf"(?:{days})[T ]\d\d")
     defaults = (item.default for task in chain.tasks for item in task.parameters if item.default)

@@ -18,7 +18,7 @@ CHAIN_SUFFIX = "_chain.py"
 
 @dataclass(frozen=True)
 class ChainFile:
-    """A chain's file. ``problem`` says why it can't be served, when its name is no part of a route."""
+    """A chain's file. ``problem`` says why it can't be served, when a route can't contain its name."""
 
     type: str
     name: str
@@ -67,7 +67,7 @@ def like_chain(chains: Path, type: str, name: str) -> str:
 def file_stamp(path: str | Path) -> Stamp:
     """Return a file's modification time (ns) and size (bytes); zeros when it is gone."""
     try:
-        status = os.stat(path)  # noqa: PTH116  # asked for each of many files at each request
+        status = os.stat(path)  # noqa: PTH116  # called for many files at each request
     except OSError:
         return (0, 0)
     return (status.st_mtime_ns, status.st_size)

@@ -35,7 +35,7 @@ def routed(module: ModuleType) -> list[type[luigi.Task]]:
 
 
 def misnamed(module: ModuleType) -> list[tuple[type[luigi.Task], str]]:
-    """Return the classes whose names can't be part of a route, each with the reason."""
+    """Return the classes whose names a route can't contain, each with the reason."""
     listed = _listed(module)
     return [
         (cls, name_problem(name))

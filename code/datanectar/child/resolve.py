@@ -19,7 +19,7 @@ from datanectar.util.task_params import public_params, text_params
 
 
 def resolve(job: ResolveJob) -> Resolution:
-    """Return what the request asks for.
+    """Return the task of a request, its key, and whether the result is there.
 
     Raises:
         NotFound: when the chain or the task is not there.
@@ -69,5 +69,5 @@ def _completeness(task: luigi.Task) -> bool | None:
         return None
     try:
         return bool(task.complete())
-    except Exception:  # an author's complete(); the run will say what is wrong with it
+    except Exception:  # an author's complete(); the run reports it
         return False

@@ -36,7 +36,7 @@ def option(cls: type, name: str, default: Any) -> Any:
 
     Raises:
         ChainError: naming class and option, when the value can't be used.
-        KeyUndefined: the same, of an option that is part of the key.
+        KeyUndefined: the same, for an option that the key contains.
     """
     value = getattr(cls, name, default)
     if _is_no_option(value):
@@ -56,7 +56,7 @@ def check_options(cls: type) -> None:
 
     Raises:
         ChainError: naming each whose value can't be used.
-        KeyUndefined: the same, when the first of them is part of the key.
+        KeyUndefined: the same, when the key contains the first of them.
     """
     problems = []
     for name in OPTIONS:

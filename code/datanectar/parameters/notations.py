@@ -35,7 +35,7 @@ def duration(text: str) -> str:
             returned as it is, for an optional parameter.
 
     Raises:
-        ValueError: when any part of the text can't be read.
+        ValueError: when the text can't be read as a whole.
     """
     if not text or _is_seconds(text):
         return text

@@ -87,7 +87,7 @@ def parse(item: luigi.Parameter[Any], text: str) -> Any:
 
 
 def _reads_as_luigi_does(item: luigi.Parameter[Any]) -> bool:
-    """Tell whether the class is Luigi's, or one that an author made from it with no other notation."""
+    """Return whether the class is Luigi's, or one that an author made from it with no other notation."""
     own = type(item)
     luigis = next(cls for cls in own.__mro__ if cls.__module__ == LUIGI_MODULE)
     return all(
@@ -148,7 +148,7 @@ def _refusal(item: luigi.Parameter, value: Any, problem: Exception) -> str:
 
 
 def _means_default(cls: type[luigi.Task], name: str, item: luigi.Parameter, value: Any) -> bool:
-    """Tell whether ``value`` is the default and no text: JSON's null, or false for False."""
+    """Return whether ``value`` is the default and no text: JSON's null, or false for False."""
     family = cls.get_task_family()
     if isinstance(value, str) or not item.has_task_value(family, name):
         return False
@@ -196,7 +196,7 @@ def _check_json_type(item: luigi.Parameter, text: str) -> None:
 
 
 def _is_lost(value: Any, kept: Any) -> bool:
-    """Tell whether a value's text means another value: then two requests would share one key.
+    """Return whether a value's text means another value: then two requests would share one key.
 
     Luigi's ``TimeDeltaParameter`` drops what is shorter than a second. NaN is not even equal to
     itself, and objects without an equality of their own can't be compared.

@@ -25,13 +25,13 @@ class ParameterType:
 
     Attributes:
         reads: what it reads, in words that end "'x' is not ..."; or a function that returns them
-            for one parameter; None where the error of Luigi's ``parse`` says it.
+            for one parameter; None: the error of ``parse`` is shown instead.
         to_luigi: converts a text to the notation that Luigi's ``parse`` reads.
         json_type: the type of its values in JSON, where another is refused.
         several: whether its text holds several values, separated by commas.
         keeps_empty: whether an empty text is one of its values.
         input: the widget in a form: ``checkbox``, ``textarea``, or the type of an HTML ``input``.
-        label: its name in a form, where Luigi's says little.
+        label: its name in a form, where Luigi's is unclear.
         hint: an example in a form.
         schema: the JSON Schema of its text in a query string.
     """

@@ -69,7 +69,7 @@ def kept_text(cls: type[luigi.Task], item: luigi.Parameter[Any], value: Any) -> 
 
 
 def is_readable(item: luigi.Parameter[Any], value: Any) -> bool:
-    """Tell whether the parameter reads the value's text as the value.
+    """Return whether the parameter reads the value's text as the value.
 
     The default of ``luigi.Parameter(default=False)`` is not readable: "False" is a text.
     """
@@ -168,7 +168,7 @@ def _positive(value: Any) -> Any:
 
 
 def _is_same(item: luigi.Parameter[Any], value: Any, read: Any, text: str) -> bool:
-    """Tell whether what was read is the value; NaN is, though it does not equal itself."""
+    """Return whether what was read is the value; NaN is, though it does not equal itself."""
     if type(value).__eq__ is object.__eq__:  # type: ignore[comparison-overlap]
         return type(read) is type(value) and bool(item.serialize(read) == text)
     try:

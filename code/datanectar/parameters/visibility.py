@@ -9,7 +9,7 @@ from luigi.parameter import ParameterVisibility
 
 
 def is_public(item: luigi.Parameter) -> bool:
-    """Tell whether a parameter's values may be seen: it is neither hidden nor private."""
+    """Return whether a parameter's values may be seen: it is neither hidden nor private."""
     return bool(item.visibility == ParameterVisibility.PUBLIC)
 
 
