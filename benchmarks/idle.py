@@ -48,13 +48,13 @@ def _look(pids: list[int], seconds: int) -> list[Figure]:
 
 
 def _role(pid: int) -> str:
-    """Name a process by what its command line says."""
+    """Name a process by its title, or by its command."""
     words = _command(pid)
-    if "datanectar.forkserver.server" in words:
-        return "fork server, its guard and idle children"
+    if words.startswith(("datanectar: fork server", "datanectar: child")):
+        return "fork server, its watchdog and idle children"
     if "luigid" in words:
         return "luigid"
-    return words.split("\0")[-2] if "datanectar\0" in words else words.replace("\0", " ")[:40]
+    return words.rstrip("\0").removeprefix("datanectar: ").removesuffix(" (master)")[:40]
 
 
 def _command(pid: int) -> str:

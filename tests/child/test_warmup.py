@@ -34,7 +34,8 @@ def look():
     }
 
 before = look()
-warmup.warm_up()
+with warmup.warm_up():
+    pass
 after = look()
 children = open(f"/proc/self/task/{os.getpid()}/children").read()
 print(json.dumps([before, after, children]))
@@ -63,7 +64,7 @@ def test_a_warm_up_that_fails_says_why(tmp_path: Path) -> None:
     spoilt = (
         "import datanectar.child.main; from datanectar.child import warmup;"
         "warmup._SOURCE = warmup._SOURCE.replace('print(self.name)', 'raise OSError(\"no luck\")');"
-        "warmup.warm_up()"
+        "warmup.warm_up().__enter__()"
     )
     environ = {**os.environ, "DATANECTAR_PROJECT": str(tmp_path)}
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 
 from tests.forkserver import echo_target
 
 
-def warm_up() -> dict[str, Callable[[], None]]:
-    return {"writer": echo_target.write}
+@contextlib.contextmanager
+def warm_up() -> Iterator[dict[str, Callable[[], None]]]:
+    yield {"writer": echo_target.write}

@@ -57,8 +57,9 @@ class WarmUpTask(NectarTask):
 """
 
 
-def warm_up() -> dict[str, Callable[[], None]]:
-    """Resolve and run the chain, and leave no trace of it; return functions that do so again, by role.
+@contextlib.contextmanager
+def warm_up() -> Iterator[dict[str, Callable[[], object]]]:
+    """Resolve and run the chain; then give, for the block, functions that do each again, by role.
 
     Raises:
         RuntimeError: when the run fails, with the reason.
@@ -67,16 +68,11 @@ def warm_up() -> dict[str, Callable[[], None]]:
     with _temporary_project() as folder:
         resolution = _resolve()
         _run(resolution, folder)
-
-    def resolve_again() -> None:
-        with _temporary_project():
-            _resolve()
-
-    def run_again() -> None:
-        with _temporary_project() as folder:
-            _run(resolution, folder)
-
-    return {ResolveJob.__name__: resolve_again, RunJob.__name__: run_again}
+    with _temporary_project() as folder:
+        yield {
+            ResolveJob.__name__: _resolve,
+            RunJob.__name__: lambda: _run(resolution, folder),
+        }
 
 
 def _resolve() -> Resolution:

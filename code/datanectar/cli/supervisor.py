@@ -231,7 +231,11 @@ class Supervisor:
         spec = fork_server_spec(self._settings)
         command, environ = spec.command(theirs, shared=True), dict(spec.environ or {})
         self._begin(Part("fork server", command, environ, spec.folder, (theirs,)))
-        self._await("fork server", lambda: bool(select.select([ours], [], [], 0)[0]))
+        try:
+            self._await("fork server", lambda: bool(select.select([ours], [], [], 0)[0]))
+        except StartupError as problem:
+            hint = "Is every module in DATANECTAR_PRELOAD importable?"
+            raise StartupError(f"{problem.message} {hint}") from problem
         return ours
 
     def _begin(self, part: Part) -> None:

@@ -5,8 +5,8 @@ What children run is named on the command line (``python -m datanectar.forkserve
 - The target, ``package.module:function``, is called in each child with the descriptor on which its
   jobs arrive, the descriptor for its reports, and a function that gets the child ready for another
   role. What it returns is the child's exit code.
-- The optional warm-up module has a function ``warm_up()``. It does once what every child would do
-  first, and returns for each role a function that rehearses it: it does what a child of that role
+- The optional warm-up module has a context manager ``warm_up()``. It does once what every child would
+  do first, and gives for each role a function that rehearses it: that does what a child of the role
   does, in a fork that is thrown away, so that the pages that it writes are known (:mod:`.prefault`).
   In datanectar the warm-up saves 35 to 50 % of a trivial run's time (see docs/performance.md); it
   costs 0.2 s at the start.
@@ -71,10 +71,10 @@ def _import(names: Sequence[str]) -> None:
 def _warm_up(module: str) -> dict[str, Ranges[int]]:
     """Warm this process up; return the pages that its children will write to, by role."""
     try:
-        rehearsals = importlib.import_module(module).warm_up()
-        gc.collect()
-        gc.freeze()
-        return {role: learn(rehearse) for role, rehearse in rehearsals.items()}
+        with importlib.import_module(module).warm_up() as rehearsals:
+            gc.collect()
+            gc.freeze()
+            return {role: learn(rehearse) for role, rehearse in rehearsals.items()}
     except Exception as problem:  # children then do themselves what would have been done
         print(f"Children will start slower, the warm-up failed: {problem!r}", file=sys.stderr)
         return {}
