@@ -18,7 +18,7 @@ BENCHMARKS: dict[str, dict[str, int]] = {
     "trivial": {"rounds": 1},
     "answers": {"rounds": 5, "stored": 50, "rate": 10},
     "status": {"stored": 20, "known": 20, "rounds": 2},
-    "idle": {"seconds": 1},
+    "idle": {"seconds": 1, "settle": 0},
     "throughput": {"runs": 4, "rounds": 1},
     "fanin": {"leaves": 5, "rounds": 1},
     "collecting": {"chains": 4},

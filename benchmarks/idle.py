@@ -11,18 +11,21 @@ from benchmarks.stack import Caller, await_end, new_name, project
 from tests.servers.processes import descendants
 
 _TICK = os.sysconf("SC_CLK_TCK")
-#: Seconds after the last run until the parts have settled; waiting children are by then replaced by
-#: such that share their memory.
-_SETTLE = 15.0
 
 
-def measure(seconds: int = 20) -> list[Figure]:
-    """Start ``datanectar up``, have it run one task, and look at it for so many seconds."""
+def measure(seconds: int = 20, settle: int = 15) -> list[Figure]:
+    """Start ``datanectar up``, have it run one task, and look at it for so many seconds.
+
+    Args:
+        seconds: how long to look.
+        settle: seconds after the run until the processes have settled; waiting children are by
+            then replaced by such that share their memory.
+    """
     with project() as stack:
         stack.start_up()
         caller = Caller(stack)
         await_end(caller, caller.post("TrivialTask", name=new_name()))
-        time.sleep(_SETTLE)
+        time.sleep(settle)
         up = stack.processes["up"].pid
         return _look([up, *descendants(up)], seconds)
 
