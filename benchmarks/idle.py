@@ -1,4 +1,4 @@
-"""What everything costs that is started and has nothing to do; the floor is luigid alone."""
+"""What everything costs that is started and idle; the floor is luigid alone."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from benchmarks.stack import Caller, await_end, new_name, project
 from tests.servers.processes import descendants
 
 _TICK = os.sysconf("SC_CLK_TCK")
+_TITLE = "datanectar: "
 
 
 def measure(seconds: int = 20, settle: int = 15) -> list[Figure]:
@@ -41,23 +42,21 @@ def _look(pids: list[int], seconds: int) -> list[Figure]:
                "luigid", luigid),
         Figure("idle", "CPU of all, share of a core", share * 100, "%"),
     ]  # fmt: skip
-    parts: dict[str, list[float]] = {}
+    by_role: dict[str, list[float]] = {}
     for pid, size in sizes.items():
-        parts.setdefault(_role(pid), []).append(size)
+        by_role.setdefault(_role(pid), []).append(size)
     return figures + [
         Figure("idle", f"PSS: {role} ({len(found)})", sum(found), "MB")
-        for role, found in parts.items()
+        for role, found in by_role.items()
     ]
 
 
 def _role(pid: int) -> str:
-    """Name a process by what its command line says."""
-    words = _command(pid)
-    if "datanectar.forkserver.server" in words:
-        return "fork server, its guard and idle children"
-    if "luigid" in words:
-        return "luigid"
-    return words.split("\0")[-2] if "datanectar\0" in words else words.replace("\0", " ")[:40]
+    """Name a process by its title, or by its command line where it has none."""
+    title = _command(pid).partition("\0")[0]
+    if title.startswith(_TITLE):
+        return title.removeprefix(_TITLE)
+    return "luigid" if "luigid" in _command(pid) else _command(pid).replace("\0", " ")[:40]
 
 
 def _command(pid: int) -> str:

@@ -37,22 +37,22 @@ class Site:
     def post(self, task: str, **parameters: object) -> dict[str, object]:
         return self.stack.client.post(f"{FAULTY}/{task}", **parameters)
 
-    def run_of(self, answer: dict[str, object]) -> Run:
-        run = self.store.get(str(answer["run_id"]))
+    def run_of(self, accepted: dict[str, object]) -> Run:
+        run = self.store.get(str(accepted["run_id"]))
         assert run is not None
         return run
 
     def begun(self, name: str, times: int = 1) -> None:
         wait_for(lambda: len(self.evidence.starts(name)) >= times, f"{name} began {times} times")
 
-    def host_of(self, answer: dict[str, object]) -> Host:
-        owner = str(self.run_of(answer).owner)
+    def host_of(self, accepted: dict[str, object]) -> Host:
+        owner = str(self.run_of(accepted).owner)
         return next(host for name, host in self.hosts.items() if owner.startswith(f"{name}-"))
 
     def result(self, status: dict[str, object]) -> str:
-        answer = requests.get(str(status["resource_url"]), timeout=PATIENCE)
-        answer.raise_for_status()
-        return answer.text
+        response = requests.get(str(status["resource_url"]), timeout=PATIENCE)
+        response.raise_for_status()
+        return response.text
 
 
 @pytest.fixture(scope="module")
