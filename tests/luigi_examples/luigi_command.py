@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import multiprocessing
 import os
 import sys
@@ -41,4 +42,7 @@ def _luigi(arguments: list[str], folder: Path, environ: dict[str, str]) -> None:
     from luigi.retcodes import run_with_retcodes
 
     LuigiConfigParser.reload()  # reads luigi.cfg of this folder
-    run_with_retcodes(arguments)  # exits
+    try:
+        run_with_retcodes(arguments)  # exits
+    finally:
+        atexit._run_exitfuncs()  # which multiprocessing leaves out
