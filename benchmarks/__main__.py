@@ -18,7 +18,7 @@ BENCHMARKS: dict[str, dict[str, int]] = {
     "trivial": {"rounds": 1},
     "answers": {"rounds": 5, "stored": 50, "rate": 10},
     "status": {"stored": 20, "known": 20, "rounds": 2},
-    "idle": {"seconds": 1},
+    "idle": {"seconds": 1, "settle": 0},
     "throughput": {"runs": 4, "rounds": 1},
     "fanin": {"leaves": 5, "rounds": 1},
     "collecting": {"chains": 4},
@@ -43,23 +43,23 @@ def main(arguments: list[str] | None = None) -> list[Figure]:
             f"there is no benchmark {', '.join(unknown)}; there are: {', '.join(BENCHMARKS)}"
         )
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # what is measured keeps its bytecode, as ever
-    given = dict(_pair(parser, text) for text in options.set)
-    around = report.process_state()
+    numbers = dict(_pair(parser, text) for text in options.set)
+    surroundings = report.process_state()
     figures: list[Figure] = []
     for name in options.names or BENCHMARKS:
         print(f"{name} ...", file=sys.stderr, flush=True)
-        figures += _measure(name, {**(BENCHMARKS[name] if options.tiny else {}), **given})
-    around["load_after"] = report.process_state()["load"]
+        figures += _measure(name, {**(BENCHMARKS[name] if options.tiny else {}), **numbers})
+    surroundings["load_after"] = report.process_state()["load"]
     print(report.table(figures))
-    print(f"\n{around}")
-    report.write_json(options.json, figures, around)
+    print(f"\n{surroundings}")
+    report.write_json(options.json, figures, surroundings)
     return figures
 
 
-def _measure(name: str, given: dict[str, int]) -> list[Figure]:
+def _measure(name: str, numbers: dict[str, int]) -> list[Figure]:
     measure: Any = importlib.import_module(f"benchmarks.{name}").measure
     known = inspect.signature(measure).parameters
-    return list(measure(**{key: value for key, value in given.items() if key in known}))
+    return list(measure(**{key: value for key, value in numbers.items() if key in known}))
 
 
 def _pair(parser: argparse.ArgumentParser, text: str) -> tuple[str, int]:

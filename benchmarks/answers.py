@@ -1,4 +1,4 @@
-"""How soon a POST and a chainstatus are answered, with many runs in the store.
+"""How long a POST and a chainstatus take, with many runs in the store.
 
 The floor is ``GET /healthz``: what HTTP, gunicorn and Flask cost by themselves.
 """
@@ -64,7 +64,7 @@ def _compared(name: str, times: list[float], all: dict[str, list[float]], stored
 
 
 def _at_rate(stack: Stack, rounds: int, rate: int) -> list[Figure]:
-    """POST at a fixed rate whatever the answers do; a POST's time counts from when it was due."""
+    """POST at a fixed rate, however long responses take; a POST's time counts from when it was due."""
     due: queue.Queue[float | None] = queue.Queue()
     times: list[float] = []
 

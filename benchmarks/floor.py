@@ -37,7 +37,7 @@ class Floor:
             stderr=subprocess.DEVNULL,
             text=True,
         )
-        self._say({})  # answered once everything is imported
+        self._send({})  # returns once everything is imported
 
     def begin(self, task: str, **parameters: Any) -> Path:
         """Have a child build the task; return where its result will be, at once."""
@@ -49,7 +49,7 @@ class Floor:
         """Wait for the child's end."""
         assert self._process.stdout is not None
         if not self._process.stdout.readline():
-            raise RuntimeError("the floor's process has ended")
+            raise RuntimeError("the process of the floor has ended")
 
     def __enter__(self) -> Floor:
         return self
@@ -61,7 +61,7 @@ class Floor:
         self._process.stdin.close()
         self._process.wait()
 
-    def _say(self, order: dict[str, Any]) -> None:
+    def _send(self, order: dict[str, Any]) -> None:
         print(json.dumps(order), file=self._process.stdin, flush=True)
         self.join()
 

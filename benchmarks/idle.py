@@ -1,4 +1,4 @@
-"""What everything costs that is started and has nothing to do; the floor is luigid alone."""
+"""What everything costs that is started and idle; the floor is luigid alone."""
 
 from __future__ import annotations
 
@@ -11,18 +11,22 @@ from benchmarks.stack import Caller, await_end, new_name, project
 from tests.servers.processes import descendants
 
 _TICK = os.sysconf("SC_CLK_TCK")
-#: Seconds after the last run until the parts have settled; waiting children are by then replaced by
-#: such that share their memory.
-_SETTLE = 15.0
+_TITLE = "datanectar: "
 
 
-def measure(seconds: int = 20) -> list[Figure]:
-    """Start ``datanectar up``, have it run one task, and look at it for so many seconds."""
+def measure(seconds: int = 20, settle: int = 15) -> list[Figure]:
+    """Start ``datanectar up``, have it run one task, and look at it for so many seconds.
+
+    Args:
+        seconds: how long to look.
+        settle: seconds after the run until the processes have settled; waiting children are by
+            then replaced by such that share their memory.
+    """
     with project() as stack:
         stack.start_up()
         caller = Caller(stack)
         await_end(caller, caller.post("TrivialTask", name=new_name()))
-        time.sleep(_SETTLE)
+        time.sleep(settle)
         up = stack.processes["up"].pid
         return _look([up, *descendants(up)], seconds)
 
@@ -38,23 +42,21 @@ def _look(pids: list[int], seconds: int) -> list[Figure]:
                "luigid", luigid),
         Figure("idle", "CPU of all, share of a core", share * 100, "%"),
     ]  # fmt: skip
-    parts: dict[str, list[float]] = {}
+    by_role: dict[str, list[float]] = {}
     for pid, size in sizes.items():
-        parts.setdefault(_role(pid), []).append(size)
+        by_role.setdefault(_role(pid), []).append(size)
     return figures + [
         Figure("idle", f"PSS: {role} ({len(found)})", sum(found), "MB")
-        for role, found in parts.items()
+        for role, found in by_role.items()
     ]
 
 
 def _role(pid: int) -> str:
-    """Name a process by its title, or by its command."""
-    words = _command(pid)
-    if words.startswith(("datanectar: fork server", "datanectar: child")):
-        return "fork server, its watchdog and idle children"
-    if "luigid" in words:
-        return "luigid"
-    return words.rstrip("\0").removeprefix("datanectar: ").removesuffix(" (master)")[:40]
+    """Name a process by its title, or by its command line where it has none."""
+    title = _command(pid).partition("\0")[0]
+    if title.startswith(_TITLE):
+        return title.removeprefix(_TITLE)
+    return "luigid" if "luigid" in _command(pid) else _command(pid).replace("\0", " ")[:40]
 
 
 def _command(pid: int) -> str:

@@ -76,10 +76,10 @@ def process_state() -> dict[str, Any]:
     }
 
 
-def write_json(file: Path, figures: Sequence[Figure], around: dict[str, Any]) -> None:
+def write_json(file: Path, figures: Sequence[Figure], surroundings: dict[str, Any]) -> None:
     """Write the figures and what they depend on."""
     rows = [{**asdict(figure), "ratio": figure.ratio} for figure in figures]
-    file.write_text(json.dumps({"surroundings": around, "figures": rows}, indent=2) + "\n")
+    file.write_text(json.dumps({"surroundings": surroundings, "figures": rows}, indent=2) + "\n")
 
 
 def _number(value: float) -> str:

@@ -64,14 +64,14 @@ def new_name() -> str:
 
 
 class Caller:
-    """Calls the app over one kept connection; the client costs next to nothing."""
+    """Calls the app over one kept connection; the client itself costs next to nothing."""
 
     def __init__(self, stack: Stack) -> None:
         parts = urlsplit(stack.url)
         self._connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=60)
 
     def call(self, method: str, path: str) -> dict[str, Any]:
-        """Return the answer's body.
+        """Return the response's body.
 
         Raises:
             RuntimeError: when it is no success.

@@ -1,6 +1,6 @@
-"""How soon a chainstatus is answered, as the history and luigid's memory grow.
+"""How long a chainstatus takes, as the history and luigid's memory grow.
 
-The floor is the same question to a stack that has hardly any of either; they are asked in turn.
+The floor is the same request to a stack that has hardly any of either; they take turns.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tests.servers.stack import Stack
 
 #: Runs stored in the stack that has hardly any.
 _FEW = 10
-#: Questions to one stack before it is the other's turn.
+#: Requests to one stack before it is the other's turn.
 _IN_A_ROW = 20
 #: Lines that a task prints, one each 0.3 s: it outlasts the measurement.
 _LINES = 10_000

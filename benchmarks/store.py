@@ -20,7 +20,7 @@ def fill(url: str, count: int) -> None:
     store.prepare()
     for start in range(0, count, _BATCH):
         made = [_run(number) for number in range(start, min(count, start + _BATCH))]
-        with store._db.write() as connection:  # a history in bulk: no door but this one takes it
+        with store._db.write() as connection:  # the store has no method for rows in bulk
             connection.execute(runs.insert(), [_row(run) for run in made])
             connection.execute(tasks.insert(), [_task_row(run) for run in made])
     store.close()

@@ -14,7 +14,7 @@ _SELDOM = 5
 
 
 def measure(rounds: int = 60) -> list[Figure]:
-    """Measure in rounds, each floor once a round, so that the machine's moods meet all alike."""
+    """Measure in rounds, each floor once a round, so that what else the machine does affects all alike."""
     ours: list[float] = []
     floors: dict[str, list[float]] = {FORKSERVER: [], FORK: [], "luigi process": []}
     with started() as stack:

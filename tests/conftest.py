@@ -28,10 +28,18 @@ LONGEST = (
     "tests/forkserver/",
     "tests/worker/",
 )
+#: What costs seconds to start; a test that needs one of these is slow, and so is what breaks things.
+SLOW_FIXTURES = {"chromium", "make_stack", "postgres_url"}
+SLOW_FOLDER = "tests/faults/"
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the longest files first; within each, and among the others, the order stays."""
+    """Put the longest files first, and mark as slow what starts a service of its own."""
+    for item in items:
+        needed = getattr(item, "fixturenames", ())
+        if SLOW_FIXTURES.intersection(needed) or item.nodeid.startswith(SLOW_FOLDER):
+            item.add_marker(pytest.mark.slow)
     items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
 
 

@@ -34,6 +34,8 @@ OFFLINE = {
     "PIP_RETRIES": "0",
     "PIP_NO_CACHE_DIR": "1",
 }
+#: Installs without compiling; pip takes the value for the one of ``compile``.
+QUICK = {"PIP_NO_COMPILE": "0"}
 
 
 @pytest.fixture
@@ -94,6 +96,7 @@ def test_a_named_python_is_used_or_refused_but_never_replaced(project: Path, pyt
     assert "3.8.18" in _refusal(project, PYTHON=str(pythons / "old"))
 
 
+@pytest.mark.slow
 def test_a_python_that_will_not_do_is_passed_over_for_one_that_will(
     project: Path, bare_path: Path, pythons: Path
 ) -> None:
@@ -134,6 +137,7 @@ def test_a_folder_without_write_permission_is_named(closed: str) -> None:
     assert outcome.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_half_made_venv_is_made_again_and_a_failed_download_said_so(project: Path) -> None:
     programs = project / "venv" / "bin"
     programs.mkdir(parents=True)
@@ -188,7 +192,7 @@ def test_an_interrupted_installation_is_finished_by_the_next_and_not_done_twice(
     first = subprocess.Popen(
         ["sh", "configuration/up.sh", "--help"],
         cwd=project,
-        env=_env(PYTHON=sys.executable),
+        env=_env(PYTHON=sys.executable, **QUICK),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -203,7 +207,7 @@ def test_an_interrupted_installation_is_finished_by_the_next_and_not_done_twice(
         assert first.wait(60) == 130
         assert "The same command goes on from here" in first.stderr.read()
 
-    finished = _script(project, "--help")
+    finished = _script(project, "--help", **QUICK)
     assert finished.returncode == 0, finished.stderr
     assert "Making venv/" not in finished.stdout
     assert "Installing configuration/requirements.txt" in finished.stdout

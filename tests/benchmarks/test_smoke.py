@@ -1,4 +1,4 @@
-"""Each benchmark runs with tiny numbers; what it measures is nobody's promise here."""
+"""Each benchmark runs with tiny numbers; the values are not checked."""
 
 from __future__ import annotations
 

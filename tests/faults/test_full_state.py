@@ -14,8 +14,6 @@ from tests.servers.evidence import FAULTY, Evidence
 from tests.servers.processes import wait_for
 from tests.servers.stack import Stack, copy_catalogue
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:

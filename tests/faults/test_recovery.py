@@ -109,12 +109,12 @@ def test_a_run_that_takes_more_memory_than_there_is_says_so(stack: Stack) -> Non
 
 @pytest.mark.slow
 def test_a_live_long_run_is_never_called_dead(stack: Stack, evidence: Evidence) -> None:
-    """Ten times the heartbeat timeout, beside a chain that hangs the look at the schedules."""
+    """Six times the heartbeat timeout, beside a chain that hangs the look at the schedules."""
     hanging = stack.project / "code" / "chains" / "faulty" / "hanging_chain.py"
     hanging.write_text("import time\n\ntime.sleep(600)\n")
     try:
         stack.start_worker("second")
-        status = stack.run(f"{FAULTY}/WorkTask", name="long", seconds=20)
+        status = stack.run(f"{FAULTY}/WorkTask", name="long", seconds=12)
     finally:
         hanging.unlink()
         stack.stop("second")
@@ -156,7 +156,7 @@ def test_a_stopping_worker_lets_a_short_run_finish(stack: Stack, evidence: Evide
 def test_a_suspended_worker_is_replaced_and_touches_nothing_when_it_comes_back(
     stack: Stack, evidence: Evidence
 ) -> None:
-    key = str(post(stack, "WorkTask", name="frozen", seconds=12)["key"])
+    key = str(post(stack, "WorkTask", name="frozen", seconds=5)["key"])
     begun(evidence, "WorkTask_frozen")
     stack.start_worker("second")
     stack.processes["worker"].send_signal(signal.SIGSTOP)

@@ -5,12 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.luigi_examples import luigi_command
 from tests.servers.processes import PATIENCE, wait_for
 from tests.servers.stack import Stack
 
@@ -116,26 +115,13 @@ def _luigi(project: Path, case: Case) -> str:
     options = [
         word for name, value in case.parameters.items() for word in (f"--{_dashed(name)}", value)
     ]
-    ended = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "luigi",
-            "--module",
-            f"chains.examples.{case.chain}_chain",
-            case.family or case.task,
-            "--local-scheduler",
-            *options,
-            *case.options,
-        ],
-        cwd=project / "code",
-        env={"PATH": os.environ["PATH"], "HOME": str(project), "PYTHONPATH": "."},
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
+    words = ["--module", f"chains.examples.{case.chain}_chain", case.family or case.task]
+    environ = {"PATH": os.environ["PATH"], "HOME": str(project), "PYTHONPATH": "."}
+    code = luigi_command.run(
+        [*words, "--local-scheduler", *options, *case.options], project / "code", environ, PATIENCE
     )
-    assert ended.returncode in (0, 20, 25, 30, 35), ended.stderr
-    return FAILED if ended.returncode else DONE
+    assert code in (0, 20, 25, 30, 35), (project / "luigi.out").read_text()[-3000:]
+    return FAILED if code else DONE
 
 
 def _dashed(name: str) -> str:

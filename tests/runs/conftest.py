@@ -14,7 +14,7 @@ from datanectar.runs.store import RunStore
 from datanectar.runs.tables import metadata
 from tests.servers.postgres import new_database
 
-DATABASES = ["sqlite", "postgres"]
+DATABASES = ["sqlite", pytest.param("postgres", marks=pytest.mark.slow)]
 
 
 @pytest.fixture(params=DATABASES)

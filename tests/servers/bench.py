@@ -33,7 +33,7 @@ class Ran:
     end: str | None = None
 
     def reported(self, name: str) -> dict[str, Any]:
-        """Return the last word of each task whose id holds ``name``, by the report's field."""
+        """Return what was reported last of the tasks whose id holds ``name``, by field."""
         merged: dict[str, Any] = {}
         for report in self.reports:
             if name in report.task_id:

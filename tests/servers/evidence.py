@@ -38,7 +38,7 @@ class Evidence:
         return [line for line in found if line.event == event]
 
     def clear(self) -> None:
-        """Forget what was noted until now."""
+        """Remove all lines."""
         (self.folder / "lines").unlink(missing_ok=True)
 
     def starts(self, name: str) -> list[Line]:
@@ -51,7 +51,7 @@ class Evidence:
         return [pair for pair, count in counts.items() if count > 1]
 
     def overlapping(self) -> list[Line]:
-        """Return the starts of tasks that somebody else was running at the time."""
+        """Return the starts of tasks that another process was running at the time."""
         return self.lines("overlap")
 
 

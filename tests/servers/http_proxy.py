@@ -1,4 +1,4 @@
-"""An HTTP proxy before a server, S3 or luigid, that can be told to answer badly."""
+"""An HTTP proxy before a server, S3 or luigid, that fails on demand."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ERROR = "<?xml version='1.0'?><Error><Code>{code}</Code><Message>{words}</Messa
 class Fault:
     """What to do instead of passing a request on, how often, and to which requests.
 
-    ``status`` 0 resets the connection; ``seconds`` delays an answer that is passed on.
+    ``status`` 0 resets the connection; ``seconds`` delays a response that is passed on.
     """
 
     status: int = 0
@@ -55,7 +55,7 @@ class Proxy:
 
     @contextmanager
     def failing(self, fault: Fault) -> Iterator[None]:
-        """Have requests answered so within the block."""
+        """Have requests fail so within the block."""
         self.hits, self.fault = 0, fault
         try:
             yield
@@ -80,7 +80,7 @@ def proxy_before(target: str) -> Iterator[Proxy]:
                 self._pass_on(body)
             elif fault.status:
                 text = _ERROR.format(code=fault.code, words=f"{fault.code} for a test").encode()
-                self._answer(fault.status, {"Content-Type": "application/xml"}, text)
+                self._respond(fault.status, {"Content-Type": "application/xml"}, text)
             else:
                 linger = struct.pack("ii", 1, 0)  # closing sends a reset
                 self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
@@ -93,11 +93,11 @@ def proxy_before(target: str) -> Iterator[Proxy]:
             upstream = http.client.HTTPConnection(urlsplit(proxy.target).netloc, timeout=30)
             # The host as the client has signed it.
             upstream.request(self.command, self.path, body, dict(self.headers))
-            answer = upstream.getresponse()
-            self._answer(answer.status, dict(answer.getheaders()), answer.read())
+            response = upstream.getresponse()
+            self._respond(response.status, dict(response.getheaders()), response.read())
             upstream.close()
 
-        def _answer(self, status: int, headers: dict[str, str], body: bytes) -> None:
+        def _respond(self, status: int, headers: dict[str, str], body: bytes) -> None:
             self.send_response_only(status)
             left_out = {"transfer-encoding", "connection"}
             if self.command != "HEAD" and status != 204:
@@ -111,7 +111,7 @@ def proxy_before(target: str) -> Iterator[Proxy]:
                 self.wfile.write(body)
 
         def log_message(self, format: str, *arguments: object) -> None:
-            """Say nothing."""
+            """Write no log."""
 
         def handle(self) -> None:
             try:

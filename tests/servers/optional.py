@@ -33,7 +33,7 @@ def summarize(terminal: pytest.TerminalReporter) -> None:
         if found:
             counts[rest] = counts.get(rest, 0) + 1
     if counts:
-        terminal.section("skipped for want of a program")
+        terminal.section("skipped tests")
     for rest, count in sorted(counts.items()):
         program, _, cure = rest.partition(": ")
-        terminal.write_line(f"{count} tests need {program}. It comes with: {cure}")
+        terminal.write_line(f"{count} for want of {program}. It comes with: {cure}")

@@ -25,15 +25,19 @@ def free_port() -> int:
 
 
 def wait_for(condition: Callable[[], object], what: str, seconds: float = PATIENCE) -> object:
-    """Return the condition's first true value; fail the test when there is none in time."""
-    deadline = time.monotonic() + seconds
+    """Return the condition's first true value; fail the test when there is none in time.
+
+    It looks every 20 ms at first, and less often the longer it takes, for looking costs as well.
+    """
+    began = time.monotonic()
     while True:
         value = condition()
         if value:
             return value
-        if time.monotonic() > deadline:
+        waited = time.monotonic() - began
+        if waited > seconds:
             raise AssertionError(f"not within {seconds:g} s: {what}")
-        time.sleep(0.02)
+        time.sleep(min(0.02 + waited / 20, 0.2))
 
 
 def descendants(pid: int) -> list[int]:

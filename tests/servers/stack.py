@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import requests
@@ -69,6 +70,11 @@ class Stack:
     def settings(self) -> Settings:
         """The settings that the processes run with."""
         return load(self.environment)
+
+    @cached_property
+    def store(self) -> RunStore:
+        """The run store; its tables are there once a process has started."""
+        return RunStore(self.settings.database_url)
 
     def chain(self, place: str, source: str) -> None:
         """Write ``<type>/<name>_chain.py``; ``place`` is ``type/name_chain``."""
@@ -174,7 +180,7 @@ class Stack:
     def worker_ids(self) -> set[str]:
         """Return the ids of the workers that are registered in the run store."""
         try:
-            return {worker.id for worker in RunStore(self.settings.database_url).workers()}
+            return {worker.id for worker in self.store.workers()}
         except DatanectarError:
             return set()
 
@@ -231,6 +237,8 @@ class Stack:
                 raise
         for end in self.sockets or ():
             end.close()
+        if "store" in vars(self):
+            self.store.close()
         wait_for(lambda: not any(map(is_running, pids)), "no process is left over", 15)
 
     # --- the API -------------------------------------------------------------------------------

@@ -11,7 +11,8 @@ import requests
 
 from datanectar.storage.attempt_files import attempts
 from tests.api.answers import data
-from tests.servers.processes import Stack, wait_for
+from tests.servers.processes import wait_for
+from tests.servers.stack import Stack
 
 #: Python imports a module of this name at its start: so every process of the stack has the row.
 ROW = "from tests.storage.folder_store import register\nregister()\n"
