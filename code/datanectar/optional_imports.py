@@ -1,4 +1,4 @@
-"""Keeps libraries from importing, at their own import, what they could do without here."""
+"""Keeps libraries from importing what is optional to them and not needed here."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ import contextlib
 import sys
 from collections.abc import Iterator
 
-#: What Huey imports if it is there (huey/storage.py), and for which queues' URLs it is needed.
+#: Drivers that Huey imports if they are installed (huey/storage.py), and the schemes of the queues'
+#: URLs that need them.
 _DRIVERS = {"redis": ("redis", "rediss", "unix"), "psycopg": ("postgresql", "postgres")}
 
 
 @contextlib.contextmanager
 def left_out(*names: str) -> Iterator[None]:
-    """Have imports of these modules fail in the block, unless they are imported already.
+    """Let imports of these modules fail in the block, unless they are imported already.
 
-    For what is optional to the block's imports, and would only cost memory.
+    A library that is imported in the block then does without them, which saves memory.
     """
     missing = [name for name in names if name not in sys.modules]
     for name in missing:
@@ -27,6 +28,6 @@ def left_out(*names: str) -> Iterator[None]:
 
 
 def other_drivers(queue_url: str) -> list[str]:
-    """Return the drivers of queues that this queue is none of: 18 MB a process, together."""
+    """Return the drivers that a queue with this URL does not need; they take 18 MB a process."""
     scheme = queue_url.split(":", 1)[0].split("+", 1)[0]
     return [driver for driver, schemes in _DRIVERS.items() if scheme not in schemes]

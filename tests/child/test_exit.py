@@ -56,15 +56,15 @@ def test_handlers_of_the_process_that_was_forked_are_not_the_forks(tmp_path: Pat
     """Fault 1.11."""
     script = """
 import atexit, os, sys, tempfile, weakref
-from datanectar.child.exit import end_as_python_does, own_no_handlers
+from datanectar.child.exit import end_like_python, forget_inherited_handlers
 
 atexit.register(print, "handler", os.getpid())
 kept = tempfile.TemporaryDirectory()
 if os.fork() == 0:
-    own_no_handlers()
+    forget_inherited_handlers()
     atexit.register(print, "own handler")
     own = tempfile.TemporaryDirectory()
-    end_as_python_does()
+    end_like_python()
     print(os.path.exists(kept.name), os.path.exists(own.name), flush=True)
     os._exit(0)
 os.wait()

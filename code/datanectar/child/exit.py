@@ -1,7 +1,7 @@
-"""Lets a run's process end as a Python process does, though it is a fork of one that goes on.
+"""Ends a run's process as a Python process ends, though it is a fork.
 
 Its threads are joined and its exit handlers run: experiment trackers, buffered log handlers and
-temporary folders rely on it. What the process that it was forked from had registered is not its own.
+temporary folders rely on it. Handlers that the fork server has registered do not run in it.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from collections.abc import Callable
 from typing import Any
 
 
-def own_no_handlers() -> None:
+def forget_inherited_handlers() -> None:
     """Forget, in a fork, the exit handlers of the process that it was forked from.
 
-    They lie in private places (Lib/weakref.py ``finalize``, Lib/multiprocessing/util.py).
+    They are in private attributes (Lib/weakref.py ``finalize``, Lib/multiprocessing/util.py).
     """
     atexit._clear()
     atexit.register(logging.shutdown)
@@ -34,10 +34,10 @@ def own_no_handlers() -> None:
         atexit.register(processes._exit_function)
 
 
-def end_as_python_does() -> None:
+def end_like_python() -> None:
     """Join the threads and run the exit handlers (Python/pylifecycle.c ``Py_FinalizeEx``).
 
-    What fails in them is printed and changes nothing.
+    An error in one of them is printed, and has no other effect.
     """
     steps: list[Callable[[], Any]] = [threading._shutdown, atexit._run_exitfuncs]  # type: ignore[attr-defined]
     for step in steps:

@@ -14,7 +14,7 @@ from datanectar import reasons
 from datanectar.catalog import chain_environment
 from datanectar.catalog.collector import APIChainCollector
 from datanectar.child import describe, resolve
-from datanectar.child.exit import end_as_python_does, own_no_handlers
+from datanectar.child.exit import end_like_python, forget_inherited_handlers
 from datanectar.errors import DatanectarError
 from datanectar.forkserver.process_control import set_title
 from datanectar.messages import (
@@ -61,7 +61,7 @@ def main(jobs: int, reports: int, get_ready: Callable[[str], None]) -> int:
     """
     pipe = Reports(reports)
     job = _next_job(jobs)
-    own_no_handlers()
+    forget_inherited_handlers()
     if isinstance(job, ResolveJob) and job.stays:
         _serve(job, pipe)
         output.trim_captured()
@@ -72,7 +72,7 @@ def main(jobs: int, reports: int, get_ready: Callable[[str], None]) -> int:
     if job is not None:
         _serve(job, pipe)
     if isinstance(job, RunJob):  # its outcome is reported by now
-        end_as_python_does()
+        end_like_python()
     return 0
 
 

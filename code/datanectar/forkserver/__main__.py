@@ -1,15 +1,14 @@
 """Starts a fork server: ``python -m datanectar.forkserver --help``.
 
-What children run is named on the command line (``python -m datanectar.forkserver.server --help``):
+What children run is named by its caller. The target, ``package.module:function``, is called in each
+child with the descriptor on which its jobs arrive, the descriptor for its reports, and a function
+that gets the child ready for another role. What it returns is the child's exit code.
 
-- The target, ``package.module:function``, is called in each child with the descriptor on which its
-  jobs arrive, the descriptor for its reports, and a function that gets the child ready for another
-  role. What it returns is the child's exit code.
-- The optional warm-up module has a context manager ``warm_up()``. It does once what every child would
-  do first, and gives for each role a function that rehearses it: that does what a child of the role
-  does, in a fork that is thrown away, so that the pages that it writes are known (:mod:`.prefault`).
-  In datanectar the warm-up saves 35 to 50 % of a trivial run's time (see docs/performance.md); it
-  costs 0.2 s at the start.
+The optional warm-up module has a context manager ``warm_up()``. It does once what every child would do
+first. For the block it gives, by role, functions that rehearse: each does what a child of the role
+does, in a fork that is thrown away, so that the pages that it writes are known (:mod:`.prefault`).
+In datanectar the warm-up saves 35 to 50 % of a trivial run's time (see docs/performance.md); it costs
+0.2 s at the start.
 """
 
 from __future__ import annotations

@@ -99,12 +99,11 @@ class ForkServerClient:
         Raises:
             NoChild: when the fork server is gone, or this process has no descriptors left.
         """
-        (job_read, job_write), (report_read, report_write) = _two_pipes()
+        job_read, job_write, report_read, report_write = _two_pipes()
         request = _Request((job_write, report_read))
         try:
-            self._send_request(
-                request, Message(protocol.FORK, name=role.encode()), [job_read, report_write]
-            )
+            message = Message(protocol.FORK, name=role.encode())
+            self._send_request(request, message, [job_read, report_write])
         finally:
             os.close(job_read)
             os.close(report_write)
@@ -118,17 +117,13 @@ class ForkServerClient:
     def hand_over(self, child: Handle, name: str) -> None:
         """Let another parent have a child, if it asks for this name soon; its handle is closed."""
         is_alive = self._live.get(child.pid) is child
+        pipes = child.detach()
         if is_alive:
             self._live.pop(child.pid, None)
-        pipes = child.detach()
-        try:
-            if is_alive:
-                self._send(
-                    Message(protocol.HAND_OVER, child.pid, child.started, name.encode()), pipes
-                )
-        finally:
-            for descriptor in pipes:
-                os.close(descriptor)
+            message = Message(protocol.HAND_OVER, child.pid, child.started, name.encode())
+            self._send(message, pipes)
+        for descriptor in pipes:
+            os.close(descriptor)
 
     def pick_up(self, name: str) -> Handle | None:
         """Return the living child that was handed over under a name, if there is one."""
@@ -171,10 +166,10 @@ class ForkServerClient:
             self._kill_watchdog()
 
     def _kill_watchdog(self) -> None:
-        if self.watchdog is not None:
-            with contextlib.suppress(psutil.NoSuchProcess):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if self.watchdog is not None:
                 self.watchdog.kill()
-            _wait_end(self.watchdog)
+        _wait_end(self.watchdog)
 
     def _receive(self) -> None:
         try:
@@ -246,23 +241,19 @@ def _result(request: _Request, timeout: float) -> Handle | None:
         return None if request.reply.cancel() else request.reply.result()
 
 
-def _two_pipes() -> tuple[tuple[int, int], tuple[int, int]]:
-    """Return two pipes, or raise NoChild and leave none."""
-    first: tuple[int, ...] = ()
+def _two_pipes() -> list[int]:
+    """Return the ends of two pipes, or raise NoChild and leave none."""
+    ends: list[int] = []
     try:
-        first = os.pipe()
-        return (first[0], first[1]), os.pipe()
+        for _ in range(2):
+            ends += os.pipe()
     except OSError as problem:
-        for descriptor in first:
+        for descriptor in ends:
             os.close(descriptor)
         raise NoChild(f"No child process can be started: {problem}.") from problem
+    return ends
 
 
 def _wait_end(process: psutil.Process | None) -> bool:
     """Wait until a process has ended; return False when it does not in time."""
-    try:
-        if process is not None:
-            process.wait(_END_LIMIT)
-    except psutil.TimeoutExpired:
-        return False
-    return True
+    return process is None or not psutil.wait_procs([process], _END_LIMIT)[1]

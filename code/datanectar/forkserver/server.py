@@ -1,14 +1,9 @@
 """The process that children are forked from: modules imported, single-threaded, without connections.
 
-A parent asks it over a socket to fork (:mod:`.protocol`). The modules that every child needs are
-imported already, so a child is ready within milliseconds. The fork server does no work of its own.
-
-It also leaves no process behind. When a child ends, the rest of its process group and all that it
-left orphaned is killed. When a parent ends, however it ends, all of its children are killed. A
-watchdog, the fork server's own parent, does the same when the fork server itself is killed.
-
-A fork server may be shared by several parents: what is imported is then in memory once, and a child
-can change its parent (:mod:`.handover`).
+When a child ends, the rest of its process group and all that it left orphaned is killed. When a
+parent ends, however it ends, all of its children are killed. A fork server may be shared by several
+parents: what is imported is then in memory once, and a child can change its parent
+(:mod:`.handover`).
 """
 
 from __future__ import annotations
@@ -26,6 +21,7 @@ from typing import Any
 from datanectar.forkserver import process_control, protocol
 from datanectar.forkserver.handover import Handover, Handovers
 from datanectar.forkserver.prefault import Ranges, prefault
+from datanectar.forkserver.process_control import kill_group
 from datanectar.forkserver.protocol import Message, receive, send
 
 #: Called in each child with the descriptor on which its jobs arrive, the descriptor for its reports,
@@ -125,7 +121,7 @@ class ForkServer:
                 self._kill_overdue()
         finally:
             for pid in self._owners:
-                process_control.kill_group(pid)
+                kill_group(pid)
             self._owners.clear()
             process_control.kill_descendants()
 
@@ -164,9 +160,7 @@ class ForkServer:
         elif message.kind == protocol.PICK_UP:
             self._pick_ups[parent] = message.name
         elif message.kind == protocol.KILL and self._owners.get(message.number) is parent:
-            process_control.kill_group(
-                message.number
-            )  # else it has ended, and its pid may be another's by now
+            kill_group(message.number)  # else it has ended: its pid may be another's by now
 
     def _remove_parent(self, parent: _Parent) -> None:
         self._parents.discard(parent)
@@ -177,7 +171,7 @@ class ForkServer:
     def _kill_children_of(self, parent: _Parent) -> None:
         for pid, owner in self._owners.items():
             if owner is parent:
-                process_control.kill_group(pid)
+                kill_group(pid)
 
     def _kill_overdue(self) -> None:
         now = time.monotonic()
@@ -186,7 +180,7 @@ class ForkServer:
                 parent.kill_at = _NEVER
                 self._kill_children_of(parent)
         for pid in self._handovers.remove_overdue():
-            process_control.kill_group(pid)
+            kill_group(pid)
 
     def _hand_over(self, parent: _Parent, handover: Handover) -> None:
         pid = handover.child.number
@@ -195,7 +189,7 @@ class ForkServer:
             return
         self._owners[pid] = None
         if not self._handovers.add(handover):
-            process_control.kill_group(pid)
+            kill_group(pid)
 
     def _reply_to_pick_up(self, parent: _Parent) -> None:
         handover = self._handovers.pick_up(self._pick_ups.pop(parent))
@@ -227,7 +221,7 @@ class ForkServer:
             os.setsid()
             process_control.prefer_oom_kill()
             process_control.die_with_parent(signal.SIGKILL)
-            process_control.adopt_orphans()  # a task may wait for what its own children leave orphaned
+            process_control.adopt_orphans()  # a job may wait for what its children leave orphaned
             self._reset_signals()
             self._close_in_child()
             process_control.set_title(f"{self._title}: child (idle)")
@@ -257,9 +251,7 @@ class ForkServer:
     def _reap(self) -> None:
         while pid := process_control.ended_child():  # one SIGCHLD may stand for several ends
             if pid in self._owners:
-                process_control.kill_group(
-                    pid
-                )  # the zombie still holds the pid, so it is still its group
+                kill_group(pid)  # the zombie still holds the pid, so it is still its group
             _, status = os.waitpid(pid, 0)
             if pid in self._owners:
                 self._report_exit(pid, status)
