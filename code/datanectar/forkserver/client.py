@@ -23,8 +23,7 @@ from datanectar.forkserver.protocol import Message, receive, send
 
 #: Seconds that a fork server may take to import what it is to preload.
 _START_LIMIT = 60.0
-#: Seconds to wait for a child that was handed over: from a fork server that is so busy, a new one
-#: comes sooner.
+#: Seconds to wait for a child that was handed over; a new one comes sooner than that.
 _PICK_UP_LIMIT = 1.0
 #: Seconds that killed processes get to end.
 _END_LIMIT = 10.0
@@ -105,8 +104,7 @@ class ForkServerClient:
             message = Message(protocol.FORK, name=role.encode())
             self._send_request(request, message, [job_read, report_write])
         finally:
-            os.close(job_read)
-            os.close(report_write)
+            _close([job_read, report_write])
         child = _result(request, _START_LIMIT)
         if child is None:
             if request.reply.cancelled():  # it hangs
@@ -122,8 +120,7 @@ class ForkServerClient:
             self._live.pop(child.pid, None)
             message = Message(protocol.HAND_OVER, child.pid, child.started, name.encode())
             self._send(message, pipes)
-        for descriptor in pipes:
-            os.close(descriptor)
+        _close(pipes)
 
     def pick_up(self, name: str) -> Handle | None:
         """Return the living child that was handed over under a name, if there is one."""
@@ -194,8 +191,7 @@ class ForkServerClient:
             child = self._live[pid] = Handle(self._spec, self.kill, pid, started, pipes)
         elif pid:  # picked up, and this process has no descriptors left
             self._send(Message(protocol.KILL, pid))
-            for descriptor in pipes:
-                os.close(descriptor)
+            _close(pipes)
         _finish(request, child)
 
     def _on_exit(self, pid: int, status: int) -> None:
@@ -225,8 +221,7 @@ class ForkServerClient:
 def _finish(request: _Request, child: Handle | None) -> None:
     """Give the reply to who waits for it; close what nobody waits for any more."""
     if child is None:
-        for descriptor in request.pipes:
-            os.close(descriptor)
+        _close(request.pipes)
     if request.reply.set_running_or_notify_cancel():
         request.reply.set_result(child)
     elif child is not None:
@@ -248,10 +243,14 @@ def _two_pipes() -> list[int]:
         for _ in range(2):
             ends += os.pipe()
     except OSError as problem:
-        for descriptor in ends:
-            os.close(descriptor)
+        _close(ends)
         raise NoChild(f"No child process can be started: {problem}.") from problem
     return ends
+
+
+def _close(descriptors: Sequence[int]) -> None:
+    for descriptor in descriptors:
+        os.close(descriptor)
 
 
 def _wait_end(process: psutil.Process | None) -> bool:

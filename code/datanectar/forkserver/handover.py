@@ -49,10 +49,8 @@ class Handovers:
         self._limit = FEW
 
     def add(self, handover: Handover) -> bool:
-        """Keep a child; return False, and close the pipe ends, when too many wait.
-
-        That is also done when the pipe ends have not arrived: this process has too many open.
-        """
+        """Keep a child; return False, and close the pipe ends, when too many wait."""
+        # Both pipe ends arrive unless this process has too many descriptors open.
         if len(self._waiting) < self._limit and len(handover.pipes) == 2:
             self._waiting[handover.child.name] = handover
             return True

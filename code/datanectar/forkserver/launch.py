@@ -63,12 +63,7 @@ def start(control: socket.socket, spec: Spec) -> psutil.Process:
 
 
 def join(control: socket.socket, listener: int) -> bool:
-    """Send a shared fork server its end of a socket; return False when there is no fork server.
-
-    Args:
-        control: that end.
-        listener: the descriptor of the socket on which it can be joined.
-    """
+    """Send its end of a socket to the shared fork server at ``listener``; return False without one."""
     try:
         with socket.socket(fileno=os.dup(listener)) as shared:
             socket.send_fds(shared, [b"J"], [control.fileno()], socket.MSG_DONTWAIT)

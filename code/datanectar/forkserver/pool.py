@@ -34,8 +34,7 @@ class Pool:
         spec: the fork server to start, again when it was killed.
         ahead: how many idle children to keep.
         role: what most of them will do.
-        listener: the descriptor of the socket on which to join a shared fork server; None: the
-            pool has its own.
+        listener: the descriptor of the socket on which to join a shared fork server, if there is one.
     """
 
     def __init__(self, spec: Spec, ahead: int, role: str = "", listener: int | None = None) -> None:

@@ -67,9 +67,9 @@ def _prctl(option: int, value: int) -> None:
 
 
 def set_title(title: str) -> None:
-    """Have ``ps`` and ``top`` show this process under a title (Linux only: it breaks forks on macOS).
+    """Have ``ps`` show a title for this process (Linux only: it breaks forks on macOS).
 
-    The first call has to come before ``os.environ`` is changed, by which setproctitle finds its place.
+    The first call must come before ``os.environ`` is changed: setproctitle finds the place by it.
     """
     if sys.platform == "linux":
         _setproctitle()("".join(char if char.isprintable() else "?" for char in title))
@@ -111,19 +111,17 @@ def kill_group(pid: int) -> None:
 
 def kill_children(keep: Collection[int]) -> None:
     """Kill this process's children, except those of these pids."""
-    for pid in _children():
-        if pid not in keep:
-            with contextlib.suppress(OSError):
-                os.kill(pid, signal.SIGKILL)
+    for pid in _children().difference(keep):
+        with contextlib.suppress(OSError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def kill_and_reap_children(keep: Collection[int]) -> None:
     """Kill this process's children, except those of these pids, and reap those that have ended."""
     kill_children(keep)
-    for pid in _children():
-        if pid not in keep:
-            with contextlib.suppress(OSError):
-                os.waitpid(pid, os.WNOHANG)
+    for pid in _children().difference(keep):
+        with contextlib.suppress(OSError):
+            os.waitpid(pid, os.WNOHANG)
 
 
 def kill_descendants() -> None:
@@ -134,8 +132,7 @@ def kill_descendants() -> None:
             os.waitpid(-1, 0)
 
 
-def _children() -> list[int]:
-    try:
-        return [int(pid) for pid in _CHILDREN.read_text().split()]
-    except OSError:  # no Linux, or a kernel without CONFIG_PROC_CHILDREN
-        return []
+def _children() -> set[int]:
+    with contextlib.suppress(OSError):  # no Linux, or a kernel without CONFIG_PROC_CHILDREN
+        return {int(pid) for pid in _CHILDREN.read_text().split()}
+    return set()
