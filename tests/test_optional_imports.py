@@ -54,7 +54,9 @@ def test_a_queues_own_driver_is_not_left_out(url: str, others: list[str]) -> Non
 @pytest.mark.parametrize("part", ["web", "worker"])
 def test_no_driver_of_a_queue_that_is_not_used_is_loaded(stack: Stack, part: str) -> None:
     parent = psutil.Process(stack.processes[part].pid)
-    family = [p for p in parent.children() if p.cmdline()[0] == f"datanectar: {part}"] or [parent]
+    family = [p for p in parent.children() if p.cmdline()[:1] == [f"datanectar: {part}"]] or [
+        parent
+    ]
 
     (files,) = ({m.path for m in process.memory_maps()} for process in family)
 

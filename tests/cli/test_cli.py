@@ -441,7 +441,7 @@ class Up:
         """Return the pid of a part, or 0."""
         for process in psutil.Process(self.process.pid).children():
             with contextlib.suppress(psutil.Error):
-                if process.cmdline()[0].startswith(f"datanectar: {name}"):
+                if "".join(process.cmdline()).startswith(f"datanectar: {name}"):
                     return process.pid
         return 0
 

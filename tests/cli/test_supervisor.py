@@ -52,7 +52,8 @@ def test_a_worker_that_dies_again_and_again_is_started_again_and_again(
             try:
                 # Of its own session: what a killed one leaves is the supervisor's child as well.
                 is_part = (
-                    child.cmdline()[0] == "datanectar: worker" and os.getsid(child.pid) == child.pid
+                    child.cmdline()[:1] == ["datanectar: worker"]
+                    and os.getsid(child.pid) == child.pid
                 )
                 if is_part and child.pid not in but:
                     return child
@@ -152,7 +153,7 @@ def part(stack: Stack, role: str, but: int = 0) -> psutil.Process:
         for child in psutil.Process(stack.processes["up"].pid).children():
             with contextlib.suppress(psutil.Error):  # it may have been killed
                 words = child.cmdline()
-                named = words[0].startswith(f"datanectar: {role}") or role in words
+                named = "".join(words).startswith(f"datanectar: {role}") or role in words
                 if named and child.pid != but:
                     return child
         return None

@@ -102,7 +102,7 @@ class ForkServerClient:
         request = _Request((job_write, report_read))
         try:
             message = Message(protocol.FORK, name=role.encode())
-            self._send_request(request, message, [job_read, report_write])
+            self._ask(request, message, [job_read, report_write])
         finally:
             _close([job_read, report_write])
         child = _result(request, _START_LIMIT)
@@ -125,16 +125,14 @@ class ForkServerClient:
     def pick_up(self, name: str) -> Handle | None:
         """Return the living child that was handed over under a name, if there is one."""
         request = _Request()
-        self._send_request(request, Message(protocol.PICK_UP, name=name.encode()))
+        self._ask(request, Message(protocol.PICK_UP, name=name.encode()))
         return _result(request, _PICK_UP_LIMIT)
 
-    def _send_request(
-        self, request: _Request, message: Message, descriptors: Sequence[int] = ()
-    ) -> None:
+    def _ask(self, request: _Request, message: Message, pipes: Sequence[int] = ()) -> None:
         with self._sending:  # replies are in the order of the requests
             self._requests.append(request)
             try:
-                send(self._socket, message, descriptors)
+                send(self._socket, message, pipes)
             except OSError:
                 self.is_gone = True
                 self._requests.remove(request)
@@ -174,7 +172,9 @@ class ForkServerClient:
                 while True:
                     message, descriptors = receive(self._socket)
                     if message.kind == protocol.EXITED:
-                        self._on_exit(message.number, int(message.value))
+                        child = self._live.pop(message.number, None)
+                        if child is not None:  # else it was handed over, and had ended before
+                            child.on_exit(int(message.value))
                     elif message.kind == protocol.FORKED:
                         self._on_reply(message.number, time.time())
                     elif message.kind == protocol.PICKED_UP:
@@ -193,11 +193,6 @@ class ForkServerClient:
             self._send(Message(protocol.KILL, pid))
             _close(pipes)
         _finish(request, child)
-
-    def _on_exit(self, pid: int, status: int) -> None:
-        child = self._live.pop(pid, None)
-        if child is not None:  # else it was handed over, and had ended before
-            child.on_exit(status)
 
     def _on_server_lost(self) -> None:
         """Kill what the children have started: they die with the fork server, their groups may not."""

@@ -20,7 +20,6 @@ log = logging.getLogger(__name__)
 _LONGEST_REPORT = 16 * 1024 * 1024
 #: Seconds to wait for the notice of a child's end once its report pipe is closed.
 _EXIT_NOTICE = 5.0
-
 #: How a child ended whose fork server was killed.
 LOST = "lost with the process that started it"
 

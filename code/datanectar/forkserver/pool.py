@@ -1,8 +1,4 @@
-"""Children as their parent sees them: forked ahead of need, given jobs, and limited in time.
-
-Only the parent decides when a child's time is up. How the child ended it learns from the fork
-server, whatever the child itself could still report.
-"""
+"""Children as their parent sees them: forked ahead of need, given jobs, and limited in time."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def learn(work: Callable[[], object]) -> Ranges[int]:
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
-        _work_and_report(work, mapped, writer)
+        _rehearse(work, mapped, writer)
     os.close(writer)
     try:
         with open(reader, "rb") as report:  # noqa: PTH123
@@ -66,9 +66,7 @@ def learn(work: Callable[[], object]) -> Ranges[int]:
     return pages
 
 
-def _work_and_report(
-    work: Callable[[], object], mapped: list[tuple[int, int]], writer: int
-) -> None:
+def _rehearse(work: Callable[[], object], mapped: list[tuple[int, int]], writer: int) -> None:
     try:
         work()
         with open(writer, "wb") as out:

@@ -16,7 +16,6 @@ import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from datanectar.forkserver import process_control, protocol
 from datanectar.forkserver.handover import Handover, Handovers
@@ -70,7 +69,7 @@ class ForkServer:
         self._wake_up = socket.socketpair()
         for end in self._wake_up:
             end.setblocking(False)
-        self._register(self._wake_up[0], self._clear_wake_up)
+        self._register(self._wake_up[0], lambda: self._wake_up[0].recv(4096))
         signal.set_wakeup_fd(self._wake_up[1].fileno())
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.signal(signal.SIGTERM, self._stop)
@@ -79,12 +78,8 @@ class ForkServer:
     def _stop(self, *_: object) -> None:
         self._stopping = True  # an exception could interrupt the clean-up
 
-    def _register(self, sock: socket.socket, handle: Callable[[], None]) -> None:
+    def _register(self, sock: socket.socket, handle: Callable[[], object]) -> None:
         self._selector.register(sock, selectors.EVENT_READ, handle)
-
-    def _clear_wake_up(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            self._wake_up[0].recv(4096)
 
     def add_parent(self, control: socket.socket) -> None:
         """Serve the parent at the other end of a socket."""
@@ -238,9 +233,10 @@ class ForkServer:
 
     def _close_in_child(self) -> None:
         """Close what is the fork server's own."""
-        sockets: list[Any] = [self._selector, *self._wake_up, *(p.control for p in self._parents)]
-        for each in [*sockets, *([self._listener] if self._listener else [])]:
-            each.close()
+        self._selector.close()
+        for sock in (*self._wake_up, *(p.control for p in self._parents), self._listener):
+            if sock is not None:
+                sock.close()
         self._handovers.close()
 
     def _get_ready(self, role: str) -> None:
