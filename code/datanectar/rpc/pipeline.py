@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable
 from itertools import islice
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from datanectar.errors import SchedulerError
 from datanectar.luigid.client import address, not_luigid
@@ -119,14 +120,13 @@ class Pipeline:
             self._sent = len(self._pending)
 
     def _connect(self, timeout: float) -> socket.socket:
-        host, port = address(self._url)
-        self._socket = socket.create_connection((host, port), timeout)
+        self._socket = socket.create_connection(address(self._url), timeout)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._reader = _OpenReader(socket.SocketIO(self._socket, "r"))
         # Each luigid makes its own token before it listens.
         token = self._token()
         authorization = f"Authorization: Bearer {token}\r\n" if token else ""
-        self._head = f"Host: {host}:{port}\r\n{authorization}"
+        self._head = f"Host: {urlsplit(self._url).netloc}\r\n{authorization}"
         return self._socket
 
     def _encoded(self, request: Request) -> bytes:

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from typing import Any
 
 import luigi
-import psutil
 from luigi.worker import ContextManagedTaskProcess
 
 from datanectar import reasons
@@ -82,6 +81,8 @@ class RunTaskProcess(ContextManagedTaskProcess):
 
     def _stop(self) -> None:
         """End the process and all below it: SIGTERM, then SIGKILL."""
+        import psutil  # rarely needed, and a child imports no more than it must
+
         below: list[psutil.Process] = []
         with contextlib.suppress(psutil.NoSuchProcess):
             below = psutil.Process(self.pid).children(recursive=True)
