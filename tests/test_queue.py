@@ -1,4 +1,4 @@
-"""Messages on their way: ours come out as they went in, nothing else does anything."""
+"""The queue: messages come out as they went in, anything else is dropped."""
 
 from __future__ import annotations
 

@@ -39,8 +39,8 @@ Stamp = Annotated[float, Meta(ge=0, le=_LATEST)]
 Percent = Annotated[int, Meta(ge=0, le=100)]
 LogNumber = Annotated[int, Meta(ge=1, le=1_000_000)]
 Width = Annotated[int, Meta(ge=1, le=1000)]
-#: A store's name or address (``datanectar.storage.registry``). The place begins with no dot, so that it
-#: can't name a folder above.
+#: A store's name or address (``datanectar.storage.registry``). The place begins with no dot, so that
+#: it can't name a folder above.
 StorageName = Annotated[
     str, Meta(pattern=r"^[a-z][a-z0-9+.-]{0,30}(://[A-Za-z0-9_-][A-Za-z0-9._-]{0,254})?\Z")
 ]
@@ -186,9 +186,9 @@ class RunJob(Message, frozen=True):
 
 
 class UploadLogsJob(Message, frozen=True):
-    """Copy to S3 the logs of an attempt that have grown since they were last copied.
+    """Upload the logs of an attempt that have grown since they were last uploaded.
 
-    ``storage`` is the store to copy them to: ``s3``, or ``s3://<bucket>``.
+    ``storage`` is the run's store, by name or address.
     """
 
     attempt_dir: str
@@ -196,7 +196,7 @@ class UploadLogsJob(Message, frozen=True):
 
 
 class LogsUploaded(Message, frozen=True):
-    """The reply to an :class:`UploadLogsJob`: how many logs were copied."""
+    """The reply to an :class:`UploadLogsJob`: how many logs were uploaded."""
 
     count: Integer
 

@@ -1,11 +1,11 @@
 """The queue: Huey, over SQLite, PostgreSQL or Redis, by URL.
 
-A message is a hint, "this run waits", and no more. Whether a run waits, who runs it and how often
-it was begun stands in the run store alone: a message that is lost is sent again from there, and one
-that comes twice finds nothing to do.
+A message is a hint that a run is PENDING, and no more. The run store alone knows which runs are
+PENDING, who runs them and in which attempt: a message that is lost is sent again from there, and a
+second one finds nothing to do.
 
-On the queue a message is a short JSON list, ``["run", "<run id>"]``: Huey itself would unpickle what
-it finds there, and so run the code of whoever can write to it.
+On the queue a message is a short JSON list, ``["run", "<run id>"]``. Huey itself would unpickle what
+it finds there, and so run the code of anyone who can write to it.
 """
 
 from __future__ import annotations
@@ -32,32 +32,31 @@ from datanectar.settings import sqlite_file
 
 log = logging.getLogger(__name__)
 
-#: The name of the one task that Huey knows.
+#: The name of the one Huey task.
 _TASK = "deliver"
 
-#: Seconds after which an idle worker thread looks for work though nothing woke it.
+#: Seconds after which an idle consumer thread looks for a message though nothing woke it.
 _LONGEST_SLEEP = 1.0
 
-#: Seconds to wait for a server's connection, and until one that has vanished from the network
-#: without a word counts as gone: the system's own limits are a quarter of an hour and more.
+#: Seconds to wait for a connection to a server, and until a server that does not respond counts as
+#: gone: the system's own limits are a quarter of an hour and more.
 _CONNECT_SECONDS = 5
-_SILENCE_SECONDS = 20.0
+_RESPONSE_SECONDS = 20.0
 
-#: A run waits: (run id).
+#: A run is PENDING: (run id).
 RUN_MESSAGE = "run"
-#: A wide run that goes on could use another worker: (run id, attempt, assistant).
+#: A wide run that is RUNNING could use another worker: (run id, attempt, assistant).
 ASSIST_MESSAGE = "assist"
-
 
 #: How many whole numbers follow the run's id in each kind of message, and how large they may be.
 _NUMBERS = {RUN_MESSAGE: 0, ASSIST_MESSAGE: 2}
 _LARGEST_NUMBER = 1_000_000
-#: Bytes that the longest of them takes, generously.
+#: More bytes than any message has.
 _LONGEST_MESSAGE = 200
 
 
-class _JsonLists(Serializer):
-    """Huey's messages as JSON lists of what they are about: all else of them is always the same.
+class _JsonSerializer(Serializer):
+    """Writes a Huey message as the JSON list of its arguments: the rest of it is always the same.
 
     Args:
         task_name: the one Huey task that all messages are for.
@@ -71,30 +70,30 @@ class _JsonLists(Serializer):
         return json.dumps(data.args).encode()
 
     def _deserialize(self, data: bytes) -> Message:
-        """Return the message, or one about nothing, so that Huey takes it off the queue."""
+        """Return the message, or one without arguments, so that Huey takes it off the queue."""
         arguments: tuple[Any, ...] = ()
         try:
             arguments = _checked(data)
         except (TypeError, ValueError, RecursionError):
-            log.warning("What is none of our messages is dropped from the queue: %.100r", data)
+            log.warning("This is dropped from the queue, it is no message: %.100r", data)
         return Message(str(uuid.uuid4()), self._task_name, args=arguments, kwargs={})
 
 
 def _checked(data: bytes) -> tuple[Any, ...]:
     if len(data) > _LONGEST_MESSAGE:
-        raise ValueError("it is too long")
+        raise ValueError("too long")
     kind, run_id, *numbers = json.loads(data)
-    is_ours = kind in _NUMBERS and len(numbers) == _NUMBERS[kind] and RUN_ID.match(run_id)
-    if not (is_ours and all(type(n) is int and 0 < n <= _LARGEST_NUMBER for n in numbers)):
-        raise ValueError("it is about nothing here")
+    is_whole = kind in _NUMBERS and len(numbers) == _NUMBERS[kind] and RUN_ID.match(run_id)
+    if not (is_whole and all(type(n) is int and 0 < n <= _LARGEST_NUMBER for n in numbers)):
+        raise ValueError("not a message")
     return (kind, run_id, *numbers)
 
 
-class _WokenSqliteStorage(SqliteStorage):
-    """Huey's SQLite storage, with a pipe beside the file that wakes who waits for a message.
+class _WakingSqliteStorage(SqliteStorage):
+    """Huey's SQLite storage, with a pipe beside the file that wakes a consumer thread.
 
-    Huey polls SQLite (consumer.py ``Worker.sleep``): often costs an idle machine, seldom costs
-    every run. PostgreSQL and Redis wake their readers by themselves.
+    Huey polls SQLite (consumer.py ``Worker.sleep``): short intervals load an idle machine, long ones
+    delay every run. PostgreSQL and Redis wake their readers by themselves.
     """
 
     blocking = True
@@ -104,12 +103,12 @@ class _WokenSqliteStorage(SqliteStorage):
         super().__init__(name, filename=filename, **options)
         with contextlib.suppress(FileExistsError):
             os.mkfifo(self._pipe_path, 0o600)
-        # Both ends: reading never meets an end of file, writing never blocks or fails.
+        # Opened for both: a read never finds the end of the file, a write never blocks or fails.
         self._pipe = os.open(self._pipe_path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
 
     def _create_connection(self) -> sqlite3.Connection:
-        # A message that a power cut takes is sent again from the run store, so none waits for the
-        # disk; Huey itself knows FULL, and OFF, which can leave a broken file (PRAGMA synchronous).
+        # A message that a power cut takes is sent again from the run store, so no commit waits for
+        # the disk. Huey offers FULL, and OFF, which can break the file (PRAGMA synchronous).
         connection: sqlite3.Connection = super()._create_connection()
         connection.execute("PRAGMA synchronous=NORMAL")
         return connection
@@ -125,12 +124,12 @@ class _WokenSqliteStorage(SqliteStorage):
             select.select([self._pipe], [], [], _LONGEST_SLEEP)
             data = super().dequeue()
         with contextlib.suppress(BlockingIOError):
-            os.read(self._pipe, 1)  # a byte a message: none must wake anybody later for nothing
+            os.read(self._pipe, 1)  # one byte per message: more would wake a thread for nothing
         return data
 
 
 class RunQueue:
-    """Sends and takes messages about runs.
+    """Sends messages about runs, and has them handled.
 
     Args:
         url: ``sqlite:///file``, ``postgresql://...`` or ``redis://...``.
@@ -142,7 +141,7 @@ class RunQueue:
         self._handlers: dict[str, Callable[..., None]] = {}
         self._deliver = self.huey.task(name=_TASK)(self._handle)
         task = self._deliver.task_class
-        self.huey.serializer = _JsonLists(f"{task.__module__}.{task.__name__}")
+        self.huey.serializer = _JsonSerializer(f"{task.__module__}.{task.__name__}")
 
     def send(self, kind: str, *arguments: Any) -> None:
         """Put a message at the end of the queue.
@@ -166,17 +165,17 @@ class RunQueue:
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except Exception as problem:  # each backend has its own driver's errors
+        except Exception as problem:  # each driver has its own errors
             raise Unavailable(
                 f"The queue ({self.url.split(':')[0]}) can't be reached: {problem}"
             ) from problem
 
     def on(self, kind: str, handler: Callable[..., None]) -> None:
-        """Have messages of this kind handled by ``handler(*arguments)``, in a consumer's thread."""
+        """Handle messages of this kind by ``handler(*arguments)``, in a consumer's thread."""
         self._handlers[kind] = handler
 
     def _handle(self, *message: Any) -> None:
-        if message:  # else it was dropped as it was read
+        if message:  # empty: it was dropped as it was read
             kind, *arguments = message
             self._handlers[kind](*arguments)
 
@@ -186,33 +185,13 @@ def _make_huey(url: str) -> Huey:
     options: dict[str, Any] = {"results": False, "store_none": False, "utc": True}
     try:
         if scheme == "sqlite":
-            path = sqlite_file(url)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            private_database(path)
-            return Huey(
-                "datanectar",
-                storage_class=_WokenSqliteStorage,
-                filename=str(path),
-                strict_fifo=True,
-                timeout=30,
-                **options,
-            )
+            return _sqlite_huey(url, options)
         if scheme in ("postgresql", "postgres"):
-            limits = {
-                "connect_timeout": _CONNECT_SECONDS,
-                "tcp_user_timeout": int(_SILENCE_SECONDS * 1000),
-            }
+            silence = int(_RESPONSE_SECONDS * 1000)
+            limits = {"connect_timeout": _CONNECT_SECONDS, "tcp_user_timeout": silence}
             return PostgresHuey("datanectar", dsn=url, **limits, **options)
         if scheme in ("redis", "rediss", "unix"):
-            from redis import ConnectionPool
-
-            pool = ConnectionPool.from_url(
-                url,
-                socket_connect_timeout=_CONNECT_SECONDS,
-                socket_timeout=_SILENCE_SECONDS,
-                socket_keepalive=True,
-            )
-            return RedisHuey("datanectar", connection_pool=pool, **options)
+            return _redis_huey(url, options)
     except (OSError, sqlite3.Error) as problem:
         raise StartupError(f"The queue at {url} can't be opened: {problem}") from problem
     except Exception as problem:  # a driver that is missing, a server that is away
@@ -221,3 +200,23 @@ def _make_huey(url: str) -> Huey:
             f"installed (pip install 'datanectar[{'redis' if 'redis' in scheme else 'postgres'}]')?"
         ) from problem
     raise StartupError(f"DATANECTAR_QUEUE_URL: {scheme!r} is none of sqlite, postgresql and redis.")
+
+
+def _sqlite_huey(url: str, options: dict[str, Any]) -> Huey:
+    path = sqlite_file(url)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    private_database(path)
+    storage = {"storage_class": _WakingSqliteStorage, "filename": str(path), "timeout": 30}
+    return Huey("datanectar", strict_fifo=True, **storage, **options)
+
+
+def _redis_huey(url: str, options: dict[str, Any]) -> Huey:
+    from redis import ConnectionPool
+
+    pool = ConnectionPool.from_url(
+        url,
+        socket_connect_timeout=_CONNECT_SECONDS,
+        socket_timeout=_RESPONSE_SECONDS,
+        socket_keepalive=True,
+    )
+    return RedisHuey("datanectar", connection_pool=pool, **options)

@@ -1,4 +1,4 @@
-"""Starts what is scheduled: each fire becomes one run, on however many workers look at the clock."""
+"""Starts scheduled runs: each fire of a schedule becomes one run, on however many workers."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from datanectar.service.service import Accepted, Service
 
 log = logging.getLogger(__name__)
 
-#: A fire that nobody could see in time, since no worker lived, is made up for within so many
-#: seconds; of several missed ones, the last.
+#: Seconds after its time within which a fire is made up for when no worker was alive then; of
+#: several that were missed, the last.
 LATEST_START = 3600.0
-#: Seconds between two looks at which schedules there are, and at what others owe.
+#: Seconds between two looks at which schedules there are, and at which fires are owed.
 _REFRESH = 15.0
-#: Seconds after which another worker may see to a fire, if who holds it doesn't say that it lives.
+#: Seconds after which another worker may take over an owed fire, unless its holder renews that.
 _HOLD = 2 * _REFRESH
 
 
@@ -35,11 +35,11 @@ class _Entry:
 
 
 class Scheduler:
-    """The schedules of all tasks, and what is due of them.
+    """The schedules of all tasks, and their fires.
 
     Args:
-        service: says what there is, and accepts the runs.
-        clock: tells the time (a Unix stamp).
+        service: lists the tasks, and accepts the runs.
+        clock: returns the time (a Unix stamp).
     """
 
     def __init__(self, service: Service, clock: Callable[[], float] = time.time) -> None:
@@ -48,11 +48,11 @@ class Scheduler:
         self._refreshed = float("-inf")
         #: By the schedule's name.
         self._entries: dict[str, _Entry] = {}
-        #: What this worker has undertaken to start, by the schedule's name, and holds until when.
+        #: The owed fires that this worker holds, by the schedule's name, and until when.
         self._owed: dict[str, tuple[Fire, float]] = {}
 
     def fire_due(self) -> None:
-        """Have every task run whose schedule has come due since it was last seen to."""
+        """Start the run of every task whose schedule has come due since the last call."""
         now = self._clock()
         if not 0 <= now - self._refreshed <= _REFRESH:
             self._refresh(now)
@@ -77,7 +77,7 @@ class Scheduler:
         self._owed[fire.schedule] = fire, held
 
     def _take_over(self, now: float) -> None:
-        """Keep what this worker owes, and take what is owed by one that has died."""
+        """Go on holding owed fires, and take over those of workers that have died."""
         store, held = self._service.store, now + _HOLD
         owed = store.owed_fires()
         self._owed = {name: own for name, own in self._owed.items() if own[0] in owed}
@@ -104,7 +104,7 @@ class Scheduler:
             del self._owed[fire.schedule]
 
     def _is_started(self, entry: _Entry, fire: Fire) -> bool:
-        """Start a fire's run; return whether that is settled, for good or ill."""
+        """Start a fire's run; return whether nothing is owed any more, also when it can't start."""
         name, due = "/".join(entry.place), datetime.fromtimestamp(fire.fire_time, entry.cron.zone)
         try:
             accepted = self._service.accept(*entry.place, {}, trigger="schedule", at=due)
@@ -116,7 +116,7 @@ class Scheduler:
         except DatanectarError as problem:
             log.error("the schedule of %s can't be kept: %s", name, problem)
         else:
-            log.info("%s is due: %s", name, _in_words(accepted))
+            log.info("%s is due: %s", name, _describe(accepted))
         return True
 
     def _refresh(self, now: float) -> None:
@@ -127,7 +127,7 @@ class Scheduler:
                     place = (chain.type, chain.name, task.name)
                     try:
                         schedule = cron.parse(task.schedule)
-                    except ValueError as problem:  # it keeps no other from its schedule
+                    except ValueError as problem:  # the other schedules go on
                         log.error("the schedule of %s can't be kept: %s", "/".join(place), problem)
                         continue
                     name = _name(place, schedule)
@@ -140,7 +140,7 @@ class Scheduler:
         return _Entry(place, schedule, schedule.next_due(seen_until))
 
 
-def _in_words(accepted: Accepted) -> str:
+def _describe(accepted: Accepted) -> str:
     run = accepted.run
     if accepted.done or run is None:
         return "its result is there already"
