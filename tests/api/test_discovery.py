@@ -1,4 +1,4 @@
-"""``GET /api/chains``: what is offered, what is wrong with the rest, and what has changed since."""
+"""``GET /api/chains``: what is listed, what is wrong with the rest, and what has changed since."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ def parameters(web: Stack, place: str) -> dict[str, dict[str, Any]]:
     return {item["name"]: item for item in data(web.get(f"/api/chains/{place}"))["parameters"]}
 
 
-def test_only_a_modules_own_tasks_whose_names_end_in_task_are_offered(web: Stack) -> None:
-    offered = [task["name"] for task in chain(web, "http/offers_chain")["tasks"]]
+def test_only_a_modules_own_tasks_whose_names_end_in_task_have_a_route(web: Stack) -> None:
+    listed = [task["name"] for task in chain(web, "http/offers_chain")["tasks"]]
 
-    assert offered == ["OfferTask", "TodayTask", "PlainTask"]
+    assert listed == ["OfferTask", "TodayTask", "PlainTask"]
 
 
 def test_a_module_that_is_no_chain_by_name_is_not_listed(web: Stack) -> None:

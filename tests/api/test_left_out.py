@@ -1,4 +1,4 @@
-"""Tasks without a route: which they are, and that each door says why."""
+"""Tasks without a route: which they are, and the reason that each route gives."""
 
 from __future__ import annotations
 
@@ -75,17 +75,17 @@ def test_a_list_that_is_none_says_so(project: Stack) -> None:
 
 
 def test_a_listed_task_has_its_own_name_as_route_family_and_key(project: Stack) -> None:
-    answer = data(project.post(f"{PLACE}/Listed?n=3"))
+    response = data(project.post(f"{PLACE}/Listed?n=3"))
 
-    assert answer["key"].startswith(f"chains/{PLACE}/Listed/")
+    assert response["key"].startswith(f"chains/{PLACE}/Listed/")
     explained = data(project.get(f"/api/chains/{PLACE}/Listed/key?n=3"))
     assert explained["task_id"].startswith("Listed_3_")
-    assert data(project.get("/api/chains/named/Listed/key?n=3"))["key"] == answer["key"]
+    assert data(project.get("/api/chains/named/Listed/key?n=3"))["key"] == response["key"]
     assert f"/api/chains/{PLACE}/Listed" in project.get("/openapi.json").json()["paths"]
 
 
 @pytest.mark.parametrize("path", [f"{PLACE}/Report", "named/Report"])
-def test_a_post_of_what_has_no_route_is_told_why(project: Stack, path: str) -> None:
+def test_a_post_of_what_has_no_route_gives_the_reason(project: Stack, path: str) -> None:
     """Fault 1.9."""
     message = refused(project.post(path), 404)["message"]
 
@@ -95,26 +95,26 @@ def test_a_post_of_what_has_no_route_is_told_why(project: Stack, path: str) -> N
 
 @pytest.mark.parametrize("path", ["/api/chains/{}/Report", "/chains/{}/Report"])
 def test_so_is_a_look_at_it(project: Stack, path: str) -> None:
-    answer = project.get(path.format(PLACE))
+    response = project.get(path.format(PLACE))
 
-    assert answer.status_code == 404
-    assert "gets a route when its name ends in Task" in answer.text
+    assert response.status_code == 404
+    assert "gets a route when its name ends in Task" in response.text
 
 
-def test_a_wrong_name_is_told_those_that_are_there(project: Stack) -> None:
+def test_a_wrong_name_lists_those_that_are_there(project: Stack) -> None:
     message = refused(project.post(f"{PLACE}/NopeTask"), 404)["message"]
 
     assert "its tasks: Listed, GoodTask" in message
     assert "Without a route: " in message
 
 
-def test_a_task_that_breaks_the_rule_of_names_is_told_so(project: Stack) -> None:
+def test_a_task_that_breaks_the_rule_of_names_gives_that_reason(project: Stack) -> None:
     """Fault 1.10."""
-    for answer in (
+    for response in (
         project.post(f"{PLACE}/ÜbersichtTask"),
         project.post("named/ÜbersichtTask"),
     ):
-        assert "ASCII letters" in refused(answer, 404)["message"]
+        assert "ASCII letters" in refused(response, 404)["message"]
     assert "ÜbersichtTask" not in str(project.get("/openapi.json").json()["paths"].keys())
     assert "ASCII letters" in project.get(f"/chains/{PLACE}/ÜbersichtTask").text
 
@@ -132,9 +132,9 @@ def test_a_chain_that_breaks_it_is_not_proposed_for_itself(
     project: Stack, method: str, path: str, bad: str
 ) -> None:
     """Fault 1.10."""
-    answer = project.post(path) if method == "post" else project.get(f"/api/chains/{path}")
+    response = project.post(path) if method == "post" else project.get(f"/api/chains/{path}")
 
-    message = refused(answer, 404)["message"]
+    message = refused(response, 404)["message"]
     assert "Did you mean" not in message
     assert f"'{bad}' can't be part of a route" in message
 

@@ -43,17 +43,17 @@ def test_every_route_of_the_api_is_described(web: Stack, spec: dict[str, Any]) -
 
 
 def test_parameters_are_typed_as_luigi_types_them(spec: dict[str, Any]) -> None:
-    offered = parameters(spec, "/api/chains/http/offers_chain/OfferTask")
-    assert offered["needed"]["required"]
-    assert offered["needed"]["schema"] == {"type": "integer"}
-    assert offered["needed"]["description"] == "how many (IntParameter)"
+    described = parameters(spec, "/api/chains/http/offers_chain/OfferTask")
+    assert described["needed"]["required"]
+    assert described["needed"]["schema"] == {"type": "integer"}
+    assert described["needed"]["description"] == "how many (IntParameter)"
     day = {"type": "string", "format": "date", "default": "2026-06-03"}
-    assert offered["day"]["schema"] == day
-    assert offered["colour"]["schema"]["enum"] == ["RED", "BLUE"]
-    assert offered["quiet"]["schema"] == {"type": "boolean", "default": True}
-    assert "Not part of the key" in offered["quiet"]["description"]
-    assert offered["maybe"]["schema"]["anyOf"] == [{"type": "integer"}, {"const": ""}]
-    assert "default" not in offered["password"]["schema"]
+    assert described["day"]["schema"] == day
+    assert described["colour"]["schema"]["enum"] == ["RED", "BLUE"]
+    assert described["quiet"]["schema"] == {"type": "boolean", "default": True}
+    assert "Not part of the key" in described["quiet"]["description"]
+    assert described["maybe"]["schema"]["anyOf"] == [{"type": "integer"}, {"const": ""}]
+    assert "default" not in described["password"]["schema"]
 
 
 def test_a_new_chain_has_its_operation_at_once(web: Stack) -> None:
@@ -65,12 +65,12 @@ def test_a_new_chain_has_its_operation_at_once(web: Stack) -> None:
 def test_an_error_body_has_the_shape_that_is_described(web: Stack, spec: dict[str, Any]) -> None:
     from jsonschema import Draft202012Validator
 
-    answer = web.post("http/offers_chain/OfferTask?needed=x")
+    response = web.post("http/offers_chain/OfferTask?needed=x")
     responses = spec["paths"]["/api/chains/http/offers_chain/OfferTask"]["post"]["responses"]
-    assert str(answer.status_code) in responses
+    assert str(response.status_code) in responses
     schema = spec["components"]["responses"]["400"]["content"]["application/json"]["schema"]
-    Draft202012Validator(schema).validate(answer.json())
-    assert "needed" in answer.json()["data"]["fields"]
+    Draft202012Validator(schema).validate(response.json())
+    assert "needed" in response.json()["data"]["fields"]
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_an_error_body_has_the_shape_that_is_described(web: Stack, spec: dict[st
         ("/api/runs", "Runs"),
     ],
 )
-def test_answers_have_all_that_is_described_and_no_more(
+def test_responses_have_all_that_is_described_and_no_more(
     web: Stack, spec: dict[str, Any], path: str, shape: str
 ) -> None:
     from jsonschema import Draft202012Validator

@@ -85,12 +85,14 @@ OTHER_ORDER = '{"b": 1.5, "a": {"c": null, "d": [1, {"x": 2, "y": 1}]}}'
 def keys_of(stack: Stack, task: str, texts: list[Any], values: list[Any]) -> set[str]:
     """Ask for the task in every way that there is; return the keys, of which there should be one."""
     path = f"http/kinds_chain/{task}"
-    answers = [stack.get(f"/api/chains/{path}/key", params=given) for given in texts]
-    answers += [stack.post(path, params=given) for given in texts]
-    answers += [stack.post(path, data=given) for given in texts]
-    answers += [stack.post(path, files={n: (None, v) for n, v in given.items()}) for given in texts]
-    answers += [stack.post(path, json=given) for given in (*texts, *values)]
-    return {data(answer)["key"] for answer in answers}
+    responses = [stack.get(f"/api/chains/{path}/key", params=supplied) for supplied in texts]
+    responses += [stack.post(path, params=supplied) for supplied in texts]
+    responses += [stack.post(path, data=supplied) for supplied in texts]
+    responses += [
+        stack.post(path, files={n: (None, v) for n, v in supplied.items()}) for supplied in texts
+    ]
+    responses += [stack.post(path, json=supplied) for supplied in (*texts, *values)]
+    return {data(response)["key"] for response in responses}
 
 
 def result(stack: Stack, key: str) -> str:
@@ -137,9 +139,9 @@ def test_equal_objects_have_one_key_whatever_the_order_of_their_names(
 
 
 def test_a_default_object_has_the_key_of_the_same_object_given(stack: Stack) -> None:
-    given = [{}, {"value": '{"b": 1, "a": 2}'}, {"value": '{"a": 2, "b": 1}'}]
+    supplied = [{}, {"value": '{"b": 1, "a": 2}'}, {"value": '{"a": 2, "b": 1}'}]
 
-    keys = keys_of(stack, "UnsortedDictTask", given, [])
+    keys = keys_of(stack, "UnsortedDictTask", supplied, [])
 
     assert len(keys) == 1
     assert stack.ended(keys.pop())["job_status"] == "DONE"
@@ -162,10 +164,10 @@ def test_other_values_have_other_keys(stack: Stack) -> None:
 
 
 def test_a_key_is_the_same_in_another_process_with_another_hash_seed(stack: Stack) -> None:
-    wanted = {task: texts[0] for task, (texts, _, _) in KINDS.items()} | {"DictTask": OTHER_ORDER}
+    expected = {task: texts[0] for task, (texts, _, _) in KINDS.items()} | {"DictTask": OTHER_ORDER}
     here = {
         task: data(stack.get(f"/api/chains/http/kinds_chain/{task}/key", params={"value": text}))
-        for task, text in wanted.items()
+        for task, text in expected.items()
     }
     program = (
         "import json, sys\n"
@@ -178,7 +180,7 @@ def test_a_key_is_the_same_in_another_process_with_another_hash_seed(stack: Stac
     for seed in ("1", "2"):
         done = subprocess.run(
             [sys.executable, "-c", program],
-            input=json.dumps(wanted),
+            input=json.dumps(expected),
             env={**os.environ, **stack.defaults, "PYTHONHASHSEED": seed},
             capture_output=True,
             text=True,
@@ -224,13 +226,13 @@ def test_a_value_that_cannot_be_read_is_refused_by_name(
     path = f"http/kinds_chain/{task}"
     runs_before = stack.get("/api/runs").json()["data"]["runs"]
 
-    for answer in (
+    for response in (
         stack.get(f"/api/chains/{path}/key", params={"value": value}),
         stack.post(path, params={"value": value}),
         stack.post(path, data={"value": value}),
         stack.post(path, json={"value": value}),
     ):
-        body = refused(answer, 400)
+        body = refused(response, 400)
         assert problem in body["data"]["fields"]["value"], body
         assert "value" in body["message"]
         assert len(body["message"]) < 1000
@@ -258,9 +260,9 @@ def test_a_value_that_cannot_be_read_is_refused_by_name(
 def test_a_json_value_of_the_wrong_kind_is_refused_by_name(
     stack: Stack, task: str, value: Any
 ) -> None:
-    answer = stack.post(f"http/kinds_chain/{task}", data=json.dumps({"value": value}), **JSON)
+    response = stack.post(f"http/kinds_chain/{task}", data=json.dumps({"value": value}), **JSON)
 
-    assert list(refused(answer, 400)["data"]["fields"]) == ["value"]
+    assert list(refused(response, 400)["data"]["fields"]) == ["value"]
 
 
 JSON: dict[str, Any] = {"headers": {"Content-Type": "application/json"}}

@@ -109,9 +109,11 @@ def test_every_kind_of_parameter_has_a_form_that_can_be_sent_as_it_is(web: Stack
             continue
         item = task["parameters"][0]
         if not item["required"]:
-            answer = requests.post(f"{page}/key", data={"value": item["default"] or ""}, timeout=20)
-            assert answer.status_code == 200, (task["name"], answer.text)
-            assert "From defaults" in answer.text or item["default"] is not None
+            response = requests.post(
+                f"{page}/key", data={"value": item["default"] or ""}, timeout=20
+            )
+            assert response.status_code == 200, (task["name"], response.text)
+            assert "From defaults" in response.text or item["default"] is not None
 
 
 def test_a_default_that_is_no_text_is_kept_by_leaving_its_field_alone() -> None:
