@@ -3,6 +3,7 @@
 . "$(dirname "$0")/environment.sh"
 
 prepare requirements-dev.txt
+unset PYTHONDONTWRITEBYTECODE # pytest keeps the tests as it has rewritten them: seconds a process
 # Most tests wait for other processes most of the time; a file's tests share what they started.
 run_tests() {
     venv/bin/pytest -n 4 --dist loadfile --no-loadscope-reorder "$@"

@@ -8,7 +8,6 @@ from typing import Any
 import joblib
 import numpy as np
 import pytest
-from sklearn.datasets import load_breast_cancer
 
 from tests.shipped_chains.conftest import Project, make_project
 
@@ -25,6 +24,14 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Project:
     return project
 
 
+@pytest.fixture(scope="module")
+def everyone() -> Any:
+    """The data set as scikit-learn has it; its import takes two seconds."""
+    from sklearn.datasets import load_breast_cancer
+
+    return load_breast_cancer()
+
+
 def result(project: Project, task: str) -> Path:
     (path,) = (project.folder / "local_targets/chains/ds/diagnosis_chain" / task).glob("*/out.*")
     return path
@@ -34,17 +41,20 @@ def content(project: Project, task: str) -> Any:
     return json.loads(result(project, task).read_text())
 
 
-def test_the_split_parts_all_patients_with_equal_shares_of_malignant(trained: Project) -> None:
+def test_the_split_parts_all_patients_with_equal_shares_of_malignant(
+    trained: Project, everyone: Any
+) -> None:
     split = content(trained, "SplitTask")
     assert sorted(split["train"] + split["test"]) == list(range(569))
     assert len(split["test"]) == 114
-    malignant = (load_breast_cancer().target == 0).astype(float)
+    malignant = (everyone.target == 0).astype(float)
     assert abs(malignant[split["test"]].mean() - malignant[split["train"]].mean()) < 0.01
 
 
-def test_the_scores_are_those_of_the_model_computed_by_hand(trained: Project) -> None:
+def test_the_scores_are_those_of_the_model_computed_by_hand(
+    trained: Project, everyone: Any
+) -> None:
     """The fitted numbers are taken out of the model, and the rest is arithmetic."""
-    everyone = load_breast_cancer()
     test = content(trained, "SplitTask")["test"]
     scaler, logistic = (step for _, step in joblib.load(result(trained, "TrainTask")).steps)
     standard = (everyone.data[test] - scaler.mean_) / scaler.scale_
@@ -65,8 +75,7 @@ def test_the_scores_are_those_of_the_model_computed_by_hand(trained: Project) ->
     assert score["accuracy"] > 0.93
 
 
-def test_the_model_saw_the_train_part_only(trained: Project) -> None:
-    everyone = load_breast_cancer()
+def test_the_model_saw_the_train_part_only(trained: Project, everyone: Any) -> None:
     train = content(trained, "SplitTask")["train"]
     scaler = joblib.load(result(trained, "TrainTask")).steps[0][1]
     assert scaler.mean_ == pytest.approx(everyone.data[train].mean(axis=0))
@@ -95,14 +104,15 @@ def test_a_rerun_does_nothing(trained: Project) -> None:
     assert trained.build(DS, "ReportTask", seed="7", test_fraction="0.2").started == []
 
 
-def test_another_model_uses_the_same_split(trained: Project) -> None:
+def test_another_model_uses_the_same_split(trained: Project, everyone: Any) -> None:
     built = trained.build(DS, "TrainTask", seed="7", test_fraction="0.2", model="forest")
     assert built.started == ["TrainTask"]
     again = joblib.load(built.file)
     built.file.unlink()
     trained.build(DS, "TrainTask", seed="7", test_fraction="0.2", model="forest")
-    everyone = load_breast_cancer().data
-    assert (joblib.load(built.file).predict_proba(everyone) == again.predict_proba(everyone)).all()
+    assert (
+        joblib.load(built.file).predict_proba(everyone.data) == again.predict_proba(everyone.data)
+    ).all()
     built.file.unlink()
 
 
