@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from datanectar.luigid import client as luigid
-from datanectar.luigid.client import worker_id
+from datanectar.luigid.launch import CONFIGURATION, command
+from datanectar.luigid.names import worker_id
 from datanectar.messages import Outcome, encode
 from datanectar.rpc.scheduler import PING_INTERVAL, RunScheduler
 from datanectar.statuses import DISABLED, DONE, FAILED, PENDING, RUNNING
@@ -581,10 +581,10 @@ def test_luigid_heeds_what_it_is_to_allow_and_logs_no_line_a_call(
     stack = make_bench().stack
     configuration = tmp_path / "luigid.cfg"
     allowed = "[cors]\nenabled = true\nallow_any_origin = true\n"
-    configuration.write_text(luigid.CONFIGURATION.read_text() + allowed)
+    configuration.write_text(CONFIGURATION.read_text() + allowed)
     stack.settings.state.mkdir(parents=True, exist_ok=True)
     environ = {"LUIGI_CONFIG_PATH": str(configuration)}
-    stack.spawn("luigid", luigid.command(stack.settings), environ)
+    stack.spawn("luigid", command(stack.settings), environ)
     wait_for(lambda: responds(stack.luigid_url), "luigid answers")
 
     origin = {"Origin": "http://elsewhere.example"}

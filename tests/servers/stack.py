@@ -21,8 +21,10 @@ from datanectar.forkserver.process import (
     fork_server_command,
     fork_server_environ,
 )
-from datanectar.luigid.client import CONFIGURATION, Luigid, read_token
-from datanectar.luigid.client import command as luigid_command
+from datanectar.luigid.access_token import read_token
+from datanectar.luigid.client import Luigid
+from datanectar.luigid.launch import CONFIGURATION
+from datanectar.luigid.launch import command as luigid_command
 from datanectar.runs.store import RunStore
 from datanectar.settings import Settings, load
 from tests.servers.processes import PATIENCE, descendants, free_port, is_running, responds, wait_for

@@ -250,9 +250,9 @@ def _prepared() -> Settings:
 
 def _beside_up(settings: Settings) -> Settings:
     """Return the settings for a part that was started by hand: with luigid where ``up`` has put it."""
-    from datanectar.luigid.client import said_where
+    from datanectar.luigid.launch import published_url
 
-    url = said_where(settings.state)
+    url = published_url(settings.state)
     if url is not None and not settings_module.is_configured("DATANECTAR_LUIGID_URL"):
         settings = dataclasses.replace(settings, luigid_url=url)
         settings_module.keep(settings)

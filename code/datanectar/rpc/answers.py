@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from datanectar.errors import SchedulerError
-from datanectar.luigid.client import not_luigid
+from datanectar.luigid.address import not_luigid
 
 #: luigid's messages to a worker that are passed on (luigi/worker.py, ``rpc_message_callback``).
 _PROCESSES, _MESSAGE = "set_worker_processes", "dispatch_scheduler_message"

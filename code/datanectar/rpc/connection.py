@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from datanectar.errors import SchedulerError
-from datanectar.luigid.client import address, full_url, not_luigid
+from datanectar.luigid.address import full_url, host_and_port, not_luigid
 from datanectar.messages import SchedulerReport
 
 #: What a proxy answers while luigid behind it is away.
@@ -177,7 +177,7 @@ class _Line:
 
     def _send(self, timeout: float) -> None:
         if self._socket is None:
-            self._socket = socket.create_connection(address(self._url), timeout)
+            self._socket = socket.create_connection(host_and_port(self._url), timeout)
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._reader = _Answers(socket.SocketIO(self._socket, "r"))
             # Now that it listens: it has made its token before that.

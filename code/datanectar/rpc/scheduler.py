@@ -19,7 +19,8 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 
 from datanectar import reasons
 from datanectar.errors import DatanectarError, SchedulerError
-from datanectar.luigid.client import INTERRUPTED, token_for
+from datanectar.luigid.access_token import token_for
+from datanectar.luigid.names import INTERRUPTED
 from datanectar.messages import TaskReport
 from datanectar.rpc import answers
 from datanectar.rpc.connection import LuigidConnection

@@ -32,7 +32,7 @@ from datanectar.catalog import chain_environment as place
 from datanectar.catalog.collector import APIChainCollector
 from datanectar.errors import ChainError, DatanectarError, SchedulerError
 from datanectar.keys import parse_key, set_run_time
-from datanectar.luigid.client import worker_id
+from datanectar.luigid.names import worker_id
 from datanectar.messages import Outcome, RunJob, TaskReport
 from datanectar.parameters.visibility import task_in_words
 from datanectar.rpc.resources import problem_of

@@ -15,7 +15,7 @@ from msgspec import structs
 from datanectar.errors import DatanectarError
 from datanectar.forkserver.handle import Handle
 from datanectar.keys import LOG_FILE, parse_key
-from datanectar.luigid.client import worker_id
+from datanectar.luigid.names import worker_id
 from datanectar.messages import Outcome, Refusal, RunJob, SchedulerReport, TaskReport
 from datanectar.runs.records import Run
 from datanectar.service.service import Service

@@ -22,7 +22,7 @@ import psutil
 
 from datanectar.errors import DatanectarError
 from datanectar.forkserver.handle import LOST, Handle
-from datanectar.luigid.client import worker_id
+from datanectar.luigid.names import worker_id
 from datanectar.queue import ASSIST_MESSAGE, RUN_MESSAGE
 from datanectar.runs.records import Run, WorkerRow
 from datanectar.service.service import Service
