@@ -155,13 +155,13 @@ def run(path: str, parameters: tuple[str, ...], url: str, token: str | None) -> 
     The result's address goes to standard output, everything else to standard error.
     """
     from datanectar.cli.progress import addresses, ending, follow
-    from datanectar.client import Client, key_to_ask
+    from datanectar.client import Client, status_key
 
     if not (len(path.split("/")) in (2, 3) and all(path.split("/"))):
         raise click.UsageError(f"{path!r}: a task is named TYPE/CHAIN/TASK or TYPE/TASK.")
     client = Client(url, token)
     accepted = client.post(path, **_given(parameters))
-    key = key_to_ask(accepted)
+    key = status_key(accepted)
     try:
         status = follow(client, key, lambda text: echo(text, err=True, nl=False))
     except KeyboardInterrupt:
