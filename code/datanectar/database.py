@@ -170,13 +170,13 @@ class Database:
         """Return an INSERT for this database that knows ``ON CONFLICT``."""
         return sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
 
-    def contains(self, column: ColumnElement[str], part: str) -> ColumnElement[bool]:
-        """Return the condition that ``part`` occurs in ``column``, with the same case.
+    def contains(self, column: ColumnElement[str], text: str) -> ColumnElement[bool]:
+        """Return the condition that ``text`` occurs in ``column``, with the same case.
 
         Not by LIKE, which on SQLite takes ``A`` for ``a`` and everywhere has wildcards to escape.
         """
         find = func.instr if self.is_sqlite else func.strpos
-        return find(column, part) > 0
+        return find(column, text) > 0
 
     def close(self) -> None:
         """Close this process's connections; the next use opens new ones."""
