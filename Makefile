@@ -15,7 +15,7 @@ format: ## format the code and mend what ruff can mend
 	@sh configuration/venv.sh ruff format && sh configuration/venv.sh ruff check --fix
 
 docs: ## write anew what in docs/ is made from the code
-	@sh configuration/venv.sh python tests/test_docs.py && sh configuration/venv.sh python tests/test_layers.py
+	@sh configuration/venv.sh python -m tests.test_docs && sh configuration/venv.sh python -m tests.test_layers
 
 bench: ## run the benchmarks, all or some: ARGS="trivial idle"
 	@sh configuration/venv.sh python -m benchmarks $(ARGS)

@@ -74,6 +74,7 @@ def test_what_a_task_writes_into_every_pipe_harms_nobody(bench: Bench) -> None:
     assert bench.file(ran.key).read_text() == "junk sent\n"
 
 
+@pytest.mark.slow
 def test_a_task_that_fills_the_pipe_for_ever_costs_no_memory(bench: Bench) -> None:
     bench.stack.chain(
         "made/flood_chain",

@@ -1,7 +1,7 @@
 """Docs that can't go stale: what they say is there is there, and what they show runs.
 
 ``docs/settings.md`` is made from the table of settings;
-``python tests/test_docs.py`` writes it anew.
+``python -m tests.test_docs`` writes it anew.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def _default(text: str) -> str:
 
 
 def test_the_page_of_settings_has_every_setting_as_it_is() -> None:
-    assert PAGE.read_text() == settings_page(), "run: python tests/test_docs.py"
+    assert PAGE.read_text() == settings_page(), "run: python -m tests.test_docs"
 
 
 @pytest.mark.parametrize("test", sorted(set(re.findall(r"`(tests/[\w/]+\.py::\w+)`", SECURITY))))

@@ -1,7 +1,7 @@
 """The import contracts in ``pyproject.toml`` leave no module out, and chains use the public names.
 
 ``docs/architecture.md`` has the picture of the layers, made from the same list;
-``python tests/test_layers.py`` writes it anew.
+``python -m tests.test_layers`` writes it anew.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def test_every_layer_is_there() -> None:
 
 
 def test_the_page_on_architecture_shows_the_layers_as_they_are() -> None:
-    assert PICTURE.findall(PAGE.read_text()) == [picture()], "run: python tests/test_layers.py"
+    assert PICTURE.findall(PAGE.read_text()) == [picture()], "run: python -m tests.test_layers"
 
 
 @pytest.mark.parametrize("chain", CHAINS, ids=lambda path: str(path.relative_to(ROOT)))

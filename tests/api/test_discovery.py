@@ -137,6 +137,7 @@ def test_a_default_that_cannot_be_written_down_costs_its_own_task_alone(web: Sta
     assert (sound["error"], len(sound["parameters"])) == (None, 1)
 
 
+@pytest.mark.slow
 def test_a_chain_that_hangs_at_import_has_its_time_limit_and_the_rest_goes_on(
     make_stack: Any,
 ) -> None:
@@ -162,6 +163,7 @@ def test_a_chain_that_hangs_at_import_has_its_time_limit_and_the_rest_goes_on(
     assert time.monotonic() - began < 1.2, "a chain that hangs must not hang every listing"
 
 
+@pytest.mark.slow
 def test_a_chain_that_hangs_leaves_threads_for_everybody_else(make_stack: Any) -> None:
     """faults 3.19, 3.20"""
     stack = make_stack(DATANECTAR_IMPORT_TIMEOUT="6", DATANECTAR_WEB_THREADS="4")

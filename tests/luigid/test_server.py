@@ -68,6 +68,7 @@ def total(stack: Stack) -> dict[str, int]:
     return {each["name"]: each["num_total"] for each in stack.luigid.call("resource_list")}
 
 
+@pytest.mark.slow
 def test_resources_follow_the_projects_file(
     make_stack: Callable[..., Stack], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

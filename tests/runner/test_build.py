@@ -335,6 +335,7 @@ def test_the_worst_luigid_changes_nothing(make_bench: Callable[..., Bench], tmp_
 # --- luigid's absence ----------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_run_ends_though_luigid_was_killed_and_came_back_empty(
     make_bench: Callable[..., Bench], tmp_path: Path
 ) -> None:

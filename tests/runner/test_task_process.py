@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from datanectar.messages import Outcome
 from datanectar.statuses import DONE, FAILED
 from tests.servers.bench import Bench, Ran
@@ -38,6 +40,7 @@ def test_a_task_that_fails_in_a_process_of_its_own_is_told_how(bench: Bench) -> 
         assert words in bench.log(ran.key)
 
 
+@pytest.mark.slow
 def test_a_task_with_a_time_limit_of_its_own_is_stopped_whatever_it_ignores(
     bench: Bench,
 ) -> None:

@@ -223,6 +223,7 @@ def test_a_local_task_stays_on_this_disk(stack: Stack, bucket: Bucket) -> None:
     assert bucket.names(status["key"]) == []
 
 
+@pytest.mark.slow
 def test_a_log_of_200_megabytes_costs_no_memory_on_its_way(
     stack: Stack, bucket: Bucket, server: S3Server
 ) -> None:
