@@ -1,0 +1,65 @@
+"""``datanectar config``: every setting in force, and where its value comes from."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from typing import Any
+
+import click
+
+from datanectar import settings as settings_module
+from datanectar.cli.options import echo_json, json_option
+from datanectar.cli.terminal import echo
+
+
+@click.command()
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@json_option
+def config(names: tuple[str, ...], as_json: bool) -> None:
+    """Show the settings in force, and where each comes from: all, or those of these NAMES.
+
+    A name is that of the variable or of the settings file: DATANECTAR_PORT or port. Tokens and
+    passwords are shown as ***.
+    """
+    rows = _rows()
+    chosen = [_find(name, rows) for name in names] or rows
+    if as_json:
+        echo_json(chosen)
+        return
+    for row in chosen:
+        click.echo(f"{row['variable']}\n    {row['help']}\n    default: {row['default']}")
+        echo(f"    in force: {row['value'] or 'none'}\n    from: {row['source']}")
+
+
+#: The name that this command had first.
+settings = config
+
+
+def _rows() -> list[dict[str, Any]]:
+    in_force, sources = settings_module.load_with_sources()
+    values = in_force.environ()
+    rows = []
+    for variable, default, help in settings_module.rows():
+        name = settings_module.field_of(variable)
+        row = {"name": name, "variable": variable, "value": _masked(variable, values[variable])}
+        rows.append({**row, "source": sources[name], "default": default or "none", "help": help})
+    return rows
+
+
+def _find(name: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    for row in rows:
+        if name in (row["name"], row["variable"]):
+            return row
+    known = [text for row in rows for text in (row["name"], row["variable"])]
+    near = difflib.get_close_matches(name, known, 1)
+    hint = f"did you mean {near[0]}?" if near else "`datanectar config` lists all."
+    raise click.UsageError(f"{name} is no setting; {hint}")
+
+
+def _masked(variable: str, value: str) -> str:
+    """Return a setting's value without its secrets: tokens, and passwords in URLs."""
+    if variable == "DATANECTAR_TOKENS":
+        return " ".join("***" for _ in value.split())
+    value = re.sub(r"(://[^/@]*?):.*@", r"\1:***@", value)
+    return re.sub(r"(?i)(password=)[^&]*", r"\1***", value)
