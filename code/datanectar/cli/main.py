@@ -15,6 +15,8 @@ from datanectar.errors import DatanectarError
 
 #: By name: the module of ``datanectar.cli`` that has the command, and its line in the help.
 COMMANDS = {
+    "init": ("project", "Make a folder for a project: a chain, its test, settings."),
+    "new": ("project", "Add a chain to this project, with its test."),
     "up": ("up.commands", "Start luigid, the web and a worker, all under one Ctrl-C."),
     "web": ("up.commands", "Serve the HTTP API and the pages."),
     "worker": ("up.commands", "Take runs from the queue and run them."),

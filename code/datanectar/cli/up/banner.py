@@ -27,10 +27,11 @@ def banner(settings: Settings) -> str:
 
 def _example(settings: Settings) -> str | None:
     """Return path and query of a task that is there: the last one of the first chain that has any."""
-    tasks = [task for file in find_chains(settings.chains) for task in tasks_of(file)[-1:]]
-    if any(task.path == _HELLO[0] for task in tasks):
+    chains = find_chains(settings.chains)
+    hello = [chain for chain in chains if _HELLO[0].startswith(f"{chain.type}/{chain.name}/")]
+    if hello:
         return f"{_HELLO[0]}?{urlencode(_HELLO[1])}"
-    return _call(tasks[0]) if tasks else None
+    return next((_call(tasks_of(chain)[-1]) for chain in chains if tasks_of(chain)), None)
 
 
 def _call(task: Task) -> str:

@@ -145,7 +145,9 @@ class Supervisor:
             for process in self._processes:
                 if process.has_died():
                     process.revive(self._report)
-            kill_and_reap_children(keep=[each.process.pid for each in self._processes if each.process])
+            kill_and_reap_children(
+                keep=[each.process.pid for each in self._processes if each.process]
+            )
             time.sleep(0.2)
 
     def _end(self) -> None:
