@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -34,6 +35,15 @@ def config(names: tuple[str, ...], as_json: bool) -> None:
 
 #: The name that this command had first.
 settings = config
+
+
+def unknown_variables(environ: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return the variables that look like settings and are none, each with what may be meant."""
+    known = {variable for variable, _, _ in settings_module.rows()}
+    known |= settings_module.OTHER_VARIABLES
+    found = sorted(n for n in environ if n.startswith("DATANECTAR_") and n not in known)
+    near = [(name, difflib.get_close_matches(name, known, 1)) for name in found]
+    return [(name, f"; did you mean {like[0]}?" if like else ".") for name, like in near]
 
 
 def _rows() -> list[dict[str, Any]]:

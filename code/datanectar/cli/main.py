@@ -21,8 +21,9 @@ COMMANDS = {
     "web": ("up.commands", "Serve the HTTP API and the pages."),
     "worker": ("up.commands", "Take runs from the queue and run them."),
     "chains": ("chains", "List the chains that a running app serves."),
-    "run": ("run", "Run a task, follow its log, and end as it ends."),
+    "run": ("runs.run", "Run a task, follow its log, and end as it ends."),
     "config": ("config", "Show the settings in force, and where each comes from."),
+    "doctor": ("doctor.command", "Look for what is wrong, and say what to do about it."),
     "settings": ("config", "The same as config."),
 }
 

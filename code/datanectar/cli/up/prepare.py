@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import logging
 import os
 import sys
@@ -12,6 +11,7 @@ from collections.abc import Callable
 import click
 
 from datanectar import settings as settings_module
+from datanectar.cli.config import unknown_variables
 from datanectar.cli.exit_codes import CANNOT
 from datanectar.errors import DatanectarError, StartupError
 from datanectar.forkserver.process_control import die_with_parent, hide_memory
@@ -81,13 +81,8 @@ def end_with_supervisor() -> None:
 
 def warn_of_unknown_variables() -> None:
     """Name the variables that look like settings and are none: a typo sets nothing."""
-    known = {variable for variable, _, _ in settings_module.rows()}
-    known |= settings_module.OTHER_VARIABLES
-    for name in sorted(os.environ):
-        if name.startswith("DATANECTAR_") and name not in known:
-            near = difflib.get_close_matches(name, known, 1)
-            hint = f"; did you mean {near[0]}?" if near else "."
-            click.echo(f"datanectar: {name} is no setting{hint}", err=True)
+    for name, hint in unknown_variables(os.environ):
+        click.echo(f"datanectar: {name} is no setting{hint}", err=True)
 
 
 def _prepare_stores(settings: Settings) -> None:

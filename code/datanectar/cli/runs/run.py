@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from datanectar.cli.child_process import child_command
 from datanectar.cli.completion import complete_parameter, complete_task
 from datanectar.cli.exit_codes import CANNOT, FAILED, OK
 from datanectar.cli.options import (
@@ -90,7 +91,7 @@ def run(
 
 
 def _run_there(client: Client, path: str, values: dict[str, str], as_json: bool) -> None:
-    from datanectar.cli.progress import addresses, ending, follow
+    from datanectar.cli.runs.progress import addresses, ending, follow
     from datanectar.client import key_to_ask
 
     accepted = client.post(path, **values)
@@ -121,12 +122,9 @@ def _run_here(path: str, values: dict[str, str], pdb: bool, as_json: bool) -> No
             "`datanectar init`."
         )
     request = {"path": path, "parameters": values, "pdb": pdb, "as_json": as_json}
-    paths = [str(settings.code), os.environ.get("PYTHONPATH", "")]
-    environ = settings.environ_for_children(os.environ)
-    environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+    command, environ = child_command(settings, "datanectar.local_run", json.dumps(request))
     sys.stdout.flush()
     os.chdir(settings.code)
-    command = [sys.executable, "-m", "datanectar.local_run", json.dumps(request)]
     os.execve(sys.executable, command, environ)  # noqa: S606
 
 
