@@ -1,14 +1,16 @@
-"""``datanectar chains``: what a running app serves."""
+"""``datanectar chains`` and ``schedules``: what a running app serves, and what it runs on time."""
 
 from __future__ import annotations
 
 import sys
+import time
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from datanectar.cli.completion import complete_type
-from datanectar.cli.options import echo_json, json_option, with_client
+from datanectar.cli.options import echo_json, echo_rows, json_option, with_client
 from datanectar.cli.terminal import echo
 
 if TYPE_CHECKING:
@@ -33,6 +35,40 @@ def chains(client: Client, type: str | None, as_json: bool) -> None:
         return
     for chain in listed:
         _echo_chain(chain)
+
+
+@click.command()
+@with_client
+@json_option
+def schedules(client: Client, as_json: bool) -> None:
+    """List the tasks that have a schedule: the next time, the task, and its line of cron."""
+    tasks = [(chain, task) for chain in client.chains() for task in chain["tasks"]]
+    found = [
+        {
+            "task": f"{chain['type']}/{chain['name']}/{task['name']}",
+            "schedule": task["schedule"],
+            "next": _next_time(task["schedule"]),
+        }
+        for chain, task in tasks
+        if task["schedule"]
+    ]
+    found.sort(key=lambda row: row["next"] or "~")
+    if as_json:
+        echo_json(found)
+    elif found:
+        echo_rows((row["next"], row["task"], row["schedule"]) for row in found)
+
+
+def _next_time(schedule: str) -> str | None:
+    """Return the next time that a schedule names, by the clock of its zone; None if it has none."""
+    from datanectar.cron import parse
+
+    try:
+        cron = parse(schedule)
+    except ValueError:  # `datanectar chains` shows why
+        return None
+    moment = datetime.fromtimestamp(cron.next_due(time.time()), cron.zone)
+    return moment.isoformat(timespec="minutes")
 
 
 def _echo_chain(chain: dict[str, Any]) -> None:

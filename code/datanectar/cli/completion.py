@@ -19,16 +19,9 @@ def complete_type(ctx: click.Context, param: click.Parameter, incomplete: str) -
     return sorted({t.path.split("/")[0] for t in _tasks() if t.path.startswith(incomplete)})
 
 
-def complete_task(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Any]:
-    """Return the tasks that begin so, one level at a time: types, then chains, then tasks."""
-    depth = incomplete.count("/") + 1
-    found = {"/".join(task.path.split("/")[:depth]) for task in _tasks()}
-    kind = "plain" if depth == 3 else "dir"  # after which a shell adds no blank
-    return [
-        CompletionItem(path if depth == 3 else f"{path}/", type=kind)
-        for path in sorted(found)
-        if path.startswith(incomplete)
-    ]
+def complete_task(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Return the tasks, as TYPE/CHAIN/TASK, that begin so."""
+    return [task.path for task in _tasks() if task.path.startswith(incomplete)]
 
 
 def complete_parameter(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Any]:

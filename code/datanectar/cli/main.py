@@ -21,10 +21,19 @@ COMMANDS = {
     "web": ("up.commands", "Serve the HTTP API and the pages."),
     "worker": ("up.commands", "Take runs from the queue and run them."),
     "chains": ("chains", "List the chains that a running app serves."),
+    "schedules": ("chains", "List the tasks that have a schedule, and their next times."),
     "run": ("runs.run", "Run a task, follow its log, and end as it ends."),
-    "config": ("config", "Show the settings in force, and where each comes from."),
+    "runs": ("runs.history", "List runs, the newest first."),
+    "show": ("runs.history", "Show a run: status, parameters, why it failed, its tasks."),
+    "logs": ("runs.logs", "Print the log of a run."),
+    "graph": ("runs.graph", "Show the tasks of a run as a tree."),
+    "rerun": ("runs.control", "Run again what a run was for."),
+    "cancel": ("runs.control", "Stop a run, or keep it from starting."),
+    "drop": ("runs.control", "Delete results, so that the next run makes them again."),
     "doctor": ("doctor.command", "Look for what is wrong, and say what to do about it."),
+    "config": ("config", "Show the settings in force, and where each comes from."),
     "settings": ("config", "The same as config."),
+    "token": ("config", "Make an API token."),
 }
 
 _EXIT_CODES = """\b

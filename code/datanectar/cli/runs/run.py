@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -80,7 +80,8 @@ def run(
     if here or pdb:
         _run_here(path, values, pdb, as_json)
     try:
-        _run_there(Client(url, token), path, values, as_json)
+        client = Client(url, token)
+        follow_to_end(client, client.post(path, **values), as_json)
     except Unavailable as problem:
         is_own = ctx.get_parameter_source("url") == click.core.ParameterSource.DEFAULT
         if not (is_own and _is_away(problem)):
@@ -90,11 +91,17 @@ def run(
         _run_here(path, values, pdb, as_json)
 
 
-def _run_there(client: Client, path: str, values: dict[str, str], as_json: bool) -> None:
+def follow_to_end(client: Client, accepted: dict[str, Any], as_json: bool) -> NoReturn:
+    """Show the log of a request that was accepted, how its run ended, and end as it did.
+
+    Args:
+        client: for the app that it runs on.
+        accepted: the response to the POST.
+        as_json: print the status at the end as JSON, instead of the result's address.
+    """
     from datanectar.cli.runs.progress import addresses, ending, follow
     from datanectar.client import key_to_ask
 
-    accepted = client.post(path, **values)
     try:
         status = follow(client, key_to_ask(accepted), lambda text: echo(text, err=True, nl=False))
     except KeyboardInterrupt:
@@ -111,7 +118,7 @@ def _run_there(client: Client, path: str, values: dict[str, str], as_json: bool)
     sys.exit(OK if status["job_status"] == "DONE" else FAILED)
 
 
-def _run_here(path: str, values: dict[str, str], pdb: bool, as_json: bool) -> None:
+def _run_here(path: str, values: dict[str, str], pdb: bool, as_json: bool) -> NoReturn:
     """Become the process that runs the task: this one must not load Luigi nor an author's code."""
     from datanectar import settings as settings_module
 
