@@ -16,7 +16,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.servers.processes import Stack, is_running, wait_for
+from tests.servers.processes import is_running, wait_for
+from tests.servers.stack import Stack
 
 CHAIN = """
 import subprocess, time

@@ -16,8 +16,9 @@ import boto3
 import pytest
 
 from datanectar.cli.doctor.stores import _clock
-from tests.servers.processes import Stack, free_port
+from tests.servers.processes import free_port
 from tests.servers.s3 import S3Server
+from tests.servers.stack import Stack
 
 GOOD = "import luigi\n\n\nclass GoodTask(luigi.Task):\n    pass\n"
 

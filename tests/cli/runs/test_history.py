@@ -14,7 +14,8 @@ import pytest
 import requests
 
 from datanectar.cli.runs.graph import _dot, _tree
-from tests.servers.processes import Stack, wait_for
+from tests.servers.processes import wait_for
+from tests.servers.stack import Stack
 
 CHAIN = """
 import luigi

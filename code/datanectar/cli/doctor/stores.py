@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import secrets
-import sqlite3
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from datanectar import reasons
 from datanectar.cli.doctor.finding import BAD, GOOD, NOTICE, Finding
 from datanectar.errors import DatanectarError
 from datanectar.settings import Settings, sqlite_file
@@ -30,8 +29,8 @@ def check_databases(settings: Settings) -> Iterator[Finding]:
         scheme = url.partition(":")[0].partition("+")[0]
         try:
             message = _look_into(subject, scheme, url)
-        except (DatanectarError, sqlite3.Error) as problem:
-            words = getattr(problem, "message", None) or str(problem)
+        except Exception as problem:  # each queue has its own driver's errors
+            words = getattr(problem, "message", None) or reasons.of_exception(problem)
             cure = f"Start the server, or check {variable}."
             if scheme == "sqlite":
                 cure = f"Move {sqlite_file(url)} away, or restore it from a backup."
@@ -41,24 +40,17 @@ def check_databases(settings: Settings) -> Iterator[Finding]:
 
 
 def _look_into(subject: str, scheme: str, url: str) -> str:
-    if scheme == "sqlite":
-        file = sqlite_file(url)
-        if not file.exists():
-            return f"{file}, made when it is needed"
-        with contextlib.closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as database:
-            (found,) = database.execute("PRAGMA quick_check(1)").fetchone()
-        if found != "ok":
-            raise sqlite3.DatabaseError(f"{file} is damaged: {found}")
-        return str(file)
+    if scheme == "sqlite" and not sqlite_file(url).exists():
+        return f"{sqlite_file(url)}, made when it is needed"
     if subject == "queue":
-        from datanectar.runs.queue import RunQueue
+        from datanectar.queue import RunQueue
 
         RunQueue(url).size()
     else:
         from datanectar.runs.store import RunStore
 
-        RunStore(url).workers()
-    return f"{scheme} answers"
+        RunStore(url).active_counts()
+    return str(sqlite_file(url)) if scheme == "sqlite" else f"{scheme} responds"
 
 
 def check_s3(settings: Settings) -> Iterator[Finding]:
@@ -70,7 +62,7 @@ def check_s3(settings: Settings) -> Iterator[Finding]:
     clients = Clients(settings.bucket)
     cure = "See the message; `datanectar up` makes the bucket if it is missing and may be made."
     try:
-        with clients.asking("the bucket") as client:
+        with clients.request("the bucket") as client:
             response = client.head_bucket(Bucket=settings.bucket)
             yield Finding(GOOD, "bucket", settings.bucket)
             yield _clock(response)
@@ -96,7 +88,7 @@ def _writing(clients: Any, bucket: str) -> Finding:
     """Write a file below ``chains/``, where results go, and delete it."""
     key = f"chains/doctor-{secrets.token_hex(8)}"
     try:
-        with clients.asking(f"a write to {bucket}/chains/") as client:
+        with clients.request(f"a write to {bucket}/chains/") as client:
             client.put_object(Bucket=bucket, Key=key, Body=b"")
             client.delete_object(Bucket=bucket, Key=key)
     except DatanectarError as problem:
