@@ -7,7 +7,7 @@ import re
 import time
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 import requests
 from requests.utils import get_environ_proxies, select_proxy
@@ -65,6 +65,38 @@ class Client:
     def graph(self, key: str) -> dict[str, Any]:
         """Return the tasks of a key's run: ``nodes``, and ``edges`` from required to requiring tasks."""
         return dict(self._call("GET", "/api/chaingraph", params={"chain": key}))
+
+    def runs(self, **filters: Any) -> dict[str, Any]:
+        """Return a page of the history: ``runs``, the newest first, and ``next_cursor`` or None.
+
+        Args:
+            filters: as of ``GET /api/runs``: ``type``, ``chain``, ``task``, ``key``, ``status``,
+                ``since``, ``until``, ``param`` (``name=value``, or a list of them), ``cursor``, ``limit``.
+        """
+        known = {name: value for name, value in filters.items() if value is not None}
+        return dict(self._call("GET", "/api/runs", params=known))
+
+    def run_record(self, run_id: str) -> dict[str, Any]:
+        """Return one run, with its ``graph``."""
+        return dict(self._call("GET", f"/api/runs/{quote(run_id, safe='')}"))
+
+    def cancel(self, run_id: str) -> dict[str, Any]:
+        """Stop a run, or keep it from starting, and return it."""
+        return dict(self._call("DELETE", f"/api/runs/{quote(run_id, safe='')}"))
+
+    def drop(self, key: str) -> list[str]:
+        """Delete the result of a key; return the names of the files. Logs and history stay."""
+        return list(self._call("DELETE", f"/api/targets/{key}")["dropped"])
+
+    def explain(self, path: str, /, **parameters: Any) -> dict[str, Any]:
+        """Return what :meth:`post` would run, its ``key`` included; starts nothing."""
+        return dict(self._call("GET", f"/api/chains/{path}/key", params=parameters))
+
+    def log(self, key: str, *, run: str | None = None) -> str:
+        """Return the log of a key: the latest, or what it wrote in one run."""
+        params = {"chain": key, **({"run": run} if run else {})}
+        response = self._send("GET", f"{self.url}/api/chainlog", params=params)
+        return response.content.decode(errors="replace")
 
     def run(self, path: str, /, **parameters: Any) -> dict[str, Any]:
         """Request a task and return its status once its run has ended."""

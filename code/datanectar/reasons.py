@@ -33,8 +33,7 @@ _LINK_LINE = re.compile(r"https?://\S+\Z")
 _EMPTY_LINES = ("STDOUT: [empty]", "STDERR: [empty]")
 
 _HINTS = {
-    "BdbQuit": "a run has no terminal for breakpoint(): take it out, or try the task by Luigi's own "
-    "command with --local-scheduler",
+    "BdbQuit": "a run has no terminal for breakpoint(), unless it is `datanectar run ... --here`",
 }
 
 

@@ -61,7 +61,12 @@ def run(job: RunJob, send: Send) -> Outcome:
     root = None
     try:
         root = _make_root(job)
-        outcome = _build_until_ended(root, job, send)
+        if job.assistant:
+            # It takes tasks of a wide run while luigid has some; the run itself sees how they end.
+            _build(root, job, _scheduler(send, None))
+            outcome = Outcome(DONE)
+        else:
+            outcome = build_until_ended(root, job, _scheduler(send, root.task_id))
     except BaseException as problem:  # authors' code: SystemExit and KeyboardInterrupt too
         reasons.forget_environment(problem)
         traceback.print_exc()
@@ -85,19 +90,24 @@ def _make_root(job: RunJob) -> luigi.Task:
     return root
 
 
-def _build_until_ended(root: luigi.Task, job: RunJob, send: Send) -> Outcome:
-    """Build until the root is done or a task has failed."""
-    if job.assistant:
-        # It takes tasks of a wide run while luigid has some; the run itself sees how they end.
-        _build(root, job, _scheduler(send, None))
-        return Outcome(DONE)
+def build_until_ended(
+    root: luigi.Task, job: RunJob, scheduler: RunScheduler, **worker_options: Any
+) -> Outcome:
+    """Build until the root is done or a task has failed.
+
+    Args:
+        root: the run's task.
+        job: the run.
+        scheduler: the client of its scheduler.
+        worker_options: options of :class:`~datanectar.runner.luigi_worker.RunWorker` that differ from
+            those of a run of the service.
+    """
     wait = 0.0
-    scheduler = _scheduler(send, root.task_id)
     # In a wide run a task may fail in another worker. What luigid then holds against it must be of
     # this run, so what earlier runs left is dropped at once.
     scheduler.reset_tasks = job.width > 1
     while True:
-        _build(root, job, scheduler)
+        _build(root, job, scheduler, **worker_options)
         if job.width > 1 and scheduler.tasks.statuses.get(root.task_id) != DONE:
             scheduler.merge_luigids_statuses(root.task_id)
         if verdict.root_is_done(root, scheduler.tasks):
@@ -128,11 +138,11 @@ def _scheduler(send: Send, root: str | None) -> RunScheduler:
     return RunScheduler(settings.luigid_url, send, settings.retry_delay, root, settings.state)
 
 
-def _build(root: luigi.Task, job: RunJob, scheduler: RunScheduler) -> None:
+def _build(root: luigi.Task, job: RunJob, scheduler: RunScheduler, **worker_options: Any) -> None:
     """Do what ``luigi.build`` does, without its result, its summary and its command line."""
     name = worker_id(job.run_id, job.assistant)
-    processes = class_option(type(root), "workers", 1)
-    worker = RunWorker(scheduler=scheduler, worker_id=name, worker_processes=processes)
+    options = {"worker_processes": class_option(type(root), "workers", 1), **worker_options}
+    worker = RunWorker(scheduler=scheduler, worker_id=name, **options)
     try:
         with worker:
             worker.add(root)

@@ -41,10 +41,11 @@ class RunWorker(Worker):
         scheduler: the run's client of luigid.
         worker_id: the worker's name at luigid.
         worker_processes: how many tasks run at the same time.
+        arguments: these, and options of Luigi's worker in place of ours.
     """
 
     def __init__(self, **arguments: Any) -> None:
-        super().__init__(**arguments, **_OPTIONS)
+        super().__init__(**{**_OPTIONS, **arguments})
 
     def add(self, task: luigi.Task, *args: Any, **options: Any) -> Any:
         """Check and schedule a task and all it requires (luigi/worker.py ``Worker.add``)."""

@@ -47,6 +47,11 @@ def being_recorded(task: luigi.Task) -> Iterator[None]:
         _recorded.discard(task.task_id)
 
 
+def is_recording() -> bool:
+    """Tell whether a task's log is being written in this process."""
+    return bool(_recorded)
+
+
 def record_run(cls: type[luigi.Task]) -> None:
     """Wrap a class's own ``run``, or the one of a mixin, so that it writes log and parameters.
 
@@ -77,7 +82,7 @@ def _wrapped_function(cls: type[luigi.Task], run: Callable[..., Any]) -> Callabl
 
     @functools.wraps(run)
     def wrapper(self: luigi.Task, *args: Any, **options: Any) -> Any:
-        with _recording(self):
+        with recording(self):
             result = inner(self, *args, **options)
         return _continued(self, result) if isinstance(result, Generator) else result
 
@@ -89,7 +94,7 @@ def _wrapped_generator(cls: type[luigi.Task], run: Callable[..., Any]) -> Callab
 
     @functools.wraps(run)
     def wrapper(self: luigi.Task, *args: Any, **options: Any) -> Any:
-        with _recording(self):
+        with recording(self):
             return (yield from inner(self, *args, **options))
 
     return wrapper
@@ -97,12 +102,12 @@ def _wrapped_generator(cls: type[luigi.Task], run: Callable[..., Any]) -> Callab
 
 def _continued(task: luigi.Task, rounds: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
     """Return a generator that logs what another one does, which a plain ``run`` has returned."""
-    with _recording(task, continues=True):
+    with recording(task, continues=True):
         return (yield from rounds)
 
 
 @contextlib.contextmanager
-def _recording(task: luigi.Task, *, continues: bool = False) -> Iterator[None]:
+def recording(task: luigi.Task, *, continues: bool = False) -> Iterator[None]:
     """Log what the block writes and raises, unless that is done already; never fail because of it."""
     if task.task_id in _recorded:
         yield

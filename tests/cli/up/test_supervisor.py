@@ -17,10 +17,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from datanectar.cli.supervisor import Part, Supervisor
+from datanectar.cli.up.process import ManagedProcess
 from datanectar.luigid.client import Luigid
 from datanectar.luigid.launch import publish_url, published_url
-from datanectar.settings import load
 from tests.servers.bench import lines_of
 from tests.servers.processes import free_port, is_running, responds, wait_for
 from tests.servers.stack import Stack
@@ -77,46 +76,37 @@ def test_a_worker_that_dies_again_and_again_is_started_again_and_again(
     assert not responds(stack.url)
 
 
-def supervisor_of(part: Part, tmp_path: Path, said: list[str]) -> Supervisor:
-    settings = load({"DATANECTAR_PROJECT": str(tmp_path)})
-    supervisor = Supervisor(settings, said.append, with_luigid=False)
-    supervisor._parts.append(part)
-    return supervisor
-
-
-def test_a_part_may_fail_for_hours(tmp_path: Path) -> None:
+def test_a_process_may_fail_for_hours() -> None:
     """Fault 3.3: after 1,024 short lives the pause was too large a number."""
-    said: list[str] = []
-    part = Part("worker", ["false"], {})
-    supervisor = supervisor_of(part, tmp_path, said)
+    reported: list[str] = []
+    process = ManagedProcess("worker", ["false"], {})
 
     for _ in range(1100):
-        part.begun = time.monotonic()
-        supervisor._revive(part)
-        assert part.restart_at is not None
-        assert part.restart_at - time.monotonic() <= 15
-        part.restart_at = None
+        process.begun = time.monotonic()
+        process.revive(reported.append)
+        assert process.restart_at is not None
+        assert process.restart_at - time.monotonic() <= 15
+        process.restart_at = None
 
-    assert said[0].endswith("starting it again in 0.4 s.")
-    assert said[-1].endswith("starting it again in 15 s.")
+    assert reported[0].endswith("starting it again in 0.4 s.")
+    assert reported[-1].endswith("starting it again in 15 s.")
 
 
-def test_a_part_that_the_system_can_not_start_now_is_tried_again(tmp_path: Path) -> None:
+def test_a_process_that_the_system_can_not_start_now_is_tried_again(tmp_path: Path) -> None:
     """Fault 3.3: an OSError of the start ended ``datanectar up``."""
-    said: list[str] = []
+    reported: list[str] = []
     program = tmp_path / "late"
-    part = Part("worker", [str(program)], {"PATH": os.environ["PATH"]}, restart_at=0.0)
-    supervisor = supervisor_of(part, tmp_path, said)
+    process = ManagedProcess("worker", [str(program)], {"PATH": os.environ["PATH"]}, restart_at=0.0)
 
-    supervisor._revive(part)
-    assert part.restart_at is not None
-    assert "worker could not be started" in said[0]
+    process.revive(reported.append)
+    assert process.restart_at is not None
+    assert "worker could not be started" in reported[0]
     program.write_text("#!/bin/sh\nexit 0\n")
     program.chmod(0o700)
-    part.restart_at = 0.0
-    supervisor._revive(part)
+    process.restart_at = 0.0
+    process.revive(reported.append)
 
-    assert part.process is not None and part.process.wait(60) == 0
+    assert process.process is not None and process.process.wait(60) == 0
 
 
 # --- the fork server of web and worker -------------------------------------------------------------
@@ -208,7 +198,8 @@ def test_a_run_that_waits_longer_than_its_child_runs_all_the_same(
     worker.suspend()
     key = stack.post("made/trace_chain/TraceTask?name=late").json()["data"]["key"]
     for process in fork_server_of(stack).children():
-        process.kill()
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
     worker.resume()
 
     assert stack.ended(key)["job_status"] == "DONE"

@@ -1,0 +1,100 @@
+"""``datanectar config`` and ``token``: the settings in force, and a secret for one of them."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from datanectar import settings as settings_module
+from datanectar.cli.options import echo_json, json_option
+from datanectar.cli.terminal import echo
+
+
+@click.command()
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@json_option
+def config(names: tuple[str, ...], as_json: bool) -> None:
+    """Show the settings in force, and where each comes from: all, or those of these NAMES.
+
+    A name is that of the variable or of the settings file: DATANECTAR_PORT or port. Tokens and
+    passwords are shown as ***.
+    """
+    rows = _rows()
+    chosen = [_find(name, rows) for name in names] or rows
+    if as_json:
+        echo_json(chosen)
+        return
+    for row in chosen:
+        click.echo(f"{row['variable']}\n    {row['help']}\n    default: {row['default']}")
+        echo(f"    in force: {row['value'] or 'none'}\n    from: {row['source']}")
+
+
+@click.command()
+@click.option(
+    "--scope",
+    type=click.Choice(["read", "run", "admin"]),
+    default="run",
+    show_default=True,
+    help="read: look; run: also run and cancel; admin: also drop results.",
+)
+@json_option
+def token(scope: str, as_json: bool) -> None:
+    """Make a new API token for DATANECTAR_TOKENS, and print it with its scope.
+
+    Nothing is stored: add what is printed to the setting of the app, and give the part before the
+    colon to whoever is to use it.
+    """
+    secret = secrets.token_urlsafe(32)
+    if as_json:
+        echo_json({"token": secret, "scope": scope, "setting": f"{secret}:{scope}"})
+        return
+    click.echo(f"{secret}:{scope}")
+    click.echo("For the app: DATANECTAR_TOKENS (entries with blanks between).", err=True)
+    click.echo("For its user, without the scope: DATANECTAR_TOKEN.", err=True)
+
+
+#: The name that this command had first.
+settings = config
+
+
+def unknown_variables(environ: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return the variables that look like settings and are none, each with what may be meant."""
+    known = {variable for variable, _, _ in settings_module.rows()}
+    known |= settings_module.OTHER_VARIABLES
+    found = sorted(n for n in environ if n.startswith("DATANECTAR_") and n not in known)
+    near = [(name, difflib.get_close_matches(name, known, 1)) for name in found]
+    return [(name, f"; did you mean {like[0]}?" if like else ".") for name, like in near]
+
+
+def _rows() -> list[dict[str, Any]]:
+    in_force, sources = settings_module.load_with_sources()
+    values = in_force.environ()
+    rows = []
+    for variable, default, help in settings_module.rows():
+        name = settings_module.field_of(variable)
+        row = {"name": name, "variable": variable, "value": _masked(variable, values[variable])}
+        rows.append({**row, "source": sources[name], "default": default or "none", "help": help})
+    return rows
+
+
+def _find(name: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    for row in rows:
+        if name in (row["name"], row["variable"]):
+            return row
+    known = [text for row in rows for text in (row["name"], row["variable"])]
+    near = difflib.get_close_matches(name, known, 1)
+    hint = f"did you mean {near[0]}?" if near else "`datanectar config` lists all."
+    raise click.UsageError(f"{name} is no setting; {hint}")
+
+
+def _masked(variable: str, value: str) -> str:
+    """Return a setting's value without its secrets: tokens, and passwords in URLs."""
+    if variable == "DATANECTAR_TOKENS":
+        return " ".join("***" for _ in value.split())
+    value = re.sub(r"(://[^/@]*?):.*@", r"\1:***@", value)
+    return re.sub(r"(?i)(password=)[^&]*", r"\1***", value)

@@ -1,0 +1,94 @@
+"""``datanectar runs`` and ``show``: the history, and one run with its tasks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from datanectar.cli.completion import complete_type
+from datanectar.cli.options import echo_json, echo_rows, json_option, with_client
+from datanectar.cli.terminal import echo
+
+if TYPE_CHECKING:
+    from datanectar.client import Client
+
+#: The most that one page of the API holds.
+_PAGE = 500
+#: The lines of a traceback that are shown.
+_TRACEBACK_LINES = 12
+
+
+@click.command()
+@with_client
+@click.option("--type", "type", shell_complete=complete_type, help="Of this type.")
+@click.option("--chain", help="Of this chain.")
+@click.option("--task", help="Of this task.")
+@click.option("--status", help="PENDING, RUNNING, DONE, FAILED or CANCELLED.")
+@click.option("--since", help="Accepted at or after this time: 2026-06-03 or 2026-06-03T12:00:00Z.")
+@click.option("--until", help="Accepted before this time.")
+@click.option("--param", multiple=True, metavar="NAME=VALUE", help="With this parameter.")
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1), help="So many.")
+@json_option
+def runs(client: Client, limit: int, as_json: bool, **filters: Any) -> None:
+    """List runs, the newest first: id, status, when it was accepted, task and parameters."""
+    found: list[dict[str, Any]] = []
+    cursor = None
+    while len(found) < limit:
+        size = min(_PAGE, limit - len(found))
+        page = client.runs(**filters, limit=size, cursor=cursor)
+        found, cursor = [*found, *page["runs"]], page["next_cursor"]
+        if cursor is None:
+            break
+    if as_json:
+        echo_json(found)
+    elif found:
+        echo_rows(
+            (run["id"], run["job_status"], run["created"], _task_of(run), _parameters_of(run))
+            for run in found
+        )
+
+
+@click.command()
+@click.argument("run_id", metavar="RUN")
+@with_client
+@json_option
+def show(client: Client, run_id: str, as_json: bool) -> None:
+    """Show a RUN: status, parameters, times, why it failed, and its tasks."""
+    run = client.run_record(run_id)
+    if as_json:
+        echo_json(run)
+        return
+    fields = {
+        "run": run["id"],
+        "task": _task_of(run),
+        "status": run["job_status"],
+        "parameters": _parameters_of(run),
+        "accepted": run["created"],
+        "started": run["started"],
+        "finished": run["finished"],
+        "attempts": run["attempts"],
+        "worker": run["worker"],
+        "key": run["key"],
+        "error": run["error"],
+        "failed task": run["failed_key"],
+        "log": run["failed_log_url"] or run["log_url"],
+        "page": f"{client.url}/runs/{run['id']}",
+    }
+    for name, value in fields.items():
+        if value not in (None, ""):
+            echo(f"{name + ':':<13}{value}")
+    for line in (run["traceback"] or "").rstrip().splitlines()[-_TRACEBACK_LINES:]:
+        echo(f"    {line}")
+    nodes = run["graph"]["nodes"]
+    if nodes:
+        click.echo("tasks:")
+        echo_rows((f"  {node['status']}", node["family"], node["started"]) for node in nodes)
+
+
+def _task_of(run: dict[str, Any]) -> str:
+    return f"{run['type']}/{run['chain']}/{run['task']}"
+
+
+def _parameters_of(run: dict[str, Any]) -> str:
+    return " ".join(f"{name}={value}" for name, value in run["parameters"].items())

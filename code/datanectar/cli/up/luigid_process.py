@@ -1,0 +1,96 @@
+"""The luigid of one ``datanectar up``: the one that runs where the settings say, or one of its own."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable
+
+from datanectar.cli.up.ports import check_port, free_port, is_free
+from datanectar.cli.up.process import ManagedProcess
+from datanectar.errors import SchedulerError, StartupError
+from datanectar.luigid import launch
+from datanectar.luigid.access_token import drop_token
+from datanectar.luigid.address import host_and_port, url_of
+from datanectar.luigid.client import Luigid
+from datanectar.settings import Settings, is_configured, is_loopback
+
+_LUIGID_URL = "DATANECTAR_LUIGID_URL"
+#: Addresses that one can listen on and not call.
+_EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104
+#: What luigid may see of the environment: what Python needs, and nobody's secrets.
+_SEEN = ("HOME", "LANG", "LD_LIBRARY_PATH", "PATH", "TMPDIR", "TZ", "USER", "VIRTUAL_ENV")
+_SEEN_BEGINNINGS = ("LC_", "PYTHON", "COVERAGE_")
+#: Starts luigid so that only its owner can read its log and its state.
+_PRIVATELY = 'umask 077; exec "$@" >>"$0" 2>&1'
+
+
+def place_luigid(settings: Settings, report: Callable[[str], None]) -> tuple[Settings, bool]:
+    """Return the settings with luigid's address in force, and whether luigid is to be started there.
+
+    A luigid that runs at an address that was set on purpose is used. Otherwise luigid gets another
+    port when its own is taken.
+
+    Raises:
+        StartupError: when what runs at that address can't be used, or luigid can't be started there.
+    """
+    url = settings.luigid_url
+    host, port = host_and_port(url)
+    on_purpose = is_configured(_LUIGID_URL)
+    if on_purpose and _is_usable(url, settings, report):
+        return settings, False
+    if not is_loopback(host):
+        raise StartupError(
+            f"{_LUIGID_URL} is {url}, and no luigid answers there. `datanectar up` starts luigid "
+            "on loopback only: start one there, or leave the setting out."
+        )
+    if on_purpose or is_free(host, port):
+        check_port(host, port, _LUIGID_URL)
+        return settings, True
+    url = url_of(host, free_port(host))
+    report(f"Port {port} is taken; this project's luigid is at {url}.")
+    return dataclasses.replace(settings, luigid_url=url), True
+
+
+def luigid_process(settings: Settings) -> ManagedProcess:
+    """Return the process of this project's luigid, not started yet."""
+    environ = {name: value for name, value in os.environ.items() if _may_see(name)}
+    environ["LUIGI_CONFIG_PATH"] = str(launch.CONFIGURATION)
+    log = str(settings.state / "luigid.log")
+    return ManagedProcess(
+        "luigid", ["sh", "-c", _PRIVATELY, log, *launch.command(settings)], environ
+    )
+
+
+def is_ready(settings: Settings) -> bool:
+    """Tell whether this project's luigid answers and accepts what this project sends."""
+    started = Luigid(settings.luigid_url, settings.state)
+    return started.is_up() and started.accepts_changes()
+
+
+def _is_usable(url: str, settings: Settings, report: Callable[[str], None]) -> bool:
+    """Tell whether a luigid runs at an address that was set on purpose.
+
+    Raises:
+        StartupError: when something else runs there, or the luigid of another project.
+    """
+    there = Luigid(url, settings.state)
+    host, _ = host_and_port(url)
+    try:
+        if host in _EVERYWHERE or not there.check():
+            return False
+    except SchedulerError as problem:
+        raise StartupError(problem.message) from problem
+    if not there.accepts_changes():
+        raise StartupError(
+            f"luigid at {there.url} is another project's and takes no word without its token: "
+            f"leave {_LUIGID_URL} out, and this project starts its own."
+        )
+    if Luigid(url).accepts_changes():
+        drop_token(settings.state)  # it needs none, and is not to see ours
+    report(f"luigid runs already at {there.url}; using it.")
+    return True
+
+
+def _may_see(name: str) -> bool:
+    return name in _SEEN or name.startswith(_SEEN_BEGINNINGS)
