@@ -26,6 +26,7 @@ PACKAGE = ROOT / "code" / "datanectar"
 CHAINS = sorted((ROOT / "code" / "chains").rglob("*.py"))
 PAGE = ROOT / "docs" / "architecture.md"
 PICTURE = re.compile(r"(?<=<!-- layers:begin -->\n).*?(?=<!-- layers:end -->)", re.DOTALL)
+TABLE = re.compile(r"(?<=<!-- modules:begin -->\n).*?(?=<!-- modules:end -->)", re.DOTALL)
 
 
 def layers() -> list[list[str]]:
@@ -43,6 +44,25 @@ def picture() -> str:
     return f"```mermaid\nflowchart TB\n{''.join(boxes)}    {arrows}\n```\n"
 
 
+def table() -> str:
+    """Return the packages as a Markdown table: each by its docstring, with its modules."""
+    packages: dict[str, list[str]] = {"": []}
+    for module in sorted(_modules()):
+        package, _, name = module.removeprefix("datanectar.").rpartition(".")
+        packages.setdefault(package.replace(".", "/"), []).append(f"`{name}`")
+    rows = [
+        f"| {f'`{package}/`' if package else 'beside them'} | {_purpose(package)} | {' '.join(names)} |"
+        for package, names in sorted(packages.items(), key=lambda item: item[0] or "~")
+    ]
+    return "\n".join(["| package | what it holds | modules |", "| --- | --- | --- |", *rows, ""])
+
+
+def _purpose(package: str) -> str:
+    doc = ast.get_docstring(ast.parse((PACKAGE / package / "__init__.py").read_text()))
+    assert doc, f"{package} says nothing of what it holds"
+    return doc.partition("\n")[0].replace("``", "`")
+
+
 def test_every_module_has_its_layer() -> None:
     homes = [name for layer in layers() for name in layer]
     homeless = [m for m in _modules() if not any(m == x or m.startswith(x + ".") for x in homes)]
@@ -55,7 +75,9 @@ def test_every_layer_is_there() -> None:
 
 
 def test_the_page_on_architecture_shows_the_layers_as_they_are() -> None:
-    assert PICTURE.findall(PAGE.read_text()) == [picture()], "run: python -m tests.test_layers"
+    page = PAGE.read_text()
+    assert PICTURE.findall(page) == [picture()], "run: python -m tests.test_layers"
+    assert TABLE.findall(page) == [table()], "run: python -m tests.test_layers"
 
 
 @pytest.mark.parametrize("chain", CHAINS, ids=lambda path: str(path.relative_to(ROOT)))
@@ -80,4 +102,5 @@ def _is_there(name: str) -> bool:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(PICTURE.sub(picture(), PAGE.read_text()))
+    text = PICTURE.sub(picture(), PAGE.read_text())
+    PAGE.write_text(TABLE.sub(lambda _: table(), text))

@@ -1,0 +1,1 @@
+"""What chains there are: their files are found, imported and described."""

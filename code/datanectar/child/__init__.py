@@ -1,0 +1,1 @@
+"""What a child process does: one job beside an author's code."""

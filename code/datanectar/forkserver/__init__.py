@@ -1,0 +1,1 @@
+"""A process that forks children for others. See README.md beside this file."""

@@ -1,0 +1,1 @@
+"""A run in the processes of a terminal, without a server."""

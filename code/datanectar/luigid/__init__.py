@@ -1,0 +1,1 @@
+"""Luigi's scheduler: how it is started and guarded, and asked outside of runs."""

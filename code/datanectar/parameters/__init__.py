@@ -1,0 +1,1 @@
+"""Parameters: their types, values, texts, and the options of a task class."""

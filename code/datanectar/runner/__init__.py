@@ -1,0 +1,1 @@
+"""Runs a task and all it requires with Luigi's worker."""

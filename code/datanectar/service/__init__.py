@@ -1,0 +1,1 @@
+"""What the API, the pages and the worker may ask for."""

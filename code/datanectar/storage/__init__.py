@@ -1,0 +1,1 @@
+"""Where results and logs are kept: one contract, one file a store."""

@@ -1,0 +1,1 @@
+"""What chain authors inherit and what it is made of."""

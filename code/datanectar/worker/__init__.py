@@ -1,0 +1,1 @@
+"""The worker process: it claims runs, follows them and ends them."""

@@ -1,0 +1,1 @@
+"""Commands about runs: start, follow, look up, change."""

@@ -1,0 +1,1 @@
+"""``datanectar up``, ``web`` and ``worker``: starting and stopping the processes."""
