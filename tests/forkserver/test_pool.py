@@ -159,7 +159,7 @@ def test_what_runs_started_is_gone_when_the_parent_is_killed(family: Family, vic
     named = {
         "parent": family.parent.pid,
         "watchdog": family.watchdog,
-        "fork_server": family.fork_server,
+        "fork server": family.fork_server,
     }
     everyone = descendants(family.parent.pid)
 
