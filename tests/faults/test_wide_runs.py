@@ -10,9 +10,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from datanectar.attempt_files import attempt_folder
 from datanectar.runs.records import Run
 from datanectar.runs.store import RunStore
-from datanectar.storage.attempt_files import attempt_folder
 from tests.servers.processes import wait_for
 from tests.servers.stack import Stack
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from datanectar.attempt_files import attempt_folder, run_log
 from datanectar.messages import Outcome
 from datanectar.runs.ids import new_id
 from datanectar.runs.store import RunStore
 from datanectar.statuses import FAILED
-from datanectar.storage.attempt_files import attempt_folder, run_log
 from tests.runs.conftest import new_run
 from tests.servers.processes import wait_for
 from tests.servers.stack import Stack

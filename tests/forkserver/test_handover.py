@@ -18,13 +18,13 @@ from typing import Any
 
 import pytest
 
+from datanectar.attempt_files import attempt_folder
 from datanectar.child_pool import FORK_SERVER_VARIABLE, ChildPool, fork_server_spec
 from datanectar.forkserver import handover, protocol
 from datanectar.forkserver.client import NoChild
 from datanectar.forkserver.handle import Handle
 from datanectar.messages import Outcome, Resolution, ResolveJob, RunJob
 from datanectar.statuses import DONE
-from datanectar.storage.attempt_files import attempt_folder
 from tests.servers.bench import LIMIT, Bench, Ran
 from tests.servers.processes import is_running, wait_for
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from datanectar.attempt_files import ATTEMPT_VARIABLE
 from datanectar.keys import Key
 from datanectar.messages import Outcome
 from datanectar.runner import task_log
 from datanectar.statuses import DONE, FAILED
-from datanectar.storage.attempt_files import ATTEMPT_VARIABLE
 from tests.servers.bench import Bench, lines_of
 from tests.servers.processes import wait_for
 

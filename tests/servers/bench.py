@@ -9,11 +9,11 @@ from typing import Any
 
 import msgspec
 
+from datanectar.attempt_files import attempt_folder, clear
 from datanectar.child_pool import ChildPool
 from datanectar.forkserver.handle import Handle
 from datanectar.messages import Outcome, Refusal, Resolution, ResolveJob, RunJob, TaskReport
 from datanectar.settings import Settings
-from datanectar.storage.attempt_files import attempt_folder, clear
 from tests.servers.processes import wait_for
 from tests.servers.stack import Stack
 

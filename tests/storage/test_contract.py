@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from datanectar.attempt_files import ATTEMPT_VARIABLE
 from datanectar.errors import BadRequest, NotFound, StorageError
 from datanectar.keys import Key
 from datanectar.messages import TaskReport, decode, encode
 from datanectar.settings import Settings
-from datanectar.storage.attempt_files import ATTEMPT_VARIABLE
 from datanectar.storage.base import Storage, keep_earlier
 from datanectar.storage.local import LocalStorage
 from datanectar.storage.s3 import S3Storage

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from datanectar.storage.attempt_files import attempts
+from datanectar.attempt_files import attempts
 from tests.api.answers import data
 from tests.servers.processes import wait_for
 from tests.servers.stack import Stack

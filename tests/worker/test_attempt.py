@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
+from datanectar.attempt_files import not_uploaded
 from datanectar.messages import Outcome, Refusal
 from datanectar.runs import events
 from datanectar.runs.records import Run
 from datanectar.runs.store import RunStore
 from datanectar.settings import load
 from datanectar.statuses import CANCELLED, DONE, FAILED, PENDING, RUNNING
-from datanectar.storage.attempt_files import not_uploaded
 from datanectar.worker.attempt import Attempt
 from datanectar.worker.end_reason import Stop
 from datanectar.worker.lease import Lease

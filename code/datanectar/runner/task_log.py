@@ -19,12 +19,7 @@ from typing import Any
 
 import luigi
 
-from datanectar.errors import DatanectarError, StorageError
-from datanectar.forkserver.process_control import die_with_parent
-from datanectar.keys import LOG_FILE, Key
-from datanectar.messages import LogsUploaded, UploadLogsJob
-from datanectar.runner import output
-from datanectar.storage.attempt_files import (
+from datanectar.attempt_files import (
     ATTEMPT_VARIABLE,
     attempt_log,
     begun_marker,
@@ -33,6 +28,11 @@ from datanectar.storage.attempt_files import (
     parse_attempt_log,
     run_log,
 )
+from datanectar.errors import DatanectarError, StorageError
+from datanectar.forkserver.process_control import die_with_parent
+from datanectar.keys import LOG_FILE, Key
+from datanectar.messages import LogsUploaded, UploadLogsJob
+from datanectar.runner import output
 from datanectar.storage.base import Storage, keep_earlier
 from datanectar.storage.registry import log_store, name_of, storage_named
 from datanectar.util.identity import key_of

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from datanectar.keys import LOG_FILE, Key
-from datanectar.runs.records import Run
-from datanectar.runs.store import RunStore
-from datanectar.statuses import RUNNING
-from datanectar.storage.attempt_files import (
+from datanectar.attempt_files import (
     attempt_folder,
     begun_marker,
     find_attempt_log,
     run_log,
 )
+from datanectar.keys import LOG_FILE, Key
+from datanectar.runs.records import Run
+from datanectar.runs.store import RunStore
+from datanectar.statuses import RUNNING
 from datanectar.storage.base import Storage
 
 

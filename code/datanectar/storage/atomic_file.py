@@ -1,7 +1,4 @@
-"""File objects whose content is published when they are closed, and only then.
-
-All stores write through these, so "whole or not at all" is decided in one place.
-"""
+"""File objects whose content is published when they are closed: all stores write through these."""
 
 from __future__ import annotations
 
@@ -91,13 +88,12 @@ class AtomicFile(io.RawIOBase, metaclass=abc.ABCMeta):
             raise
         finally:
             if self._discarded:
-                self._remove_quietly()
+                self._try_to_remove()
 
-    def _remove_quietly(self) -> None:
+    def _try_to_remove(self) -> None:
         try:
             self._remove()
-        except Exception:
-            # The caller is to see the error that led here, not this one.
+        except Exception:  # the caller is to see the error that led here, not this one
             _log.warning("An unfinished file could not be cleaned up.", exc_info=True)
 
 

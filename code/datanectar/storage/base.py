@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from datanectar.attempt_files import ATTEMPT_VARIABLE
 from datanectar.keys import Key, parse_key
 from datanectar.storage.atomic_file import AtomicFile, writer
-from datanectar.storage.attempt_files import ATTEMPT_VARIABLE
 
 _CHUNK = 1024 * 1024
 

@@ -46,11 +46,7 @@ class LocalStorage(Storage):
         self.root = root
 
     def local_path(self, key: Key, file: str) -> Path:
-        """Return where the file is, or would be.
-
-        Raises:
-            BadRequest: when key or name could lead out of the store.
-        """
+        """Return where the file is, or would be."""
         # As it is spelled, not resolved: folders in here may be links to larger disks.
         return self.root / object_name(key, file)
 
@@ -66,11 +62,7 @@ class LocalStorage(Storage):
         return found and FileInfo(path.name, found.st_size, found.st_mtime)
 
     def open_object(self, name: str, start: int = 0) -> BinaryIO:
-        """Return a file object that reads the file from byte ``start`` on.
-
-        Raises:
-            NotFound: when the file is not there.
-        """
+        """Return a file object that reads the file from byte ``start`` on."""
         path = self.root / name
         with _explained("read", path), _raising_not_found(name):
             stream = open_plain(path)
@@ -78,11 +70,7 @@ class LocalStorage(Storage):
         return stream
 
     def create_object(self, name: str) -> AtomicFile:
-        """Return a file object whose content becomes the file when it is closed.
-
-        Raises:
-            StorageError: when the disk is full or the folder can't be written to.
-        """
+        """Return a file object whose content becomes the file when it is closed."""
         return _LocalFile(self.root / name)
 
     def delete_object(self, name: str) -> bool:
@@ -140,11 +128,7 @@ class LocalStorage(Storage):
             path.replace(self.local_path(key, new))
 
     def prepare(self) -> None:
-        """Create the folder, and check that it can be written to.
-
-        Raises:
-            StartupError: when it can't.
-        """
+        """Create the folder, and check that it can be written to."""
         try:
             with _explained("use", self.root):
                 self.root.mkdir(parents=True, exist_ok=True)

@@ -95,11 +95,9 @@ def is_known(address: str) -> bool:
 
 
 def is_in_reach(store: str, run_store: str) -> bool:
-    """Tell whether a run's tasks use a store: the run's own, or one that the settings name.
+    """Tell whether tasks of a run may use a store: the run's own, or one that the settings name.
 
-    Args:
-        store: a name or an address, as a task's process has reported it.
-        run_store: the name or address of the run's store.
+    Both are names or addresses; ``store`` is what a task's process has reported.
     """
     allowed = (run_store, name_of(store))
     return is_known(store) and store_address(store) in map(store_address, allowed)
@@ -120,10 +118,6 @@ def log_store(name: str, run_store: str) -> str:
 
 def storage_named(name: str) -> Storage:
     """Return this process's store of that name or address, with the settings in force.
-
-    Args:
-        name: a name from :data:`STORES` (the place is the one that the settings name), or an
-            address such as ``s3://<bucket>``.
 
     Raises:
         StorageError: when there is no such store.

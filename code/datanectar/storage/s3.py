@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import mimetypes
 from collections.abc import Iterator
+from operator import attrgetter
 from typing import Any
 
 from datanectar.errors import NotFound, StartupError, StorageError
@@ -48,11 +50,8 @@ class S3Storage(Storage):
     def object_info(self, name: str) -> FileInfo | None:
         """Return size and time of the object, or None when it is not there, by one HEAD.
 
-        Raises:
-            StorageError: when access is refused. A refused HEAD can also mean a missing file, so it
-                is followed by a LIST of the exact name.
+        A refused HEAD can also mean a missing file, so it is followed by a LIST of the exact name.
         """
-        file = name.rpartition("/")[2]
         with self._clients.request(f"HeadObject {name}") as client:
             try:
                 head = client.head_object(Bucket=self.bucket, Key=name)
@@ -64,15 +63,11 @@ class S3Storage(Storage):
                     raise
             else:
                 modified = head["LastModified"].timestamp()
-                return FileInfo(file, head["ContentLength"], modified, head.get("ETag", ""))
+                return FileInfo(_last(name), head["ContentLength"], modified, head.get("ETag", ""))
         return next((info for path, info in self._list(name) if path == name), None)
 
     def open_object(self, name: str, start: int = 0) -> io.BufferedReader:
-        """Return a file object that streams the object from byte ``start`` on; it can seek.
-
-        Raises:
-            NotFound: when it is not there.
-        """
+        """Return a file object that streams the object from byte ``start`` on."""
         return io.BufferedReader(Download(self._clients, name, start), _READ_BUFFER)
 
     def create_object(self, name: str) -> AtomicFile:
@@ -80,7 +75,7 @@ class S3Storage(Storage):
 
         It can't seek. Up to 36 MiB are kept in memory, however much is written.
         """
-        return Upload(self._clients, name, _content_type(name.rpartition("/")[2]))
+        return Upload(self._clients, name, _content_type(_last(name)))
 
     def delete_object(self, name: str) -> bool:
         """Delete the object; return whether it was there, which takes a HEAD of its own."""
@@ -94,7 +89,9 @@ class S3Storage(Storage):
         """Return the files under the key, by name."""
         folder = object_name(key, "_")[:-1]
         listed = self._list(folder, Delimiter="/")
-        return sorted((info for _, info in listed if is_file_name(info.name)), key=_by_name)
+        return sorted(
+            (info for _, info in listed if is_file_name(info.name)), key=attrgetter("name")
+        )
 
     def list_family(self, key: Key, file: str) -> Iterator[str]:
         """Yield the md5 of every key of this key's task whose ``file`` is there, by one listing."""
@@ -112,7 +109,7 @@ class S3Storage(Storage):
         target = {"Bucket": self.bucket, "Key": object_name(key, new)}
         with self._clients.request(f"CopyObject {source['Key']}") as client:
             if info.size > _COPY_LIMIT:
-                _copy_in_parts(client, source, target, _content_type(new))
+                _copy_in_parts(client, source, target)
             else:
                 client.copy_object(CopySource=source, **target)
             client.delete_object(**source)
@@ -120,10 +117,8 @@ class S3Storage(Storage):
     def object_link(self, name: str, *, expires_in: int) -> Link:
         """Return a URL, presigned with Signature V4, from which anyone can get the object.
 
-        Args:
-            name: the object's name; the object is not looked for.
-            expires_in: seconds that the URL should be valid. It is valid for less when the
-                credentials that sign it expire sooner; the returned link has the true number.
+        It is valid for less than ``expires_in`` seconds when the credentials that sign it expire
+        sooner; the returned link has the true number.
 
         Raises:
             StorageError: when there are no credentials, or they have expired.
@@ -139,11 +134,7 @@ class S3Storage(Storage):
         return Link(url, valid)
 
     def prepare(self) -> None:
-        """Create the bucket if it is missing.
-
-        Raises:
-            StartupError: when it can't be used.
-        """
+        """Create the bucket if it is missing."""
         try:
             if not self._bucket_is_there():
                 self._make_bucket()
@@ -167,13 +158,12 @@ class S3Storage(Storage):
     def _make_bucket(self) -> None:
         with self._clients.request("CreateBucket") as client:
             region = client.meta.region_name
-            where: dict[str, Any] = {}
-            if region != DEFAULT_REGION:
-                where["CreateBucketConfiguration"] = {"LocationConstraint": region}
-            try:
-                client.create_bucket(Bucket=self.bucket, **where)
-            except client.exceptions.BucketAlreadyOwnedByYou:
-                return  # another host has just created it
+            where = {"CreateBucketConfiguration": {"LocationConstraint": region}}
+            # Another host may have just created it.
+            with contextlib.suppress(client.exceptions.BucketAlreadyOwnedByYou):
+                client.create_bucket(
+                    Bucket=self.bucket, **({} if region == DEFAULT_REGION else where)
+                )
 
     def _list(self, prefix: str, **more: str) -> Iterator[tuple[str, FileInfo]]:
         """Yield the full name and the info of each object whose name begins with ``prefix``."""
@@ -181,13 +171,12 @@ class S3Storage(Storage):
             pages = client.get_paginator("list_objects_v2")
             for page in pages.paginate(Bucket=self.bucket, Prefix=prefix, **more):
                 for item in page.get("Contents", ()):
-                    path = item["Key"]
-                    file = path.rpartition("/")[2]
-                    yield path, FileInfo(file, item["Size"], item["LastModified"].timestamp())
+                    name, modified = item["Key"], item["LastModified"].timestamp()
+                    yield name, FileInfo(_last(name), item["Size"], modified)
 
 
-def _by_name(info: FileInfo) -> str:
-    return info.name
+def _last(name: str) -> str:
+    return name.rpartition("/")[2]
 
 
 def _content_type(file: str) -> str:
@@ -200,11 +189,9 @@ def _content_type(file: str) -> str:
     return f"{kind}; charset=utf-8" if kind.startswith("text/") else kind
 
 
-def _copy_in_parts(
-    client: Any, source: dict[str, str], target: dict[str, str], content_type: str
-) -> None:
+def _copy_in_parts(client: Any, source: dict[str, str], target: dict[str, str]) -> None:
     from s3transfer.manager import TransferManager
 
     with TransferManager(client) as manager:
-        arguments = {"ContentType": content_type}
-        manager.copy(source, target["Bucket"], target["Key"], extra_args=arguments).result()
+        extra = {"ContentType": _content_type(_last(target["Key"]))}
+        manager.copy(source, target["Bucket"], target["Key"], extra_args=extra).result()

@@ -52,8 +52,6 @@ _REMEDIES = {
     "ValueError": "Check AWS_ENDPOINT_URL_S3: it begins with http:// or https://.",
 }
 
-_MAKE_IT = "Make the bucket by hand, or allow the credentials s3:CreateBucket."
-
 _lock = threading.Lock()
 
 
@@ -160,8 +158,9 @@ class Clients:
         endpoint = self._client.meta.endpoint_url if self._client else "the configured endpoint"
         remedy = _REMEDIES.get(code, "")
         if code in ("AccessDenied", "403"):
-            making = request == "CreateBucket"
-            remedy = _MAKE_IT if making else _permissions(self.bucket)
+            remedy = _permissions(self.bucket)
+            if request == "CreateBucket":
+                remedy = "Make the bucket by hand, or allow the credentials s3:CreateBucket."
         words = f"{request} in bucket {self.bucket} at {endpoint} failed: {reason}. {remedy}"
         return " ".join(words.split())
 
@@ -188,6 +187,7 @@ def preload() -> None:
 
 @lru_cache(maxsize=1)
 def _loader() -> Any:
+    """Return botocore's parsed files, which threads and forked processes may share."""
     import botocore.loaders
 
     return botocore.loaders.create_loader()
@@ -197,7 +197,6 @@ def _new_session() -> Any:
     import botocore.session
 
     session = botocore.session.Session()
-    # A loader has only parsed files, so threads and forked processes may share it.
     session.register_component("data_loader", _loader())
     return session
 

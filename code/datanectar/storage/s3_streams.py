@@ -51,28 +51,28 @@ class Upload(AtomicFile):
 
     def _publish(self) -> None:
         if self._upload_id is None:
-            body = _body(self._part.getvalue())
-            with self._clients.request(f"PutObject {self._where['Key']}") as client:
-                client.put_object(**self._where, Body=body, ContentType=self._content_type)
+            content = self._part.getvalue()
+            # botocore sends bytes at once, but a file only after a "100 Continue", so that a refusal,
+            # or a redirection to another region, is read and not lost with the connection.
+            body = content if len(content) <= _SENT_UNASKED else io.BytesIO(content)
+            self._call("PutObject", Body=body, ContentType=self._content_type)
             return
         self._send_part()
         etags = [part.result() for part in self._sent]
         self._end_threads()
         parts = [{"PartNumber": n, "ETag": etag} for n, etag in enumerate(etags, start=1)]
-        with self._clients.request(f"CompleteMultipartUpload {self._where['Key']}") as client:
-            client.complete_multipart_upload(
-                **self._where, UploadId=self._upload_id, MultipartUpload={"Parts": parts}
-            )
+        upload = {"UploadId": self._upload_id, "MultipartUpload": {"Parts": parts}}
+        self._call("CompleteMultipartUpload", **upload)
 
     def _remove(self) -> None:
         self._end_threads()  # a part that arrived after the abort would stay
         if self._upload_id is not None:
-            with self._clients.request(f"AbortMultipartUpload {self._where['Key']}") as client:
-                client.abort_multipart_upload(**self._where, UploadId=self._upload_id)
+            self._call("AbortMultipartUpload", UploadId=self._upload_id)
 
     def _send_part(self) -> None:
         if self._threads is None:
-            self._begin()
+            begun = self._call("CreateMultipartUpload", ContentType=self._content_type)
+            self._upload_id = begun["UploadId"]
             self._threads = ThreadPoolExecutor(_CONCURRENT_PARTS, thread_name_prefix="upload")
         if len(self._sent) >= _CONCURRENT_PARTS:  # limits the parts in memory
             self._sent[-_CONCURRENT_PARTS].result()
@@ -80,31 +80,21 @@ class Upload(AtomicFile):
         part.seek(0)
         self._sent.append(self._threads.submit(self._send, len(self._sent) + 1, part))
 
-    def _begin(self) -> None:
-        with self._clients.request(f"CreateMultipartUpload {self._where['Key']}") as client:
-            begun = client.create_multipart_upload(**self._where, ContentType=self._content_type)
-            self._upload_id = begun["UploadId"]
-
     def _send(self, number: int, part: io.BytesIO) -> str:
-        with self._clients.request(f"UploadPart {self._where['Key']}") as client:
-            response = client.upload_part(
-                **self._where, UploadId=self._upload_id, PartNumber=number, Body=part
-            )
-            return str(response["ETag"])
+        numbered = {"UploadId": self._upload_id, "PartNumber": number}
+        return str(self._call("UploadPart", **numbered, Body=part)["ETag"])
+
+    def _call(self, operation: str, **params: Any) -> Any:
+        """Make a request by its name in S3's API."""
+        from botocore import xform_name  # UploadPart: upload_part
+
+        with self._clients.request(f"{operation} {self._where['Key']}") as client:
+            return getattr(client, xform_name(operation))(**self._where, **params)
 
     def _end_threads(self) -> None:
         if self._threads is not None:
             with contextlib.suppress(RuntimeError):  # a thread of the pool itself drops this file
                 self._threads.shutdown(cancel_futures=True)
-
-
-def _body(content: bytes) -> bytes | io.BytesIO:
-    """Return the content in the form in which a request sends it: small as bytes, else as a file.
-
-    botocore sends bytes at once, in one piece. It sends a file after a "100 Continue", so that a
-    refusal, or a redirection to another region, is read and not lost with the connection.
-    """
-    return content if len(content) <= _SENT_UNASKED else io.BytesIO(content)
 
 
 class Download(io.RawIOBase):

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from datanectar.attempt_files import attempt_folder, clear
 from datanectar.errors import DatanectarError
 from datanectar.forkserver.handle import Handle
 from datanectar.luigid.names import worker_id
@@ -16,7 +17,6 @@ from datanectar.messages import Message, Outcome, Refusal, RunJob, SchedulerRepo
 from datanectar.runs.records import Run
 from datanectar.service.service import Service
 from datanectar.statuses import CANCELLED, FAILED, PENDING, RUNNING
-from datanectar.storage.attempt_files import attempt_folder, clear
 from datanectar.storage.registry import is_in_reach
 from datanectar.worker.end_reason import Stop, oom_kills, reason_of_child, write_reason
 from datanectar.worker.lease import Lease

@@ -8,17 +8,17 @@ import shutil
 from enum import Enum
 from pathlib import Path
 
-from datanectar.errors import DatanectarError
-from datanectar.forkserver.handle import Handle
-from datanectar.keys import LOG_FILE, Key, parse_key
-from datanectar.messages import TaskReport
-from datanectar.runs.records import Run
-from datanectar.storage.attempt_files import (
+from datanectar.attempt_files import (
     attempt_log,
     begun_marker,
     find_attempt_log,
     run_log,
 )
+from datanectar.errors import DatanectarError
+from datanectar.forkserver.handle import Handle
+from datanectar.keys import LOG_FILE, Key, parse_key
+from datanectar.messages import TaskReport
+from datanectar.runs.records import Run
 from datanectar.storage.base import keep_earlier
 from datanectar.storage.plain import plain_stat
 from datanectar.storage.registry import name_of, storage_named

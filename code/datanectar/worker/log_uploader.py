@@ -7,10 +7,10 @@ import threading
 import time
 from pathlib import Path
 
+from datanectar.attempt_files import not_uploaded
 from datanectar.child_pool import ChildPool
 from datanectar.errors import DatanectarError
 from datanectar.messages import UploadLogsJob
-from datanectar.storage.attempt_files import not_uploaded
 
 log = logging.getLogger(__name__)
 

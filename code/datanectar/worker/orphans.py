@@ -11,12 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from datanectar.child_pool import ChildPool
-from datanectar.errors import DatanectarError
-from datanectar.runs.records import Run
-from datanectar.runs.store import RunStore
-from datanectar.statuses import RUNNING
-from datanectar.storage.attempt_files import (
+from datanectar.attempt_files import (
     ATTEMPT_VARIABLE,
     AttemptName,
     attempts,
@@ -25,6 +20,11 @@ from datanectar.storage.attempt_files import (
     not_uploaded,
     parse_attempt_log,
 )
+from datanectar.child_pool import ChildPool
+from datanectar.errors import DatanectarError
+from datanectar.runs.records import Run
+from datanectar.runs.store import RunStore
+from datanectar.statuses import RUNNING
 from datanectar.worker.log_uploader import LogUploader
 
 log = logging.getLogger(__name__)

@@ -6,12 +6,12 @@ import contextlib
 import logging
 import time
 
+from datanectar.attempt_files import attempt_folder, clear
 from datanectar.luigid.names import worker_id
 from datanectar.queue import RUN_MESSAGE
 from datanectar.runs.records import Run, WorkerRow
 from datanectar.service.service import Service
 from datanectar.statuses import PENDING
-from datanectar.storage.attempt_files import attempt_folder, clear
 from datanectar.worker.lease import Lease
 from datanectar.worker.orphans import is_alive, keep_logs, kill_leftover
 from datanectar.worker.threads import safely

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from datanectar.keys import Key
-from datanectar.storage.attempt_files import (
+from datanectar.attempt_files import (
     AttemptName,
     attempt_folder,
     attempt_log,
@@ -20,6 +19,7 @@ from datanectar.storage.attempt_files import (
     parse_attempt_log,
     run_log,
 )
+from datanectar.keys import Key
 
 KEY = Key("etl", "a_chain", "ATask", "0" * 32)
 RUN_ID = "0" * 25 + "a"
