@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -218,6 +219,12 @@ def test_an_interrupted_installation_is_finished_by_the_next_and_not_done_twice(
 
     elsewhere = project.rename(project.with_name("moved"))
     assert "Making venv/" in _script(elsewhere, **OFFLINE).stdout
+
+
+def test_the_gate_names_tests_that_are_there() -> None:
+    named = re.findall(r"tests/[\w/.]+", (ROOT / ".ci" / "run").read_text())
+    assert named
+    assert not [path for path in named if not (ROOT / path).exists()]
 
 
 def _copy(folder: Path) -> Path:
