@@ -260,7 +260,7 @@ def _beside_up(settings: Settings) -> Settings:
     from datanectar.luigid.client import said_where
 
     url = said_where(settings.state)
-    if url is not None and not settings_module.is_given("DATANECTAR_LUIGID_URL"):
+    if url is not None and not settings_module.is_configured("DATANECTAR_LUIGID_URL"):
         settings = dataclasses.replace(settings, luigid_url=url)
         settings_module.keep(settings)
     return settings

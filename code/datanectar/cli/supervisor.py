@@ -24,7 +24,7 @@ from datanectar.forkserver.process_control import adopt_orphans, kill_and_reap_c
 from datanectar.luigid import client as luigid
 from datanectar.luigid.client import Luigid
 from datanectar.permissions import private_file
-from datanectar.settings import Settings, is_given, is_loopback
+from datanectar.settings import Settings, is_configured, is_loopback
 
 #: Seconds that a part may take to answer after it was started.
 _START_LIMIT = 60.0
@@ -173,7 +173,7 @@ class Supervisor:
         """Start luigid, or use the one that runs where the settings say on purpose."""
         url = self._settings.luigid_url
         host, port = luigid.address(url)
-        given = is_given(_LUIGID_URL)
+        given = is_configured(_LUIGID_URL)
         if given and self._uses_luigid_of(url):
             return
         if not is_loopback(host):

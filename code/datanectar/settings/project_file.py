@@ -1,6 +1,6 @@
 """A project's settings file: ``datanectar.toml``, or ``[tool.datanectar]`` in its ``pyproject.toml``.
 
-Here it is found and read; which names and values it may have is said in ``settings``.
+This module finds and reads it. Which names and values it may have is in ``declarations``.
 """
 
 from __future__ import annotations
@@ -17,13 +17,29 @@ _SHARED_FILE = "pyproject.toml"
 _TABLE = "[tool.datanectar]"
 
 
+def nearest_project() -> Path:
+    """Return the project of the working directory, as :func:`find_project` finds it.
+
+    Raises:
+        StartupError: when the working directory can't be used.
+    """
+    try:
+        return find_project(Path.cwd())
+    except OSError as problem:
+        raise StartupError(
+            f"The folder in which this was started can't be used ({problem.strerror}): "
+            "change to another one."
+        ) from problem
+
+
 def find_project(start: Path) -> Path:
     """Return the nearest folder at or above ``start`` that is a project, else ``start``.
 
     A project holds ``code/chains`` or a settings file.
     """
     for folder in (start, *start.parents):
-        if os.path.isdir(folder / "code" / "chains") or os.path.isfile(folder / FILE):  # noqa: PTH112, PTH113 - pathlib raises where a folder above may not be read
+        # pathlib raises where a folder above may not be read
+        if os.path.isdir(folder / "code" / "chains") or os.path.isfile(folder / FILE):  # noqa: PTH112, PTH113
             return folder
         if _has_table(folder / _SHARED_FILE):
             return folder
@@ -31,9 +47,9 @@ def find_project(start: Path) -> Path:
 
 
 def read_project_file(project: Path) -> tuple[str, dict[str, Any]]:
-    """Return the name of a project's settings file, as a reader is told it, and what it holds.
+    """Return the name of a project's settings file, as messages show it, and what it holds.
 
-    Both are empty when there is none.
+    Both are empty when there is no such file.
 
     Raises:
         StartupError: when the file can't be read, or there are two.
@@ -56,7 +72,7 @@ def read_project_file(project: Path) -> tuple[str, dict[str, Any]]:
 def _has_table(file: Path) -> bool:
     try:
         return bool(_read(file).get("tool", {}).get("datanectar"))
-    except (AttributeError, StartupError):  # of whatever project that is
+    except (AttributeError, StartupError):  # another project's file, which may hold anything
         return False
 
 
@@ -73,7 +89,7 @@ def _read(file: Path) -> dict[str, Any]:
 
 def _parse(file: Path, text: str) -> dict[str, Any]:
     if file.name == _SHARED_FILE and "datanectar" not in text:
-        return {}  # children start often, and most have nothing to look for in there
+        return {}  # also when it is no TOML: it is not ours
     if sys.version_info >= (3, 11):
         import tomllib
     else:

@@ -1,0 +1,27 @@
+"""Every setting of datanectar. To add one, add a row to ``declarations.Settings``; nothing else."""
+
+from datanectar.settings.declarations import (
+    OTHER_VARIABLES,
+    Settings,
+    field_of,
+    rows,
+)
+from datanectar.settings.hosts import in_url, is_loopback
+from datanectar.settings.kinds import sqlite_file, sqlite_url
+from datanectar.settings.loading import current, is_configured, keep, load, load_with_sources
+
+__all__ = [
+    "OTHER_VARIABLES",
+    "Settings",
+    "current",
+    "field_of",
+    "in_url",
+    "is_configured",
+    "is_loopback",
+    "keep",
+    "load",
+    "load_with_sources",
+    "rows",
+    "sqlite_file",
+    "sqlite_url",
+]

@@ -1,0 +1,277 @@
+"""Every setting, in one table: its name, environment variable, default, and what it is for.
+
+Loading, checks, ``datanectar settings`` and ``docs/settings.md`` all come from the fields of
+:class:`Settings`. A new setting is one row here. The package reads nothing else from the environment,
+except :data:`OTHER_VARIABLES`, the time of a run (``keys.RUN_TIME_VARIABLE``), and ``AWS_REGION``,
+which is the one ``AWS_*`` variable that boto3 does not read itself.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from datanectar.cores import available_cores
+from datanectar.settings.hosts import in_url, is_loopback
+from datanectar.settings.kinds import (
+    DATABASE_URL,
+    FOLDER,
+    HTTP_URL,
+    TEXT,
+    TOKENS,
+    WORDS,
+    Kind,
+    integer,
+    number,
+    spell,
+    sqlite_url,
+)
+from datanectar.settings.project_file import nearest_project
+
+#: Children don't get these variables: whoever holds them can start runs or change the history.
+PARENTS_ONLY = ("DATANECTAR_TOKENS", "DATANECTAR_DATABASE_URL", "DATANECTAR_QUEUE_URL")
+#: Marks an environment that spells all settings. A process that starts with it does not read the
+#: settings file: all processes of an app agree, also after an edit.
+COMPLETE = "DATANECTAR_COMPLETE"
+#: The variables that the package reads and that are no settings: what its processes pass on to each
+#: other, and where the command line finds an app.
+OTHER_VARIABLES = frozenset(
+    {
+        COMPLETE,
+        "DATANECTAR_ATTEMPT_DIR",
+        "DATANECTAR_SUPERVISED",
+        "DATANECTAR_TOKEN",
+        "DATANECTAR_URL",
+        "DATANECTAR_FORK_SERVER",
+    }
+)
+_DAY = 86_400.0
+
+
+def setting(variable: str, default: Any, help: str, kind: Kind = TEXT) -> Any:
+    """Return the field of a setting.
+
+    Args:
+        variable: its environment variable.
+        default: its value, or a function that gets the values of the rows above, by name.
+        help: what it is for, in Markdown.
+        kind: how its values are written.
+    """
+    metadata = {"variable": variable, "default": default, "help": help, "kind": kind}
+    return dataclasses.field(metadata=metadata)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The values in force. :func:`datanectar.settings.load` makes them from the environment and the file."""
+
+    env: str = setting(
+        "ENV",
+        "local",
+        "`local` keeps results in `local_targets/`; any other name keeps them in the bucket `<ENV>.<PROJECT_BUCKET>`",
+    )
+    project_bucket: str = setting(
+        "PROJECT_BUCKET", "datanectar", "the bucket's name without the environment"
+    )
+    project: Path = setting(
+        "DATANECTAR_PROJECT",
+        lambda s: nearest_project(),
+        "the project's folder; the nearest one upwards that holds `code/chains` or a settings file",
+        FOLDER,
+    )
+    chains: Path = setting(
+        "DATANECTAR_CHAINS",
+        lambda s: s["project"] / "code" / "chains",
+        "the folder with `<type>/<name>_chain.py`",
+        FOLDER,
+    )
+    local_targets: Path = setting(
+        "DATANECTAR_LOCAL_TARGETS",
+        lambda s: s["project"] / "local_targets",
+        "where local results go",
+        FOLDER,
+    )
+    state: Path = setting(
+        "DATANECTAR_STATE",
+        lambda s: s["project"] / ".datanectar",
+        "where the run store, the queue, luigid's state and unfinished logs are kept",
+        FOLDER,
+    )
+    host: str = setting(
+        "DATANECTAR_HOST",
+        "127.0.0.1",
+        "the address that the app listens on; any but loopback needs `DATANECTAR_TOKENS`",
+    )
+    port: int = setting("DATANECTAR_PORT", 5000, "the app's port", integer(0, 65_535))
+    luigid_url: str = setting(
+        "DATANECTAR_LUIGID_URL",
+        "http://127.0.0.1:8082",
+        "where luigid is; unless it is given, `datanectar up` takes another port when this one is taken",
+        HTTP_URL,
+    )
+    database_url: str = setting(
+        "DATANECTAR_DATABASE_URL",
+        lambda s: sqlite_url(s["state"] / "runs.db"),
+        "the run store: `sqlite:///...` or `postgresql://...`",
+        DATABASE_URL,
+    )
+    queue_url: str = setting(
+        "DATANECTAR_QUEUE_URL",
+        lambda s: _queue_beside(s["database_url"], s["state"]),
+        "the queue: `sqlite:///...`, `postgresql://...` or `redis://...`; beside the run store by default",
+        DATABASE_URL,
+    )
+    workers: int = setting(
+        "DATANECTAR_WORKERS",
+        lambda s: available_cores(),
+        "runs at a time on this host; the number of cores by default",
+        integer(1, 1_000),
+    )
+    web_threads: int = setting(
+        "DATANECTAR_WEB_THREADS", 16, "requests answered at a time", integer(1, 1_000)
+    )
+    max_queued: int = setting(
+        "DATANECTAR_MAX_QUEUED",
+        10_000,
+        "runs that may wait; beyond it a POST answers 429",
+        integer(1, 10**9),
+    )
+    max_attempts: int = setting(
+        "DATANECTAR_MAX_ATTEMPTS", 3, "how often a run is begun when its process is lost", integer(1, 1_000)
+    )
+    heartbeat_timeout: float = setting(
+        "DATANECTAR_HEARTBEAT_TIMEOUT",
+        30.0,
+        "seconds of silence after which another host takes up a worker's runs",
+        number(1, _DAY),
+    )
+    grace: float = setting(
+        "DATANECTAR_GRACE",
+        10.0,
+        "seconds that running runs get to finish when a worker is told to stop",
+        number(0, 7 * _DAY),
+    )
+    import_timeout: float = setting(
+        "DATANECTAR_IMPORT_TIMEOUT",
+        20.0,
+        "seconds that a chain may take to be imported and its parameters to be resolved",
+        number(0.1, _DAY),
+    )
+    run_timeout: float = setting(
+        "DATANECTAR_RUN_TIMEOUT",
+        86_400.0,
+        "seconds that a run may take; a task class can set its own `run_timeout`",
+        number(0.1, 3650 * _DAY),
+    )
+    retry_delay: float = setting(
+        "DATANECTAR_RETRY_DELAY",
+        5.0,
+        "seconds before a failed task with `retry_count` above 1 is tried again within its run",
+        number(0, _DAY),
+    )
+    keep_runs_days: float = setting(
+        "DATANECTAR_KEEP_RUNS_DAYS",
+        90.0,
+        "days that the history of an ended run is kept; results are never deleted; 0 keeps all",
+        number(0, 36_500),
+    )
+    log_ship_interval: float = setting(
+        "DATANECTAR_LOG_SHIP_INTERVAL",
+        10.0,
+        "seconds between copies of a running task's log to S3",
+        number(0.1, _DAY),
+    )
+    preload: tuple[str, ...] = setting(
+        "DATANECTAR_PRELOAD",
+        (),
+        "modules that children find imported already, e.g. `pandas numpy`",
+        WORDS,
+    )
+    tokens: tuple[str, ...] = setting(
+        "DATANECTAR_TOKENS",
+        (),
+        "API tokens as `<token>:<scope>`, scope `read`, `run` or `admin`; a token without one is `admin`",
+        TOKENS,
+    )
+    allowed_hosts: tuple[str, ...] = setting(
+        "DATANECTAR_ALLOWED_HOSTS",
+        (),
+        "names under which browsers and clients may reach the app, besides loopback and `DATANECTAR_HOST`",
+        WORDS,
+    )
+    result_folders: tuple[str, ...] = setting(
+        "DATANECTAR_RESULT_FOLDERS",
+        (),
+        "folders, besides the project's and `DATANECTAR_LOCAL_TARGETS`, from which files that plain Luigi tasks declare as their output are given out, e.g. `/data/exports`",
+        WORDS,
+    )
+    s3_public_endpoint: str = setting(
+        "DATANECTAR_S3_PUBLIC_ENDPOINT",
+        "",
+        "the S3 endpoint for URLs handed to clients, when it differs from the one used inside",
+    )
+    node: str = setting(
+        "DATANECTAR_NODE", lambda s: socket.gethostname(), "this host's name among the workers"
+    )
+
+    def environ(self) -> dict[str, str]:
+        """Return the environment variables from which ``load`` makes these settings again."""
+        values = {
+            field.metadata["variable"]: spell(getattr(self, field.name))
+            for field in dataclasses.fields(self)
+        }
+        return {**values, COMPLETE: "1"}
+
+    def environ_for_children(self, environ: Mapping[str, str]) -> dict[str, str]:
+        """Return ``environ`` with these settings, without those that authors' code must not read."""
+        merged = {**environ, **self.environ()}
+        return {name: value for name, value in merged.items() if name not in PARENTS_ONLY}
+
+    @property
+    def is_local(self) -> bool:
+        """Whether ``NectarTask`` keeps its results on this disk."""
+        return self.env == "local"
+
+    @property
+    def bucket(self) -> str:
+        """The bucket's full name, ``<ENV>.<PROJECT_BUCKET>``."""
+        return f"{self.env}.{self.project_bucket}"
+
+    @property
+    def code(self) -> Path:
+        """The source root that holds ``chains/``; a child's working directory and import path."""
+        return self.chains.parent
+
+    @property
+    def app_url(self) -> str:
+        """The app's address on this machine."""
+        host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104
+        name = "localhost" if host == "127.0.0.1" else in_url(host)
+        return f"http://{name}:{self.port}"
+
+    @property
+    def on_loopback(self) -> bool:
+        """Whether only this machine can reach the app."""
+        return is_loopback(self.host)
+
+
+def _queue_beside(database_url: str, state: Path) -> str:
+    return sqlite_url(state / "queue.db") if database_url.startswith("sqlite") else database_url
+
+
+def field_of(variable: str) -> str:
+    """Return the name that a setting's variable has in a settings file."""
+    names = {field.metadata["variable"]: field.name for field in dataclasses.fields(Settings)}
+    return names[variable]
+
+
+def rows() -> list[tuple[str, str, str]]:
+    """Return variable, default and help of every setting, for the help page and the docs."""
+    return [
+        (row["variable"], "computed" if callable(row["default"]) else spell(row["default"]), row["help"])
+        for row in (field.metadata for field in dataclasses.fields(Settings))
+    ]

@@ -1,0 +1,156 @@
+"""The kinds of settings: how a value is read from text, and how a settings file writes it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote_to_bytes, urlsplit
+
+
+def _unchanged(text: str, folder: Path) -> str:
+    return text
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How the values of a setting are written.
+
+    Args:
+        parse: returns the value that a text spells; raises ValueError with the reason.
+        file_types: the types that the value may have in a settings file (TOML).
+        expected: what a user is told about the type in a settings file.
+        anchor: completes a text from a settings file, given the file's folder: relative paths.
+    """
+
+    parse: Callable[[str], Any]
+    file_types: tuple[type, ...]
+    expected: str
+    anchor: Callable[[str, Path], str] = _unchanged
+
+    def file_text(self, value: Any, folder: Path) -> str:
+        """Return a value of a settings file in ``folder`` as an environment variable spells it.
+
+        Raises:
+            ValueError: when the value has another type, or a variable can't hold it.
+        """
+        items = value if isinstance(value, list) else [value]
+        is_text_list = isinstance(value, list) and all(isinstance(item, str) for item in items)
+        if (
+            not isinstance(value, self.file_types)
+            or isinstance(value, bool)
+            or (isinstance(value, list) and not is_text_list)
+        ):
+            raise ValueError(f"it must be {self.expected}")
+        if is_text_list and any(_words(item) != (item,) for item in items):
+            raise ValueError("each of its texts must be a word without blanks and commas")
+        if any("\0" in item for item in items if isinstance(item, str)):
+            raise ValueError("it holds a NUL character")
+        return self.anchor(spell(tuple(items)), folder)
+
+
+def spell(value: Any) -> str:
+    """Return a setting's value as its environment variable spells it."""
+    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def sqlite_url(file: Path) -> str:
+    """Return the URL of a SQLite file; special characters of its path are escaped."""
+    return f"sqlite:///{quote(os.fsencode(file), safe=' +/')}"
+
+
+def sqlite_file(url: str) -> Path:
+    """Return the file that a URL, ``sqlite:///<path>``, names; the inverse of :func:`sqlite_url`."""
+    path = url.partition(":///")[2].partition("?")[0]
+    return Path(os.fsdecode(unquote_to_bytes(path)))
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.replace(",", " ").split())
+
+
+def _tokens(text: str) -> tuple[str, ...]:
+    entries = _words(text)
+    if not entries:
+        raise ValueError("it is set and names no token; leave it unset, or name one")
+    names = [entry.partition(":")[0] for entry in entries]
+    for number, name in enumerate(names):
+        if name in names[:number]:
+            first = names.index(name) + 1
+            raise ValueError(f"entries {first} and {number + 1} are the same token; keep one")
+    return entries
+
+
+def parse_folder(text: str) -> Path:
+    """Return a folder's absolute path; ``~`` and ``~user`` are replaced.
+
+    Raises:
+        ValueError: when there is no such user.
+    """
+    try:
+        return Path(text).expanduser().absolute()
+    except RuntimeError:
+        user = Path(text).parts[0]
+        raise ValueError(f"there is no user {user[1:]!r}; write the path in full") from None
+
+
+def _anchored_folder(text: str, folder: Path) -> str:
+    return text if text.startswith("~") else str(folder / text)
+
+
+def _anchored_database(text: str, folder: Path) -> str:
+    if not text.startswith("sqlite:///"):
+        return text
+    query = text.partition("?")[2]
+    return sqlite_url(folder / sqlite_file(text)) + (f"?{query}" if query else "")
+
+
+def _http_url(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        is_usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_usable = False
+    if not is_usable:
+        raise ValueError("it can be http://<host>:<port>, with a port up to 65535")
+    return text
+
+
+def integer(least: int, most: int) -> Kind:
+    """Return the kind of a whole number from ``least`` to ``most``."""
+
+    def parse(text: str) -> int:
+        value = int(text) if len(text) < 20 and text.strip().lstrip("-").isdecimal() else None
+        if value is None or not least <= value <= most:
+            raise ValueError(f"it can be a whole number from {least} to {most}")
+        return value
+
+    return Kind(parse, (int,), "a whole number without quotes")
+
+
+def number(least: float, most: float) -> Kind:
+    """Return the kind of a number from ``least`` to ``most``."""
+
+    def parse(text: str) -> float:
+        expected = f"it can be a number from {least:.15g} to {most:.15g}"
+        try:
+            value = float(text)
+        except ValueError:
+            raise ValueError(expected) from None
+        if not least <= value <= most:  # NaN is refused here too
+            raise ValueError(expected)
+        return value
+
+    return Kind(parse, (int, float), "a number without quotes")
+
+
+_A_TEXT, _TEXTS = "a text in quotes", 'a list of texts, ["...", "..."]'
+
+TEXT = Kind(str, (str,), _A_TEXT)
+FOLDER = Kind(parse_folder, (str,), "a path in quotes", _anchored_folder)
+HTTP_URL = Kind(_http_url, (str,), _A_TEXT)
+DATABASE_URL = Kind(str, (str,), _A_TEXT, _anchored_database)
+WORDS = Kind(_words, (list,), _TEXTS)
+TOKENS = Kind(_tokens, (list,), _TEXTS)
