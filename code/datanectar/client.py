@@ -68,7 +68,7 @@ class Client:
 
     def run(self, path: str, /, **parameters: Any) -> dict[str, Any]:
         """Ask for a task and return its status once it has ended."""
-        return self.wait(key_to_ask(self.post(path, **parameters)))
+        return self.wait(status_key(self.post(path, **parameters)))
 
     def wait(self, key: str) -> dict[str, Any]:
         """Return the status of a key once nothing is on its way for it any more."""
@@ -178,7 +178,7 @@ class Client:
 _NO_PROXY = {"no_proxy": "*"}
 
 
-def key_to_ask(accepted: dict[str, Any]) -> str:
+def status_key(accepted: dict[str, Any]) -> str:
     """Return the key of an accepted request, with the name of the result's file where it has one."""
     asked = parse_qs(urlsplit(accepted["status_url"]).query).get("chain")
     return asked[0] if asked else str(accepted["key"])

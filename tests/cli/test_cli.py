@@ -16,7 +16,7 @@ import psutil
 import pytest
 import requests
 
-from datanectar.luigid import client as luigid
+from datanectar.luigid.launch import CONFIGURATION
 from tests.servers.processes import descendants, free_port, is_running, responds, wait_for
 from tests.servers.stack import Stack
 
@@ -566,7 +566,7 @@ def test_up_uses_a_luigid_that_runs_already_and_leaves_it(
     make_stack: Callable[..., Stack], up: Callable[..., Up]
 ) -> None:
     stack = make_stack("lender")
-    stack.start_plain_luigid(luigid.CONFIGURATION)
+    stack.start_plain_luigid(CONFIGURATION)
     one = up(DATANECTAR_LUIGID_URL=stack.luigid_url).ready()
 
     assert f"luigid runs already at {stack.luigid_url}; using it." in one.out.read_text()

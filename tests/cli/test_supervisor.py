@@ -18,7 +18,8 @@ import psutil
 import pytest
 
 from datanectar.cli.supervisor import Part, Supervisor
-from datanectar.luigid.client import Luigid, said_where, say_where
+from datanectar.luigid.client import Luigid
+from datanectar.luigid.launch import publish_url, published_url
 from datanectar.settings import load
 from tests.servers.bench import lines_of
 from tests.servers.processes import free_port, is_running, responds, wait_for
@@ -323,19 +324,19 @@ def test_a_project_has_its_own_luigid_when_the_port_is_taken(
         stack.url = f"http://127.0.0.1:{stack.port}"
         stack.start_web()  # by hand, beside the one of `up`: it asks the same luigid
         assert stack.get("/readyz").json()["data"]["scheduler"] is True
-        assert said_where(stack.settings.state) == url
+        assert published_url(stack.settings.state) == url
         assert stack.stop("up", signal.SIGINT) == 0
         assert not (stack.settings.state / "luigid.url").exists()
 
 
 def test_where_luigid_was_counts_no_more_when_up_was_killed(tmp_path: Path) -> None:
-    say_where(tmp_path, "http://127.0.0.1:1")
-    assert said_where(tmp_path) == "http://127.0.0.1:1"
+    publish_url(tmp_path, "http://127.0.0.1:1")
+    assert published_url(tmp_path) == "http://127.0.0.1:1"
     gone = subprocess.Popen(["true"])
     gone.wait()
     for text in (f"{gone.pid} http://127.0.0.1:1", "x http://127.0.0.1:1", "", f"{os.getpid()}"):
         (tmp_path / "luigid.url").write_text(text)
-        assert said_where(tmp_path) is None
+        assert published_url(tmp_path) is None
 
 
 def refused(stack: Stack) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pytest
 import requests
 
-from datanectar.luigid.client import CONFIGURATION
+from datanectar.luigid.launch import CONFIGURATION
 from datanectar.runs.records import Run
 from datanectar.runs.store import RunStore
 from tests.servers.evidence import FAULTY, Evidence

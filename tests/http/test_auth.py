@@ -29,7 +29,7 @@ NEVER_RUN = "chains/basic/plain_chain/GreetTask/" + "0" * 32
 
 
 @pytest.fixture(scope="module")
-def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def protected(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A web that wants tokens."""
     stack = Stack(tmp_path_factory.mktemp("project"))
     copy_catalogue(stack.project)
@@ -65,19 +65,19 @@ def ask(stack: Stack, method: str, path: str, token: str = "", **options: Any) -
     ],
 )
 def test_each_scope_may_what_it_may_and_no_more(
-    guarded: Stack, method: str, path: str, needed: str
+    protected: Stack, method: str, path: str, needed: str
 ) -> None:
     scopes = ["read", "run", "admin"]
 
     for scope, token in zip(scopes, (READ, RUN, ADMIN), strict=True):
-        answer = ask(guarded, method, path, token)
+        answer = ask(protected, method, path, token)
         if scopes.index(scope) >= scopes.index(needed):
             assert answer.status_code in (200, 400, 404), answer.text
         else:
             assert f"may {needed}" in refused(answer, 403)["message"]
     for token in ("", WRONG, READ[:-1], f"{READ}x", READ.upper(), "ünïcode"):
         headers = {"Authorization": f"Bearer {token}".encode()} if token else {}
-        answer = requests.request(method, f"{guarded.url}{path}", headers=headers, timeout=30)
+        answer = requests.request(method, f"{protected.url}{path}", headers=headers, timeout=30)
         refused(answer, 401)
         assert answer.headers["WWW-Authenticate"].startswith("Basic ")
 
@@ -155,14 +155,14 @@ def test_every_route_has_its_scope_however_it_is_spelt(app: Flask) -> None:
 
 def test_every_route_is_in_the_table_of_scopes(app: Flask) -> None:
     """Fault 4.2: a route without an entry needs `admin`; it is to be entered."""
-    assert {rule.endpoint for rule in app.url_map.iter_rules()} == set(auth.NEEDED)
+    assert {rule.endpoint for rule in app.url_map.iter_rules()} == set(auth.ENDPOINT_SCOPES)
 
 
-def test_the_drop_button_needs_admin_with_a_slash_too(guarded: Stack) -> None:
+def test_the_drop_button_needs_admin_with_a_slash_too(protected: Stack) -> None:
     """Fault 4.2."""
     for path in ("/runs/some/drop", "/runs/some/drop/", f"/api/targets/{NEVER_RUN}/"):
         method = "POST" if path.startswith("/runs") else "DELETE"
-        refused(ask(guarded, method, path, RUN), 403)
+        refused(ask(protected, method, path, RUN), 403)
 
 
 # --- pages of other sites ---------------------------------------------------------------------
@@ -255,38 +255,38 @@ def test_no_answer_may_be_part_of_another_sites_page(app: Flask, path: str) -> N
         assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
 
 
-def test_a_browser_may_give_the_token_as_a_password(guarded: Stack) -> None:
+def test_a_browser_may_give_the_token_as_a_password(protected: Stack) -> None:
     def basic(password: str) -> dict[str, str]:
         pair = base64.b64encode(f"anybody:{password}".encode()).decode()
         return {"Authorization": f"Basic {pair}"}
 
-    data(ask(guarded, "GET", "/api/chains/basic", headers=basic(READ)))
-    refused(ask(guarded, "GET", "/api/chains/basic", headers=basic(WRONG)), 401)
+    data(ask(protected, "GET", "/api/chains/basic", headers=basic(READ)))
+    refused(ask(protected, "GET", "/api/chains/basic", headers=basic(WRONG)), 401)
     for nonsense in ("Basic", "Basic !!!", "Bearer", "Digest x=y", READ):
-        refused(ask(guarded, "GET", "/api/chains", headers={"Authorization": nonsense}), 401)
+        refused(ask(protected, "GET", "/api/chains", headers={"Authorization": nonsense}), 401)
 
 
-def test_health_is_open_to_everybody(guarded: Stack) -> None:
-    assert ask(guarded, "GET", "/healthz").status_code == 200
-    assert ask(guarded, "GET", "/readyz").status_code == 200
+def test_health_is_open_to_everybody(protected: Stack) -> None:
+    assert ask(protected, "GET", "/healthz").status_code == 200
+    assert ask(protected, "GET", "/readyz").status_code == 200
 
 
-def test_the_client_sends_its_token_to_its_app(guarded: Stack) -> None:
-    assert Client(guarded.url, READ).chains()
+def test_the_client_sends_its_token_to_its_app(protected: Stack) -> None:
+    assert Client(protected.url, READ).chains()
     with pytest.raises(Unauthorized):
-        Client(guarded.url).chains()
+        Client(protected.url).chains()
 
 
-def test_no_token_is_ever_written_down(guarded: Stack) -> None:
+def test_no_token_is_ever_written_down(protected: Stack) -> None:
     told = [
-        ask(guarded, "GET", f"/api/chains?token={READ}", WRONG).text,
-        ask(guarded, "GET", "/api/nothing", ADMIN).text,
-        ask(guarded, "POST", "/api/chains/basic/plain_chain/GreetTask?name=quiet", RUN).text,
-        ask(guarded, "DELETE", f"/api/targets/{NEVER_RUN}", RUN).text,
+        ask(protected, "GET", f"/api/chains?token={READ}", WRONG).text,
+        ask(protected, "GET", "/api/nothing", ADMIN).text,
+        ask(protected, "POST", "/api/chains/basic/plain_chain/GreetTask?name=quiet", RUN).text,
+        ask(protected, "DELETE", f"/api/targets/{NEVER_RUN}", RUN).text,
     ]
 
-    files = [path for path in guarded.project.rglob("*") if path.is_file()]
-    assert guarded.project / "web.out" in files
+    files = [path for path in protected.project.rglob("*") if path.is_file()]
+    assert protected.project / "web.out" in files
     for secret in (READ, RUN, ADMIN, WRONG):
         assert not any(secret in text for text in told)
         assert [path for path in files if secret.encode() in path.read_bytes()] == []

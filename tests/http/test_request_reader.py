@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from datanectar.http.request_reader import LARGEST_BODY, LARGEST_HEAD, Arrival, RefusedEarly
+from datanectar.http.request_reader import LARGEST_BODY, LARGEST_HEAD, RefusedRequest, RequestReader
 
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 SIZED = b"POST / HTTP/1.1\r\nHost: a\r\ncontent-LENGTH:\t5 \r\nX: y\r\n\r\nhello"
@@ -17,13 +17,13 @@ TRICKY = START + b"9\r\n0\r\n\r\n0\r\n\r\r\n0\r\n\r\n"
 
 def taken(stream: bytes, size: int) -> list[bytes]:
     """Feed a stream in pieces of ``size`` bytes; return the requests it held."""
-    arrival, found = Arrival(), []
+    reader, found = RequestReader(), []
     for start in range(0, len(stream), size):
-        is_whole = arrival.feed(stream[start : start + size])
-        while is_whole:
-            found.append(arrival.take())
-            is_whole = arrival.feed(b"")
-    assert len(arrival) == 0
+        is_complete = reader.feed(stream[start : start + size])
+        while is_complete:
+            found.append(reader.take())
+            is_complete = reader.feed(b"")
+    assert len(reader) == 0
     return found
 
 
@@ -55,11 +55,11 @@ def test_requests_end_where_they_end_however_they_are_cut(size: int) -> None:
 )
 def test_what_can_never_be_read_is_refused_before_it_is_there(stream: bytes, status: int) -> None:
     """Faults 3.11 and 3.16."""
-    arrival = Arrival()
+    reader = RequestReader()
 
-    with pytest.raises(RefusedEarly) as refusal:
+    with pytest.raises(RefusedRequest) as refusal:
         for start in range(0, len(stream), 65536):
-            arrival.feed(stream[start : start + 65536])
+            reader.feed(stream[start : start + 65536])
 
     assert refusal.value.status == status
 
@@ -73,12 +73,12 @@ def test_a_body_of_the_largest_size_is_taken() -> None:
 
 
 def test_who_waits_for_a_word_before_the_body_is_known() -> None:
-    arrival = Arrival()
+    reader = RequestReader()
 
-    assert not arrival.feed(b"POST / HTTP/1.1\r\nContent-Length: 1\r\nExpect: 100-Continue\r\n\r\n")
+    assert not reader.feed(b"POST / HTTP/1.1\r\nContent-Length: 1\r\nExpect: 100-Continue\r\n\r\n")
 
-    assert arrival.has_head
-    assert arrival.awaits_go_ahead
-    assert arrival.feed(b"x")
-    arrival.take()
-    assert not arrival.awaits_go_ahead
+    assert reader.has_head
+    assert reader.expects_continue
+    assert reader.feed(b"x")
+    reader.take()
+    assert not reader.expects_continue

@@ -14,7 +14,7 @@ import pytest
 import requests
 from msgspec.structs import replace
 
-from datanectar.luigid import client as luigid
+from datanectar.luigid import launch
 from datanectar.messages import Outcome, encode
 from datanectar.statuses import DISABLED, DONE, FAILED, PENDING, RUNNING
 from tests.servers.bench import Bench, Ran, lines_of, wait_for_line
@@ -425,10 +425,10 @@ def test_luigid_heeds_what_it_is_to_allow_and_logs_no_line_a_call(
     stack = make_bench().stack
     configuration = tmp_path / "luigid.cfg"
     allowed = "[cors]\nenabled = true\nallow_any_origin = true\n"
-    configuration.write_text(luigid.CONFIGURATION.read_text() + allowed)
+    configuration.write_text(launch.CONFIGURATION.read_text() + allowed)
     stack.settings.state.mkdir(parents=True, exist_ok=True)
     environ = {"LUIGI_CONFIG_PATH": str(configuration)}
-    stack.spawn("luigid", luigid.command(stack.settings), environ)
+    stack.spawn("luigid", launch.command(stack.settings), environ)
     wait_for(lambda: responds(stack.luigid_url), "luigid answers")
 
     origin = {"Origin": "http://elsewhere.example"}

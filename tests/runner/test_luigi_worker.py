@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from datanectar.luigid.client import worker_id
+from datanectar.luigid.names import worker_id
 from datanectar.messages import Outcome
 from datanectar.statuses import DONE, FAILED, RUNNING
 from tests.servers.bench import Bench, Ran, lines_of

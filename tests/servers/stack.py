@@ -17,8 +17,10 @@ import requests
 from datanectar.child_pool import FORK_SERVER_VARIABLE, fork_server_spec
 from datanectar.client import Client
 from datanectar.errors import DatanectarError
-from datanectar.luigid.client import CONFIGURATION, Luigid, read_token
-from datanectar.luigid.client import command as luigid_command
+from datanectar.luigid.access_token import read_token
+from datanectar.luigid.client import Luigid
+from datanectar.luigid.launch import CONFIGURATION
+from datanectar.luigid.launch import command as luigid_command
 from datanectar.runs.store import RunStore
 from datanectar.settings import Settings, load
 from tests.servers.processes import PATIENCE, descendants, free_port, is_running, responds, wait_for

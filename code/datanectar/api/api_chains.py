@@ -1,4 +1,4 @@
-"""The collector under the import path that chain authors are given."""
+"""The collector, under the import path that is documented for chain authors."""
 
 from datanectar.catalog.collector import APIChainCollector
 

@@ -1,4 +1,4 @@
-"""``/healthz``, ``/readyz`` and ``/metrics``: for machines that look after this one."""
+"""``/healthz``, ``/readyz`` and ``/metrics``: for monitoring."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from datanectar.errors import DatanectarError
-from datanectar.http.envelope import answer
+from datanectar.http.envelope import json_response
 from datanectar.service.service import Service
 
 
 def blueprint(service: Service) -> Blueprint:
     """Return the three routes."""
-    routes = Blueprint("ops", __name__)
+    routes = Blueprint("health", __name__)
     registry = CollectorRegistry()
     registry.register(_Gauges(service))
 
     @routes.get("/healthz")
     def alive() -> Response:
-        return answer({"alive": True})
+        return json_response({"alive": True})
 
     @routes.get("/readyz")
     def ready() -> Response:
         parts = health(service)
-        # A POST is taken while luigid or the workers are away: they don't make the app unready.
+        # The app accepts a POST while luigid or the workers are away: it is ready all the same.
         status = 200 if parts["store"] and parts["queue"] else 503
         message = "success" if status == 200 else "The run store or the queue can't be reached."
-        return answer(parts, status=status, message=message)
+        return json_response(parts, status=status, message=message)
 
     @routes.get("/metrics")
     def metrics() -> Response:
@@ -50,7 +50,7 @@ def health(service: Service) -> dict[str, object]:
     try:
         service.queue.size()
         parts["queue"] = True
-    except Exception:  # each queue has its own driver's errors
+    except Exception:  # each kind of queue raises its own driver's errors
         parts["queue"] = False
     return parts
 
@@ -61,7 +61,7 @@ def _living_workers(service: Service) -> list[object]:
 
 
 class _Gauges:
-    """Looks when it is scraped; nothing is counted in between."""
+    """Metrics that are read when Prometheus asks; nothing is counted in between."""
 
     def __init__(self, service: Service) -> None:
         self._service = service

@@ -10,13 +10,13 @@ from flask import Blueprint, Response, request
 from werkzeug.datastructures import MultiDict
 
 from datanectar.errors import BadRequest, Conflict
-from datanectar.http.envelope import answer
-from datanectar.http.serializers import graph_data, listed, run_data
+from datanectar.http.envelope import json_response
+from datanectar.http.serializers import graph_data, run_data, shortened
 from datanectar.runs.store import RunFilters
 from datanectar.service.service import Service
 from datanectar.statuses import CANCELLED, DONE, FAILED, PENDING, RUNNING
 
-#: What a run can be.
+#: The statuses that a run can have.
 STATUSES = (PENDING, RUNNING, DONE, FAILED, CANCELLED)
 _TEXTS = ("type", "chain", "task", "key")
 _KNOWN = (*_TEXTS, "status", "since", "until", "param", "cursor", "limit")
@@ -29,27 +29,29 @@ def blueprint(service: Service) -> Blueprint:
 
     @routes.get("")
     def history() -> Response:
-        filters, cursor, limit = asked_history(request.args)
-        runs, following = service.store.list_runs(filters, cursor=cursor, limit=limit)
-        return answer({"runs": [run_data(listed(run)) for run in runs], "next_cursor": following})
+        filters, cursor, limit = history_filters(request.args)
+        runs, next_cursor = service.store.list_runs(filters, cursor=cursor, limit=limit)
+        return json_response(
+            {"runs": [run_data(shortened(run)) for run in runs], "next_cursor": next_cursor}
+        )
 
     @routes.get("/<run_id>")
     def one(run_id: str) -> Response:
         run = service.run(run_id)
-        return answer({**run_data(run), "graph": graph_data(service.tasks(run))})
+        return json_response({**run_data(run), "graph": graph_data(service.tasks(run))})
 
     @routes.delete("/<run_id>")
     def cancel(run_id: str) -> Response:
         run = service.cancel(run_id)
         if run.status in (DONE, FAILED):
             raise Conflict(f"Run {run.id} has ended already ({run.status}): nothing to cancel.")
-        return answer(run_data(run))
+        return json_response(run_data(run))
 
     return routes
 
 
-def asked_history(given: MultiDict[str, str]) -> tuple[RunFilters, str | None, int]:
-    """Return the filters, the cursor and the page size that the query string spells.
+def history_filters(query: MultiDict[str, str]) -> tuple[RunFilters, str | None, int]:
+    """Return the filters, the cursor and the page size of a query string.
 
     ``type``, ``chain``, ``task``, ``key``, ``status``, ``since``, ``until`` (ISO 8601), ``param``
     (``name=value``, may be repeated), ``cursor`` and ``limit``.
@@ -57,41 +59,51 @@ def asked_history(given: MultiDict[str, str]) -> tuple[RunFilters, str | None, i
     Raises:
         BadRequest: naming each that can't be read.
     """
-    unknown = f"unknown; there are {', '.join(_KNOWN)}"
-    problems = {name: unknown for name in given if name not in _KNOWN}
-    single = [name for name in _KNOWN if name != "param" and len(given.getlist(name)) > 1]
-    problems |= dict.fromkeys(single, "given more than once")
-    values: dict[str, Any] = {name: given[name] for name in _TEXTS if name in given}
-    status = given.get("status")
-    if status is not None and status.upper() not in STATUSES:
-        problems["status"] = f"one of {', '.join(STATUSES)}"
+    problems = _unusable_names(query)
+    values: dict[str, Any] = {name: query[name] for name in _TEXTS if name in query}
+    if "status" in query:
+        values["status"] = query["status"].upper()
+        if values["status"] not in STATUSES:
+            problems["status"] = f"one of {', '.join(STATUSES)}"
     for name in ("since", "until"):
         try:
-            values[name] = _stamp(given.get(name))
+            values[name] = _timestamp(query.get(name))
         except (ValueError, OverflowError):
             problems[name] = "an ISO 8601 time, such as 2026-06-03T12:00:00Z"
-    limit = given.get("limit", str(_DEFAULT_LIMIT))
+    limit = query.get("limit", str(_DEFAULT_LIMIT))
     if not (limit.isdecimal() and len(limit) < 6 and 1 <= int(limit) <= _LARGEST_LIMIT):
         problems["limit"] = f"a number from 1 to {_LARGEST_LIMIT}"
-    pairs = [text.partition("=") for text in given.getlist("param")]
+    pairs = [text.partition("=") for text in query.getlist("param")]
     if not all(separator for _, separator, _ in pairs):
         problems["param"] = "name=value"
     if problems:
-        words = "; ".join(f"{name}: {why}" for name, why in problems.items())
-        raise BadRequest(f"The history can't be asked like that: {words}.", fields=problems)
+        listed = "; ".join(f"{name}: {why}" for name, why in problems.items())
+        raise BadRequest(f"The history can't be asked like that: {listed}.", fields=problems)
+    filters = RunFilters(**values, param=_param_filter(pairs))
+    return filters, query.get("cursor"), int(limit)
+
+
+def _unusable_names(query: MultiDict[str, str]) -> dict[str, str]:
+    """Return what is wrong with the names in a query string: unknown ones, and repeated ones."""
+    unknown = f"unknown; there are {', '.join(_KNOWN)}"
+    problems = {name: unknown for name in query if name not in _KNOWN}
+    repeated = [name for name in _KNOWN if name != "param" and len(query.getlist(name)) > 1]
+    return problems | dict.fromkeys(repeated, "given more than once")
+
+
+def _param_filter(pairs: list[tuple[str, str, str]]) -> dict[str, str]:
     params = {name: value for name, _, value in pairs}
     if len(params) < len(pairs):
         raise BadRequest(
             "One parameter can't have two values: name each once in param.",
             fields={"param": "given more than once"},
         )
-    filters = RunFilters(**values, status=status and status.upper(), param=params)
-    return filters, given.get("cursor"), int(limit)
+    return params
 
 
-def _stamp(text: str | None) -> float | None:
+def _timestamp(text: str | None) -> float | None:
     if text is None:
         return None
-    # A + that was not escaped arrives as a space; Python 3.10 does not know Z.
+    # An unescaped + arrives as a space; Python 3.10 can't read Z.
     plain = re.sub(r" (\d\d:\d\d)\Z", r"+\1", text) if "T" in text else text
     return datetime.fromisoformat(plain.replace("Z", "+00:00")).timestamp()

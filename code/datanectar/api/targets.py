@@ -8,15 +8,16 @@ from datetime import datetime, timezone
 from flask import Blueprint, Response, redirect, request
 
 from datanectar.errors import BadRequest
-from datanectar.http import file_responses as files
 from datanectar.http import links
-from datanectar.http.envelope import answer
+from datanectar.http.envelope import json_response
+from datanectar.http.file_responses import send_plain
 from datanectar.keys import LOG_FILE, Key, parse_key
 from datanectar.service.result_file import ResultFile
 from datanectar.service.service import Service
 
-#: A result is an author's: shown under this app's address, it must not act in this app's name.
-_HARMLESS = {
+#: A chain's author wrote the result: a browser that shows it must not let it act as a page of this
+#: app.
+_SANDBOX = {
     "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
     "frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
@@ -28,19 +29,19 @@ def blueprint(service: Service) -> Blueprint:
     routes = Blueprint("targets", __name__, url_prefix="/api/targets")
 
     @routes.get("/<path:target>")
-    def give(target: str) -> Response:
-        key, name = _spelled(target)
+    def send(target: str) -> Response:
+        key, name = _key_and_name(target)
         file = service.results.file(key, name)
         if file.path is not None:
             missing = f"{key} has no file {name}."
-            response = files.send_plain(file.path, _kind(file.name), missing)
-            response.headers.update(_HARMLESS)
+            response = send_plain(file.path, _media_type(file.name), missing)
+            response.headers.update(_SANDBOX)
             return response
         if request.method == "HEAD":  # the method is part of a presigned URL's signature
-            return _described(file)
+            return _head(file)
         link = file.link(links.STATUS_LINK_LIFE)
         if link is None:  # its store gives out no URLs
-            response = _described(file)
+            response = _head(file)
             if response.status_code == 200:
                 response.response = file.read()
                 response.accept_ranges = "none"
@@ -50,13 +51,13 @@ def blueprint(service: Service) -> Blueprint:
     @routes.delete("/<path:target>")
     def drop(target: str) -> Response:
         key = parse_key(target)
-        return answer({"key": str(key), "dropped": service.drop(key)})
+        return json_response({"key": str(key), "dropped": service.drop(key)})
 
     return routes
 
 
-def _spelled(target: str) -> tuple[Key, str]:
-    """Return key and name of ``<key>/<name>``; a name of an author's own may be any.
+def _key_and_name(target: str) -> tuple[Key, str]:
+    """Return key and name of ``<key>/<name>``; authors may choose any name.
 
     Raises:
         BadRequest: when the key is malformed, or no file is named.
@@ -71,10 +72,10 @@ def _spelled(target: str) -> tuple[Key, str]:
     return key, name
 
 
-def _described(file: ResultFile) -> Response:
-    """Return the headers that the file itself would have, which is in S3; for a HEAD."""
-    response = Response(mimetype=_kind(file.name))
-    response.headers.update(_HARMLESS)
+def _head(file: ResultFile) -> Response:
+    """Return the response to a HEAD for a file in S3, with the headers that the file would have."""
+    response = Response(mimetype=_media_type(file.name))
+    response.headers.update(_SANDBOX)
     response.content_length = file.size
     response.last_modified = datetime.fromtimestamp(file.modified, timezone.utc)
     response.accept_ranges = "bytes"
@@ -84,10 +85,10 @@ def _described(file: ResultFile) -> Response:
     return response
 
 
-def _kind(file: str) -> str:
+def _media_type(file: str) -> str:
     if file == LOG_FILE or file.startswith(f"{LOG_FILE}."):
         return "text/plain"
     kind, encoding = mimetypes.guess_type(file)
-    if encoding:  # the file is given out as it is, packed
+    if encoding:  # the file is sent as it is, compressed
         return "application/gzip" if encoding == "gzip" else "application/octet-stream"
     return kind or "application/octet-stream"

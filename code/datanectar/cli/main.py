@@ -162,13 +162,13 @@ def run(path: str, parameters: tuple[str, ...], url: str, token: str | None) -> 
     The result's address goes to standard output, everything else to standard error.
     """
     from datanectar.cli.progress import addresses, ending, follow
-    from datanectar.client import Client, key_to_ask
+    from datanectar.client import Client, status_key
 
     if not (len(path.split("/")) in (2, 3) and all(path.split("/"))):
         raise click.UsageError(f"{path!r}: a task is named TYPE/CHAIN/TASK or TYPE/TASK.")
     client = Client(url, token)
     accepted = client.post(path, **_given(parameters))
-    key = key_to_ask(accepted)
+    key = status_key(accepted)
     try:
         status = follow(client, key, lambda text: echo(text, err=True, nl=False))
     except KeyboardInterrupt:
@@ -257,9 +257,9 @@ def _prepared() -> Settings:
 
 def _beside_up(settings: Settings) -> Settings:
     """Return the settings for a part that was started by hand: with luigid where ``up`` has put it."""
-    from datanectar.luigid.client import said_where
+    from datanectar.luigid.launch import published_url
 
-    url = said_where(settings.state)
+    url = published_url(settings.state)
     if url is not None and not settings_module.is_configured("DATANECTAR_LUIGID_URL"):
         settings = dataclasses.replace(settings, luigid_url=url)
         settings_module.keep(settings)

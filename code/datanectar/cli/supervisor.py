@@ -17,11 +17,13 @@ import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from datanectar.address import address, url_of
 from datanectar.catalog.files import chain_path
 from datanectar.child_pool import FORK_SERVER_VARIABLE, fork_server_spec
 from datanectar.errors import SchedulerError, StartupError
 from datanectar.forkserver.process_control import adopt_orphans, kill_and_reap_children
-from datanectar.luigid import client as luigid
+from datanectar.luigid import launch
+from datanectar.luigid.access_token import drop_token
 from datanectar.luigid.client import Luigid
 from datanectar.permissions import private_file
 from datanectar.settings import Settings, is_configured, is_loopback
@@ -151,7 +153,7 @@ class Supervisor:
         check_port(self._settings.host, self._settings.port, "DATANECTAR_PORT")
         if self._with_luigid:
             self._start_luigid()
-        luigid.say_where(self._settings.state, self._settings.luigid_url)
+        launch.publish_url(self._settings.state, self._settings.luigid_url)
         environ = {**os.environ, **self._settings.environ()}
         without_tokens = {**environ, "DATANECTAR_TOKENS": ""}
         sockets: tuple[int, ...] = ()
@@ -172,7 +174,7 @@ class Supervisor:
     def _start_luigid(self) -> None:
         """Start luigid, or use the one that runs where the settings say on purpose."""
         url = self._settings.luigid_url
-        host, port = luigid.address(url)
+        host, port = address(url)
         given = is_configured(_LUIGID_URL)
         if given and self._uses_luigid_of(url):
             return
@@ -184,7 +186,7 @@ class Supervisor:
         if given or _is_free(host, port):
             check_port(host, port, _LUIGID_URL)
         else:
-            url = luigid.url_of(host, free_port(host))
+            url = url_of(host, free_port(host))
             self._say(f"Port {port} is taken; this project's luigid is at {url}.")
             self._settings = dataclasses.replace(self._settings, luigid_url=url)
         self._begin_luigid()
@@ -196,30 +198,30 @@ class Supervisor:
             StartupError: when something else runs there, or the luigid of another project.
         """
         there = Luigid(url, self._settings.state)
-        host, _ = luigid.address(url)
+        host, _ = address(url)
         try:
-            if host in _EVERYWHERE or not there.look():
+            if host in _EVERYWHERE or not there.check():
                 return False
         except SchedulerError as problem:
             raise StartupError(problem.message) from problem
-        if not there.takes_our_word():
+        if not there.accepts_changes():
             raise StartupError(
                 f"luigid at {there.url} is another project's and takes no word without its token: "
                 f"leave {_LUIGID_URL} out, and this project starts its own."
             )
-        if Luigid(url).takes_our_word():
-            luigid.drop_token(self._settings.state)  # it needs none, and is not to see ours
+        if Luigid(url).accepts_changes():
+            drop_token(self._settings.state)  # it needs none, and is not to see ours
         self._say(f"luigid runs already at {there.url}; using it.")
         return True
 
     def _begin_luigid(self) -> None:
         environ = {name: value for name, value in os.environ.items() if _may_see(name)}
-        environ["LUIGI_CONFIG_PATH"] = str(luigid.CONFIGURATION)
+        environ["LUIGI_CONFIG_PATH"] = str(launch.CONFIGURATION)
         log = self._settings.state / "luigid.log"
-        command = luigid.command(self._settings)
+        command = launch.command(self._settings)
         self._begin(Part("luigid", ["sh", "-c", _PRIVATELY, str(log), *command], environ))
         started = Luigid(self._settings.luigid_url, self._settings.state)
-        self._await("luigid", lambda: started.is_up() and started.takes_our_word())
+        self._await("luigid", lambda: started.is_up() and started.accepts_changes())
 
     def _start_fork_server(self) -> int:
         """Start the fork server that web and worker share; return the descriptor on which to join it.
@@ -296,7 +298,7 @@ class Supervisor:
         for part in [*first, *(part for part in self._parts if part not in first)]:
             _stop_process(part, limit)
         if self._parts:  # else another one may be up here, and this one could not
-            luigid.forget_where(self._settings.state)
+            launch.withdraw_url(self._settings.state)
         kill_and_reap_children(keep=[])
 
     def _banner(self) -> str:

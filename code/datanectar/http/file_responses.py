@@ -1,4 +1,4 @@
-"""Giving out one file of this host: whole, a range of it, or not again when it is unchanged."""
+"""Responses with one file of this host: all of it, a range, or 304 when it is unchanged."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from werkzeug.wsgi import wrap_file
 from datanectar.errors import NotFound
 from datanectar.storage.plain import open_plain
 
-#: What is read of a file at a time where the system does not send it by itself, in bytes.
+#: Bytes read of a file at a time where the operating system does not send it by itself.
 _PIECE = 64 * 1024
 
 
 def send_plain(path: Path, media_type: str, missing: str) -> Response:
-    """Return a plain file as the answer to the current request.
+    """Return a plain file as the response to the current request.
 
-    Its conditions are heeded, and a range of bytes. Several ranges are answered with the whole file,
-    as HTTP allows. What is sent is read from where the range begins.
+    Conditional requests and a single range of bytes are supported. A request for several ranges gets
+    the whole file, as HTTP allows (RFC 9110, 14.2).
 
     Args:
         path: the file.
-        media_type: what it is.
-        missing: the words for the client when there is none; a link or a device is none.
+        media_type: its media type.
+        missing: the error message when there is no such plain file; a link or a device is none.
 
     Raises:
         NotFound: when there is no such plain file.
@@ -59,7 +59,7 @@ def _described(path: Path, media_type: str, found: os.stat_result) -> Response:
 
 
 def _choose_range(response: Response) -> int:
-    """Let the answer be the part that is asked for; return where in the file it begins."""
+    """Limit the response to the requested range; return the offset at which it begins."""
     asked, size = request.range, response.content_length
     if response.status_code != 200 or not size or not _may_be_part(response):
         return 0
@@ -77,7 +77,7 @@ def _choose_range(response: Response) -> int:
 
 
 def _may_be_part(response: Response) -> bool:
-    """Tell whether the request may be answered in part: it reads, and means the file as it is."""
+    """Tell whether a range may be sent: for a GET, and an ``If-Range`` that matches the file."""
     headers = response.headers
     return request.method == "GET" and not (
         "If-Range" in request.headers

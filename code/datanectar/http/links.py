@@ -1,4 +1,4 @@
-"""URLs that answers carry."""
+"""The URLs in responses."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from datanectar.service.result_file import ResultFile
 from datanectar.storage.base import Link
 from datanectar.storage.registry import storage_named
 
-#: Seconds that the URL of a result in a POST's answer is good for, and in a status.
+#: Seconds for which the URL of a result is valid: in the response to a POST, and in a status.
 POST_LINK_LIFE = 60
 STATUS_LINK_LIFE = 600
 
@@ -33,7 +33,7 @@ def log_url(key: str, file: str | None = None, run_id: str | None = None) -> str
 
 
 def target_url(key: Key | str, file: str) -> str:
-    """Return the address under which this app gives out a file of a key."""
+    """Return this app's address of a file of a key."""
     return url(f"/api/targets/{key}/{quote(file)}")
 
 

@@ -1,4 +1,4 @@
-"""The parameters that a request gives: in the query string, as a form, or as a JSON object."""
+"""The parameters of a request: in the query string, as a form, or as a JSON object."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from werkzeug.formparser import FormDataParser
 
 from datanectar.errors import BadRequest, PayloadTooLarge
 
-#: How deep lists and objects may lie in one another in a JSON body.
+#: How many levels of lists and objects a JSON body may have.
 _DEEPEST = 50
-#: How many parameters one request may give.
+#: How many parameters one request may have.
 _MOST = 1000
 
 
 class StrictRequest(Request):
-    """A request whose form is read whole or refused; Flask takes a broken one for an empty one."""
+    """A request that refuses a broken form; Flask treats it as an empty one."""
 
     def make_form_data_parser(self) -> FormDataParser:
-        """Return werkzeug's parser, told to raise."""
+        """Return werkzeug's parser, set to raise on a broken form."""
         parser = super().make_form_data_parser()
         parser.silent = False
         return parser
 
 
 def check_query_text() -> None:
-    """Refuse a query string that is no text: read leniently, it would ask for something else.
+    """Refuse a query string that is not UTF-8; werkzeug would replace the wrong bytes.
 
     Raises:
         BadRequest: when it is not UTF-8.
@@ -40,12 +40,12 @@ def check_query_text() -> None:
         raise BadRequest(f"The query string is not UTF-8 text: {problem.reason}.") from problem
 
 
-def given_parameters() -> dict[str, Any]:
+def request_params() -> dict[str, Any]:
     """Return the request's parameters.
 
     Raises:
         BadRequest: when one is given twice, or the body can't be read.
-        PayloadTooLarge: when the body is.
+        PayloadTooLarge: when the body is too large.
     """
     body = _json_pairs if request.mimetype == "application/json" else _form_pairs
     pairs: list[tuple[str, Any]] = [*request.args.items(multi=True), *body()]
@@ -73,7 +73,7 @@ def _json_pairs() -> list[tuple[str, Any]]:
     if not body.strip():
         return []
     try:
-        content = json.loads(body, object_pairs_hook=_once_each, parse_constant=_no_number)
+        content = json.loads(body, object_pairs_hook=_once_each, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as problem:
         raise BadRequest(f"The body can't be read as JSON: {problem}.") from problem
     if not isinstance(content, dict):
@@ -84,7 +84,7 @@ def _json_pairs() -> list[tuple[str, Any]]:
 
 
 def _refuse_rest() -> None:
-    """Refuse a chunked body beyond the limit, of which werkzeug gives what is below it."""
+    """Refuse a chunked body beyond the limit; werkzeug returns its beginning and raises nothing."""
     if request.content_length is None and request.environ["wsgi.input"].read(1):
         raise PayloadTooLarge(f"The body is larger than {request.max_content_length} bytes.")
 
@@ -97,7 +97,7 @@ def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return dict(pairs)
 
 
-def _no_number(name: str) -> None:
+def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON number; send it as text")
 
 

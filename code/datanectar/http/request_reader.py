@@ -1,7 +1,7 @@
-"""An HTTP request as its bytes arrive: when it is whole, and what is refused before it is.
+"""Collects the bytes of an HTTP request until it is complete; refuses one that is too large.
 
-Only as much of it is understood as that takes. gunicorn's parser, which reads it once it is whole,
-judges the rest.
+It reads no more of a request than that takes: lengths and chunk sizes. gunicorn's parser reads the
+complete request and checks the rest.
 """
 
 from __future__ import annotations
@@ -12,27 +12,27 @@ import re
 LARGEST_HEAD = 64 * 1024
 LARGEST_BODY = 1024 * 1024
 
-#: The longest line that may say how large a chunk is, in bytes.
+#: The longest line with a chunk's size, in bytes.
 _LONGEST_LINE = 8 * 1024
-#: What the chunks of a body may take altogether, with the lines between them, in bytes.
+#: The most that the chunks of a body and the lines between them may take, in bytes.
 _LARGEST_CHUNKED = 2 * LARGEST_BODY
 
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,18})[ \t]*\r\n", re.IGNORECASE)
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding:[^\r\n]*chunked", re.IGNORECASE)
-_GO_AHEAD = re.compile(rb"\r\nexpect:[ \t]*100-continue[ \t]*\r\n", re.IGNORECASE)
+_EXPECT = re.compile(rb"\r\nexpect:[ \t]*100-continue[ \t]*\r\n", re.IGNORECASE)
 _CHUNK_SIZE = re.compile(rb"([0-9a-f]{1,16})[ \t]*(?:;|\Z)", re.IGNORECASE)
 
 
-class RefusedEarly(Exception):
-    """What arrives can't become a request. ``status`` and ``words`` are the answer."""
+class RefusedRequest(Exception):
+    """Raised for bytes that can't become a request; the response has ``status`` and ``message``."""
 
-    def __init__(self, status: int, words: str) -> None:
-        super().__init__(words)
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
         self.status = status
-        self.words = words
+        self.message = message
 
 
-class Arrival:
+class RequestReader:
     """The bytes of one request, and those that came after it."""
 
     def __init__(self) -> None:
@@ -40,51 +40,51 @@ class Arrival:
         self._begin()
 
     def _begin(self) -> None:
-        self._searched = 0  # how far there is no end of the head
-        self._head = 0  # the head's length, once it is there
-        self._end: int | None = None  # where the request ends, once that is known
-        self._chunk = 0  # where the line of the next chunk's size begins
-        self._payload = 0  # what the chunks hold, as far as they are known
-        self.awaits_go_ahead = False
+        self._searched = 0  # the head does not end before this offset
+        self._head = 0  # the head's length, once it is complete
+        self._end: int | None = None  # the request's length, once it is known
+        self._chunk = 0  # the offset of the next chunk's size
+        self._payload = 0  # the sum of the known chunk sizes
+        self.expects_continue = False
 
     def __len__(self) -> int:
         return len(self._bytes)
 
     @property
     def has_head(self) -> bool:
-        """Tell whether the head is there."""
+        """Whether the head is complete."""
         return self._head > 0
 
     def feed(self, piece: bytes) -> bool:
-        """Take bytes in; return whether the request is whole.
+        """Add bytes; return whether the request is complete.
 
         Raises:
-            RefusedEarly: when it is too large, or its chunks make no sense.
+            RefusedRequest: when it is too large, or a chunk's size can't be read.
         """
         self._bytes += piece
         if not self._head:
-            self._look_for_head()
+            self._find_head()
         if self._head and self._end is None:
             self._follow_chunks()
         return self._end is not None and len(self._bytes) >= self._end
 
     def take(self) -> bytes:
-        """Return the whole request; what came after it begins the next one."""
-        whole = bytes(self._bytes[: self._end])
+        """Return the complete request and remove it; the bytes after it begin the next one."""
+        request = bytes(self._bytes[: self._end])
         del self._bytes[: self._end]
         self._begin()
-        return whole
+        return request
 
-    def _look_for_head(self) -> None:
+    def _find_head(self) -> None:
         found = self._bytes.find(b"\r\n\r\n", max(0, self._searched - 3))
         self._searched = len(self._bytes) if found < 0 else found
         if self._searched > LARGEST_HEAD:
-            raise RefusedEarly(431, f"The head is larger than {LARGEST_HEAD} bytes.")
+            raise RefusedRequest(431, f"The head is larger than {LARGEST_HEAD} bytes.")
         if found < 0:
             return
         self._head = found + 4
         head = self._bytes[: self._head]
-        self.awaits_go_ahead = _GO_AHEAD.search(head) is not None
+        self.expects_continue = _EXPECT.search(head) is not None
         if _CHUNKED.search(head):
             self._chunk = self._head
             return
@@ -101,20 +101,20 @@ class Arrival:
             line_end = self._bytes.find(b"\r\n", self._chunk, self._chunk + _LONGEST_LINE)
             if line_end < 0:
                 if len(self._bytes) - self._chunk >= _LONGEST_LINE:
-                    raise _no_chunk()
+                    raise _bad_chunk_size()
                 return
             size = _CHUNK_SIZE.match(self._bytes[self._chunk : line_end])
             if size is None:
-                raise _no_chunk()
+                raise _bad_chunk_size()
             if int(size[1], 16) == 0:
-                self._look_for_trailers(line_end)
+                self._find_end(line_end)
                 return
             self._payload += int(size[1], 16)
             if self._payload > LARGEST_BODY:
                 raise _too_large()
             self._chunk = line_end + 2 + int(size[1], 16) + 2
 
-    def _look_for_trailers(self, start: int) -> None:
+    def _find_end(self, start: int) -> None:
         found = self._bytes.find(b"\r\n\r\n", start)
         if found >= 0:
             self._end = found + 4
@@ -122,11 +122,11 @@ class Arrival:
             raise _too_large()
 
 
-def _too_large() -> RefusedEarly:
-    return RefusedEarly(413, f"The body is larger than {LARGEST_BODY} bytes.")
+def _too_large() -> RefusedRequest:
+    return RefusedRequest(413, f"The body is larger than {LARGEST_BODY} bytes.")
 
 
-def _no_chunk() -> RefusedEarly:
-    return RefusedEarly(
+def _bad_chunk_size() -> RefusedRequest:
+    return RefusedRequest(
         400, "The body can't be read: where a chunk's size should be, there is none."
     )

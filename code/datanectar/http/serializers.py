@@ -1,25 +1,98 @@
-"""Records as the API shows them."""
+"""The JSON of the API: the only place that turns records into it."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
+from msgspec import structs
+
 from datanectar.http import links
-from datanectar.http.envelope import moment
+from datanectar.http.envelope import iso_time
+from datanectar.http.task_graph import edges
 from datanectar.keys import PARAMS_FILE, Key
+from datanectar.messages import ChainDescription, ParameterDescription, Resolution, TaskDescription
 from datanectar.runs.records import Run, TaskRow
 from datanectar.service.result_file import ResultFile
-from datanectar.service.service import MOST_NODES
+from datanectar.service.service import MOST_NODES, Accepted
 from datanectar.service.status import Status
 from datanectar.statuses import CANCELLED, DONE
+from datanectar.storage.base import Link
+from datanectar.storage.registry import name_of
 
-#: Characters of a parameter that a list of runs shows, and how many parameters of a run.
+#: Bounds of a run in a list: the characters of a parameter, and the parameters.
 _SHOWN_TEXT, _SHOWN_PARAMETERS = 500, 100
 
 
-def listed(run: Run) -> Run:
-    """Return the run as lists have it: of long parameters the beginning, and how long they are."""
+def chain_data(chain: ChainDescription) -> dict[str, Any]:
+    """Return a chain and its tasks."""
+    return {
+        "type": chain.type,
+        "name": chain.name,
+        "doc": chain.doc,
+        "error": chain.error,
+        "reading": chain.reading,
+        "api_href": links.url(f"/api/chains/{chain.type}/{chain.name}"),
+        "tasks": [task_data(chain, task) for task in chain.tasks],
+        "left_out": [structs.asdict(left) for left in chain.left_out],
+    }
+
+
+def task_data(chain: ChainDescription, task: TaskDescription) -> dict[str, Any]:
+    """Return a task of a chain."""
+    return {
+        **structs.asdict(task),
+        "parameters": [_parameter_data(item) for item in task.parameters],
+        "api_href": links.url(f"/api/chains/{chain.type}/{chain.name}/{task.name}"),
+    }
+
+
+def _parameter_data(item: ParameterDescription) -> dict[str, Any]:
+    data = structs.asdict(item)
+    del data["default_readable"]  # for forms: an API client keeps a default by not sending it
+    return data
+
+
+def accepted_data(accepted: Accepted, result: Link | None) -> dict[str, Any]:
+    """Return an accepted request; ``result`` is the link to its result when that is one file."""
+    resolution, run = accepted.resolution, accepted.run
+    return {
+        "key": resolution.key,
+        "status_url": links.status_url(resolution.key, resolution.output),
+        "expires_in": result.expires_in if result else links.STATUS_LINK_LIFE,
+        "job_status": DONE if accepted.done or run is None else run.status,
+        "run_id": run.id if run else None,
+        "target_url": result.url if result else None,
+    }
+
+
+def resolution_data(resolution: Resolution, complete: bool, made_by: Run | None) -> dict[str, Any]:
+    """Return what a request would run, and whether its result is there."""
+    return {
+        "key": resolution.key,
+        "task_id": resolution.task_id,
+        "parameters": resolution.public_params,
+        "defaults": resolution.defaulted,
+        "hashed": _hashed(resolution.source, resolution.public_params),
+        "run_time": resolution.run_time,
+        "storage": name_of(resolution.storage),
+        "output": resolution.output,
+        "complete": complete,
+        "made_by_run": made_by.id if made_by else None,
+        "status_url": links.status_url(resolution.key, resolution.output),
+    }
+
+
+def _hashed(source: str, public: dict[str, str]) -> str | None:
+    """Return the hashed text, or None when it holds a private parameter."""
+    if source.startswith("{") and set(json.loads(source)) - {"version", "date"} - set(public):
+        return None
+    return source
+
+
+def shortened(run: Run) -> Run:
+    """Return the run for a list: of long parameters only the beginning, and how long they are."""
     names = list(run.public_params)
     shown = {name: _beginning(run.public_params[name]) for name in names[:_SHOWN_PARAMETERS]}
     if len(names) > _SHOWN_PARAMETERS:
@@ -34,7 +107,7 @@ def _beginning(text: str) -> str:
 
 
 def run_data(run: Run) -> dict[str, Any]:
-    """Return a run as the API shows it."""
+    """Return a run."""
     return {
         "id": run.id,
         "key": run.key,
@@ -46,9 +119,9 @@ def run_data(run: Run) -> dict[str, Any]:
         "cancel_requested": run.cancel_requested,
         "trigger": run.trigger,
         "attempts": run.attempt,
-        "created": moment(run.created),
-        "started": moment(run.started),
-        "finished": moment(run.finished),
+        "created": iso_time(run.created),
+        "started": iso_time(run.started),
+        "finished": iso_time(run.finished),
         "worker": run.owner,
         "error": run.error,
         "traceback": run.traceback,
@@ -60,18 +133,18 @@ def run_data(run: Run) -> dict[str, Any]:
 
 
 def failed_key(run: Run) -> str | None:
-    """Return the key of the task at which a run failed; a cancelled run has failed at none."""
+    """Return the key of the task whose failure ended the run; a cancelled run has none."""
     return None if run.status == CANCELLED else run.failed_key
 
 
 def failed_log_url(run: Run) -> str | None:
-    """Return the address of the log that the task at which a run failed wrote in that run."""
+    """Return the address of the failed task's log of this run, or None."""
     key = failed_key(run)
     return links.log_url(key, None, run.id) if key else None
 
 
 def status_data(status: Status) -> dict[str, Any]:
-    """Return a status as ``chainstatus`` shows it."""
+    """Return the status of a key."""
     run, task = status.run, status.task
     results = [_result_data(status.key, file) for file in status.results]
     single = results[0] if len(results) == 1 else {"url": None, "expires_in": None}
@@ -92,9 +165,9 @@ def status_data(status: Status) -> dict[str, Any]:
         "params_url": links.target_url(status.key, PARAMS_FILE) if _has_begun(status) else None,
         "run_id": run.id if run else None,
         "attempts": run.attempt if run else 0,
-        "created": moment(run.created) if run else None,
-        "started": moment(timed.started) if timed else None,
-        "finished": moment(timed.finished) if timed else None,
+        "created": iso_time(run.created) if run else None,
+        "started": iso_time(timed.started) if timed else None,
+        "finished": iso_time(timed.finished) if timed else None,
         "progress": task.progress if task else None,
         "status_message": task.message if task else None,
         "tracking_url": task.tracking_url if task else None,
@@ -109,12 +182,12 @@ def _result_data(key: Key, file: ResultFile) -> dict[str, Any]:
         "url": link.url,
         "expires_in": link.expires_in,
         "size": file.size,
-        "modified": moment(file.modified),
+        "modified": iso_time(file.modified),
     }
 
 
 def _has_begun(status: Status) -> bool:
-    """Tell whether the key's task came to run, which is when its ``params.txt`` is written."""
+    """Tell whether the key's task has started in a run, which is when its ``params.txt`` is written."""
     run, task = status.run, status.task
     if task is not None and task.status == DONE and run is not None and not run.attempt:
         return False  # the result was there before any run
@@ -127,8 +200,8 @@ _TOO_LARGE = f"The run has more tasks; these are {MOST_NODES} of them."
 
 
 def graph_data(tasks: list[TaskRow]) -> dict[str, Any]:
-    """Return a run's tasks as nodes and their requirements as edges."""
-    shown, known = tasks[:MOST_NODES], {task.task_id for task in tasks[:MOST_NODES]}
+    """Return a run's tasks as nodes and their requirements as edges; of a very large graph, a part."""
+    shown = tasks[:MOST_NODES]
     return {
         "note": _TOO_LARGE if len(tasks) > len(shown) else None,
         "nodes": [
@@ -137,8 +210,8 @@ def graph_data(tasks: list[TaskRow]) -> dict[str, Any]:
                 "key": task.key,
                 "family": task.family,
                 "status": task.status,
-                "started": moment(task.started),
-                "finished": moment(task.finished),
+                "started": iso_time(task.started),
+                "finished": iso_time(task.finished),
                 "error": task.error,
                 "progress": task.progress,
                 "status_message": task.message,
@@ -147,10 +220,5 @@ def graph_data(tasks: list[TaskRow]) -> dict[str, Any]:
             }
             for task in shown
         ],
-        "edges": [
-            {"from": needed, "to": task.task_id}
-            for task in shown
-            for needed in task.requires
-            if needed in known
-        ],
+        "edges": [{"from": needed, "to": needing} for needed, needing in edges(shown)],
     }

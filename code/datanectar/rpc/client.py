@@ -14,7 +14,7 @@ from luigi.rpc import RemoteScheduler
 from tenacity import Retrying, retry_if_exception_type, wait_fixed
 
 from datanectar.errors import SchedulerError
-from datanectar.luigid.client import token_for
+from datanectar.luigid.access_token import token_for
 from datanectar.rpc import replies
 from datanectar.rpc.batches import can_batch
 from datanectar.rpc.connection import LuigidConnection

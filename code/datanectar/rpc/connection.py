@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from datanectar.luigid.client import full_url
+from datanectar.luigid.address import full_url
 from datanectar.messages import SchedulerReport
 from datanectar.rpc.pipeline import OUTAGE, Pipeline, Request
 

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from datanectar.errors import SchedulerError
-from datanectar.luigid.client import address, not_luigid
+from datanectar.luigid.address import host_and_port, not_luigid
 
 #: The errors that mean an outage. After any other error luigid is there.
 OUTAGE = (OSError, http.client.IncompleteRead)
@@ -120,7 +120,7 @@ class Pipeline:
             self._sent = len(self._pending)
 
     def _connect(self, timeout: float) -> socket.socket:
-        self._socket = socket.create_connection(address(self._url), timeout)
+        self._socket = socket.create_connection(host_and_port(self._url), timeout)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._reader = _OpenReader(socket.SocketIO(self._socket, "r"))
         # Each luigid makes its own token before it listens.

@@ -8,7 +8,7 @@ from typing import Any
 
 from datanectar import reasons
 from datanectar.errors import SchedulerError
-from datanectar.luigid.client import not_luigid
+from datanectar.luigid.address import not_luigid
 
 #: luigid's reply to ``get_work`` when there is no work and none will come.
 NO_WORK: dict[str, Any] = {

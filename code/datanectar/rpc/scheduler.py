@@ -11,7 +11,7 @@ from typing import Any
 
 import luigi
 
-from datanectar.luigid.client import INTERRUPTED
+from datanectar.luigid.names import INTERRUPTED
 from datanectar.rpc.batches import batch_task
 from datanectar.rpc.client import PENDING_AT_ONCE, LuigidClient
 from datanectar.rpc.replies import NO_WORK, failure_text

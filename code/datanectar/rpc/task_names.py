@@ -13,7 +13,7 @@ from typing import Any
 import luigi
 
 from datanectar.errors import KeyUndefined
-from datanectar.luigid.client import wire_id
+from datanectar.luigid.names import luigid_name
 from datanectar.util.identity import chain_of
 
 _IDS = ("deps", "new_deps", "current_tasks")
@@ -42,9 +42,9 @@ class TaskNames:
         if chain is not None:
             family = cls.get_task_family()
             self._chains[task.task_id] = chain
-            self._families[family] = wire_id(*chain, family)
-            self._local[wire_id(*chain, task.task_id)] = task.task_id
-            self._local[wire_id(*chain, family)] = family
+            self._families[family] = luigid_name(*chain, family)
+            self._local[luigid_name(*chain, task.task_id)] = task.task_id
+            self._local[luigid_name(*chain, family)] = family
         else:
             self._families.pop(cls.get_task_family(), None)
 
@@ -61,7 +61,7 @@ class TaskNames:
         if task_id in self._chains:
             sent["task_id"] = self._luigids_id(task_id)
             if sent.get("family"):
-                sent["family"] = wire_id(*self._chains[task_id], sent["family"])
+                sent["family"] = luigid_name(*self._chains[task_id], sent["family"])
         for name in _IDS:
             if sent.get(name):
                 sent[name] = [self._luigids_id(task_id) for task_id in sent[name]]
@@ -85,12 +85,12 @@ class TaskNames:
     def _luigids_id(self, task_id: str) -> str:
         """Return luigid's id of a task; an id that is not known here is luigid's own."""
         chain = self._chains.get(task_id)
-        return wire_id(*chain, task_id) if chain else task_id
+        return luigid_name(*chain, task_id) if chain else task_id
 
 
 def _unique_id(cls: type[luigi.Task], task_id: str) -> str:
     chain = _chain_or_none(cls)
-    return wire_id(*chain, task_id) if chain else f"{cls.__module__}.{task_id}"
+    return luigid_name(*chain, task_id) if chain else f"{cls.__module__}.{task_id}"
 
 
 def _chain_or_none(cls: type[luigi.Task]) -> tuple[str, str] | None:

@@ -23,7 +23,7 @@ from datanectar import reasons
 from datanectar.catalog.collector import APIChainCollector
 from datanectar.errors import DatanectarError, SchedulerError
 from datanectar.keys import parse_key, set_run_time
-from datanectar.luigid.client import worker_id
+from datanectar.luigid.names import worker_id
 from datanectar.messages import Outcome, RunJob, TaskReport
 from datanectar.rpc.scheduler import PING_INTERVAL, RunScheduler
 from datanectar.runner import task_log, verdict

@@ -1,4 +1,4 @@
-"""``/docs``: the API, to read and to try; a script builds it from ``/openapi.json``."""
+"""``/docs``: the API, to read and to try. A script builds the page from ``/openapi.json``."""
 
 from __future__ import annotations
 

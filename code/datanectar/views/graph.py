@@ -1,4 +1,4 @@
-"""A run's tasks laid out as a layered graph: what is needed stands left of what needs it.
+"""The layout of a run's graph, in layers: a task is right of the tasks that it requires.
 
 Coordinates are in pixels; the template only draws. A graph of more than :data:`LARGEST` tasks
 is drawn by family, one box for all tasks of a class.
@@ -11,10 +11,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from datanectar.http.task_graph import edges
 from datanectar.runs.records import TaskRow
 from datanectar.statuses import CANCELLED, DISABLED, DONE, FAILED, PENDING, RUNNING
 
-#: Tasks that are drawn one by one at most, and up to which they are without being asked.
+#: The most tasks that are drawn one by one: at all, and without being asked.
 LARGEST = 300
 COMFORTABLE = 12
 
@@ -22,13 +23,13 @@ WIDTH, HEIGHT = 192, 46
 _GAP_X, _GAP_Y, _MARGIN = 44, 14, 8
 _SWEEPS = 4
 _LABEL_LENGTH = 21
-#: Which status stands for a family: the first of these that any of its tasks has.
-_TELLING = (FAILED, DISABLED, RUNNING, PENDING, CANCELLED)
+#: A family's status is the first of these that any of its tasks has.
+_FAMILY_STATUS = (FAILED, DISABLED, RUNNING, PENDING, CANCELLED)
 
 
 @dataclass(frozen=True)
 class Node:
-    """A box: one task, or all tasks of a family. ``key`` is None where no log can be shown."""
+    """A box: one task, or all tasks of a family. ``key`` is None when there is no log to show."""
 
     id: str
     label: str
@@ -42,7 +43,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Drawing:
-    """Boxes, and the SVG paths of the lines between them."""
+    """The boxes, and the SVG paths of the lines between them."""
 
     nodes: list[Node]
     lines: list[str]
@@ -55,38 +56,32 @@ def draw(tasks: list[TaskRow], *, by_family: bool = False) -> Drawing:
     """Return the graph of a run's tasks.
 
     Args:
-        by_family: draw a box for a family even where a box for a task is possible.
+        by_family: draw one box for each family, also when the graph is small.
     """
     by_family = by_family or len(tasks) > LARGEST
-    nodes, edges = _families(tasks) if by_family else _single(tasks)
-    layers = _ordered(_layers(list(nodes), edges), edges)
+    nodes, lines = _families(tasks) if by_family else _single(tasks)
+    layers = _ordered(_layers(list(nodes), lines), lines)
     tallest = max(map(len, layers), default=0)
     placed = {
         name: replace(nodes[name], x=_x(column), y=_y(row, len(layer), tallest))
         for column, layer in enumerate(layers)
         for row, name in enumerate(layer)
     }
-    lines = [_line(placed[a], placed[b]) for a, b in sorted(edges)]
+    paths = [_path(placed[a], placed[b]) for a, b in sorted(lines)]
     width, height = _x(len(layers)) - _GAP_X, _y(tallest, tallest, tallest) - _GAP_Y
     if not placed:
         width, height = -_MARGIN, -_MARGIN
-    return Drawing(list(placed.values()), lines, width + _MARGIN, height + _MARGIN, by_family)
+    return Drawing(list(placed.values()), paths, width + _MARGIN, height + _MARGIN, by_family)
 
 
-# --- what is drawn -------------------------------------------------------------------------
+# --- nodes and edges --------------------------------------------------------------------------
 
 _Edges = set[tuple[str, str]]
 
 
 def _single(tasks: list[TaskRow]) -> tuple[dict[str, Node], _Edges]:
     nodes = {task.task_id: _node(task) for task in tasks}
-    edges = {
-        (needed, task.task_id)
-        for task in tasks
-        for needed in task.requires
-        if needed in nodes and needed != task.task_id
-    }
-    return nodes, edges
+    return nodes, {(needed, needing) for needed, needing in edges(tasks) if needed != needing}
 
 
 def _node(task: TaskRow) -> Node:
@@ -96,8 +91,8 @@ def _node(task: TaskRow) -> Node:
     title = f"{task.task_id}: {task.status.lower()}"
     return Node(
         task.task_id,
-        _short(task_name(task)),
-        _short(detail),
+        _clipped(task_name(task)),
+        _clipped(detail),
         title,
         task.status,
         task.key,
@@ -110,48 +105,46 @@ def task_name(task: TaskRow) -> str:
 
 
 def parameters_of(task: TaskRow) -> str:
-    """Return what Luigi's task id tells of the first parameters (luigi/task.py ``task_id_str``)."""
+    """Return the first parameters as Luigi's task id has them (luigi/task.py ``task_id_str``)."""
     return re.sub(r"_?[0-9a-f]{10}\Z", "", task.task_id.removeprefix(task.family)).strip("_")
 
 
 def _families(tasks: list[TaskRow]) -> tuple[dict[str, Node], _Edges]:
-    members: dict[str, list[TaskRow]] = defaultdict(list)
+    families: dict[str, list[TaskRow]] = defaultdict(list)
     for task in tasks:
-        members[task.family].append(task)
+        families[task.family].append(task)
     family_of = {task.task_id: task.family for task in tasks}
-    edges = {
-        (family_of[needed], task.family)
-        for task in tasks
-        for needed in task.requires
-        if needed in family_of and family_of[needed] != task.family
-    }
-    return {family: _family_node(family, rows) for family, rows in members.items()}, edges
+    pairs = {(family_of[needed], family_of[needing]) for needed, needing in edges(tasks)}
+    nodes = {family: _family_node(family, rows) for family, rows in families.items()}
+    return nodes, {(needed, needing) for needed, needing in pairs if needed != needing}
 
 
 def _family_node(family: str, rows: list[TaskRow]) -> Node:
     counts = Counter(task.status for task in rows)
-    status = next((s for s in _TELLING if counts[s]), DONE)
+    status = next((s for s in _FAMILY_STATUS if counts[s]), DONE)
     if status == PENDING and counts[DONE]:
         status = RUNNING  # on its way
     words = ", ".join(f"{count} {name.lower()}" for name, count in counts.most_common())
     name = family.rpartition(".")[2] + (f" × {len(rows)}" if len(rows) > 1 else "")
     key = rows[0].key if len(rows) == 1 else None
-    return Node(family, _short(name), _short(words), f"{name}: {words}", status, key)
+    return Node(family, _clipped(name), _clipped(words), f"{name}: {words}", status, key)
 
 
-def _short(text: str) -> str:
+def _clipped(text: str) -> str:
     return text if len(text) <= _LABEL_LENGTH else f"{text[: _LABEL_LENGTH - 1]}…"
 
 
-# --- where it is drawn ---------------------------------------------------------------------
+# --- coordinates ---------------------------------------------------------------------
 
 
-def _layers(names: list[str], edges: _Edges) -> list[list[str]]:
-    """Return the nodes by the length of the longest way to them; families may need each other in
-    a circle, whose nodes then share a layer behind all others."""
+def _layers(names: list[str], lines: _Edges) -> list[list[str]]:
+    """Return the nodes by the length of the longest path to them.
+
+    Families may require each other in a circle; the nodes of circles share the last layer.
+    """
     needed_by: dict[str, list[str]] = defaultdict(list)
-    missing = Counter(needing for _, needing in edges)
-    for needed, needing in sorted(edges):
+    missing = Counter(needing for _, needing in lines)
+    for needed, needing in sorted(lines):
         needed_by[needed].append(needing)
     level = {name: 0 for name in names if not missing[name]}
     ready = list(level)
@@ -169,9 +162,9 @@ def _layers(names: list[str], edges: _Edges) -> list[list[str]]:
     return [layers[number] for number in sorted(layers)]
 
 
-def _ordered(layers: list[list[str]], edges: _Edges) -> list[list[str]]:
-    """Return the layers with each node near the middle of its neighbours: fewer lines cross."""
-    before, after = _neighbours((b, a) for a, b in edges), _neighbours(edges)
+def _ordered(layers: list[list[str]], lines: _Edges) -> list[list[str]]:
+    """Return the layers, each node near the middle of its neighbours, so that fewer lines cross."""
+    before, after = _neighbours((b, a) for a, b in lines), _neighbours(lines)
     for sweep in range(_SWEEPS):
         forward = sweep % 2 == 0
         neighbours = before if forward else after
@@ -206,7 +199,7 @@ def _y(row: int, count: int, tallest: int) -> float:
     return _MARGIN + (row + (tallest - count) / 2) * (HEIGHT + _GAP_Y)
 
 
-def _line(needed: Node, needing: Node) -> str:
+def _path(needed: Node, needing: Node) -> str:
     x1, y1 = needed.x + WIDTH, needed.y + HEIGHT / 2
     x2, y2 = needing.x, needing.y + HEIGHT / 2
     bend = max(_GAP_X / 2, (x2 - x1) / 2)

@@ -1,4 +1,4 @@
-"""``/history``: the runs there were, filtered, newest first."""
+"""``/history``: the runs, filtered, newest first."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from zoneinfo import ZoneInfo
 from flask import Blueprint, Response, request
 from werkzeug.datastructures import MultiDict
 
-from datanectar.api.runs import STATUSES, asked_history
+from datanectar.api.runs import STATUSES, history_filters
 from datanectar.errors import BadRequest
 from datanectar.runs.records import Run
 from datanectar.service.service import Service
 from datanectar.views.pages import page
 
-#: Names that the form suggests at most, of chains and of tasks.
+#: The most names that the form suggests, of chains and of tasks each.
 _SUGGESTED = 200
 _FIELDS = {"status", "type", "chain", "task", "param", "since", "until", "zone"}
 
 
-#: Seconds to wait for chains that are being read: they are but suggestions for the filters here.
+#: Seconds to wait for chains that are being read: here they are only suggestions for the filters.
 _PATIENCE = 0.5
 
 
@@ -31,26 +31,26 @@ def blueprint(service: Service) -> Blueprint:
 
     @routes.get("/history")
     def history() -> Response:
-        asked = _asked()
+        filters_shown = _filters()
         problem: BadRequest | None = None
         runs: list[Run] = []
-        following = None
+        next_cursor = None
         try:
-            filters, cursor, limit = asked_history(_with_zone(asked))
-            runs, following = service.store.list_runs(filters, cursor=cursor, limit=limit)
+            filters, cursor, limit = history_filters(_with_offsets(filters_shown))
+            runs, next_cursor = service.store.list_runs(filters, cursor=cursor, limit=limit)
         except BadRequest as error:
             problem = error
-        newest = {name: asked.getlist(name) for name in asked if name != "cursor"}
+        newest = {name: filters_shown.getlist(name) for name in filters_shown if name != "cursor"}
         chains = service.catalog.chains(_PATIENCE)
         return page(
             "history.html",
             status=problem.status if problem else 200,
-            asked=asked,
+            asked=filters_shown,
             runs=runs,
             problem=problem,
             beside_a_field=bool(problem and _FIELDS & problem.fields.keys()),
             newest=_address(newest),
-            older=_address({**newest, "cursor": [following]}) if following else "",
+            older=_address({**newest, "cursor": [next_cursor]}) if next_cursor else "",
             statuses=STATUSES,
             types=sorted({chain.type for chain in chains}),
             chains=sorted({chain.name for chain in chains})[:_SUGGESTED],
@@ -60,13 +60,13 @@ def blueprint(service: Service) -> Blueprint:
     return routes
 
 
-def _with_zone(asked: MultiDict[str, str]) -> MultiDict[str, str]:
-    """Return the filters as the API knows them: times with the offset of the form's zone.
+def _with_offsets(filters: MultiDict[str, str]) -> MultiDict[str, str]:
+    """Return the filters as the API reads them: times with the offset of the form's time zone.
 
     Raises:
         BadRequest: when there is no such zone.
     """
-    name = asked.get("zone", "UTC")
+    name = filters.get("zone", "UTC")
     try:
         zone = timezone.utc if name == "UTC" else ZoneInfo(name)
     except (ValueError, OSError, KeyError) as problem:
@@ -74,9 +74,9 @@ def _with_zone(asked: MultiDict[str, str]) -> MultiDict[str, str]:
             f"There is no time zone {name[:50]!r}; one is called like Europe/Berlin.",
             fields={"zone": "a name such as Europe/Berlin"},
         ) from problem
-    aware = MultiDict([(name, text) for name, text in asked.items(multi=True) if name != "zone"])
+    aware = MultiDict([(name, text) for name, text in filters.items(multi=True) if name != "zone"])
     for field in ("since", "until"):
-        with contextlib.suppress(KeyError, ValueError):  # what is no time is told by who reads it
+        with contextlib.suppress(KeyError, ValueError):  # history_filters reports what is no time
             moment = datetime.fromisoformat(aware[field])
             if moment.tzinfo is None:
                 aware.setlist(field, [moment.replace(tzinfo=zone).isoformat()])
@@ -87,8 +87,8 @@ def _address(filters: dict[str, list[str]]) -> str:
     return f"/history?{urlencode(filters, doseq=True)}"
 
 
-def _asked() -> MultiDict[str, str]:
-    """Return the filters that are not left empty."""
+def _filters() -> MultiDict[str, str]:
+    """Return the filters of the request that are not empty."""
     pairs = ((name, text.strip()) for name, text in request.args.items(multi=True))
-    asked = MultiDict([(name, text) for name, text in pairs if text])
-    return asked if asked.keys() - {"zone"} else MultiDict()  # a zone alone filters nothing
+    filters = MultiDict([(name, text) for name, text in pairs if text])
+    return filters if filters.keys() - {"zone"} else MultiDict()  # a zone alone filters nothing

@@ -1,4 +1,4 @@
-"""``/``: the chains there are, the latest runs, and whether all parts are well."""
+"""``/``: the chains, the latest runs, and the health of the service."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from datanectar.runs.store import RunFilters
 from datanectar.service.service import Service
 from datanectar.views.pages import page
 
-#: Chains on a page: with a thousand of them the page stays small.
+#: The number of chains on a page.
 PAGE = 40
 _LATEST_RUNS = 10
 
@@ -33,7 +33,7 @@ class Listing:
 
 
 def blueprint(service: Service) -> Blueprint:
-    """Return the page and the part of it that is looked at again and again."""
+    """Return the page, and the part of it that the browser reloads."""
     routes = Blueprint("home", __name__)
 
     @routes.get("/")
@@ -44,16 +44,18 @@ def blueprint(service: Service) -> Blueprint:
             request.args.get("type", ""),
             request.args.get("page", ""),
         )
-        return page("home.html", listing=listing, chains=service.settings.chains, **_now(service))
+        return page(
+            "home.html", listing=listing, chains=service.settings.chains, **_live_values(service)
+        )
 
     @routes.get("/live")
     def live() -> Response:
-        return page("home_parts.html", **_now(service))
+        return page("home_parts.html", **_live_values(service))
 
     return routes
 
 
-def _now(service: Service) -> dict[str, Any]:
+def _live_values(service: Service) -> dict[str, Any]:
     runs, _ = service.store.list_runs(RunFilters(), cursor=None, limit=_LATEST_RUNS)
     return {
         "runs": runs,
@@ -65,11 +67,11 @@ def _now(service: Service) -> dict[str, Any]:
 
 def list_chains(chains: list[ChainDescription], words: str, type: str, number: str) -> Listing:
     """Return the page ``number`` of the chains of a type whose names or docs hold all the words."""
-    wanted = words.lower().split()
+    searched = words.lower().split()
     matching = [
         chain
         for chain in chains
-        if (not type or chain.type == type) and all(word in _searched(chain) for word in wanted)
+        if (not type or chain.type == type) and all(word in _text(chain) for word in searched)
     ]
     pages = max(1, -(-len(matching) // PAGE))
     current = min(max(1, int(number)), pages) if number.isdecimal() and len(number) < 9 else 1
@@ -84,6 +86,6 @@ def list_chains(chains: list[ChainDescription], words: str, type: str, number: s
     )
 
 
-def _searched(chain: ChainDescription) -> str:
+def _text(chain: ChainDescription) -> str:
     names = (f"{task.name} {task.doc}" for task in chain.tasks)
     return " ".join((chain.type, chain.name, chain.doc, *names)).lower()

@@ -1,4 +1,4 @@
-"""What all pages share: how they are rendered, their headers, their static files, their errors."""
+"""What all pages share: rendering, headers, static files, and the error page."""
 
 from __future__ import annotations
 
@@ -15,18 +15,19 @@ from datanectar.views import wording
 
 STATIC = Path(__file__).parents[1] / "static"
 
-#: Nothing but this app's own files: no inline script or style, no frame, no foreign address.
+#: The Content-Security-Policy of pages: only this app's own files, no inline script or style, no
+#: frame.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 
-#: The same for what is no page: it is not part of one of another site's either.
+#: The Content-Security-Policy of all other responses.
 _NO_PAGE_POLICY = "default-src 'none'; frame-ancestors 'none'"
 
-#: Paths whose answers are for machines, also when a browser asks.
-_FOR_MACHINES = ("/api/", "/healthz", "/readyz", "/metrics", "/openapi.json")
-#: A year: a file's address changes with its content.
+#: Paths of the API: errors stay JSON, also for a browser.
+_API_PATHS = ("/api/", "/healthz", "/readyz", "/metrics", "/openapi.json")
+#: A year in seconds: a file's address changes with its content.
 _FOREVER = 31_536_000
 
 
@@ -36,12 +37,12 @@ def page(template: str, *, status: int = 200, **values: Any) -> Response:
 
 
 def _rendered(template: str, **values: Any) -> bytes:
-    """Return a template with ``values`` in it; what is no text in them, as question marks."""
+    """Return a rendered template as UTF-8; lone surrogates become question marks."""
     return render_template(template, **values).encode(errors="replace")
 
 
 def static_files() -> Blueprint:
-    """Return the route of styles, scripts and the icon."""
+    """Return the route of the styles, the scripts and the icon."""
     routes = Blueprint("static_files", __name__)
 
     @routes.get("/static/<path:name>")
@@ -60,19 +61,19 @@ def static_version() -> str:
 
 
 def prepare(app: Flask) -> None:
-    """Give the app the pages' words, headers and error page."""
+    """Add the template filters, the headers and the error page to the app."""
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     for name in ("ago", "exactly", "machine_time", "lasting", "size", "first_line"):
         app.jinja_env.filters[name] = getattr(wording, name)
     app.jinja_env.filters["shell_quoted"] = shlex.quote
     app.jinja_env.globals["now"] = time.time
     app.jinja_env.globals["static"] = lambda name: f"/static/{name}?v={static_version()}"
-    app.after_request(_secured)  # called last: Flask begins with the one registered last
+    app.after_request(_add_headers)  # runs last: Flask starts with the one registered last
     app.after_request(_error_page)
 
 
 def _error_page(response: Response) -> Response:
-    """Turn an error for a browser into a page with the same status, words and headers."""
+    """Turn a JSON error for a browser into a page with the same status, message and headers."""
     if response.status_code < 400 or response.mimetype != "application/json" or not _wants_page():
         return response
     words = (response.get_json(silent=True) or {}).get("message", "")
@@ -84,17 +85,17 @@ def _error_page(response: Response) -> Response:
 
 
 def _wants_page() -> bool:
-    if request.path.startswith(_FOR_MACHINES):
+    if request.path.startswith(_API_PATHS):
         return False
     return any(kind == "text/html" for kind, _ in request.accept_mimetypes)
 
 
-def _secured(response: Response) -> Response:
+def _add_headers(response: Response) -> Response:
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
     if response.mimetype == "text/html":
         response.headers.setdefault("Content-Security-Policy", POLICY)
-        # With no referrer at all, browsers would send `Origin: null` along with our own forms.
+        # With no-referrer, browsers would send `Origin: null` with our own forms.
         response.headers.setdefault("Referrer-Policy", "same-origin")
         response.headers.setdefault("Cache-Control", "no-cache")
     response.headers.setdefault("Content-Security-Policy", _NO_PAGE_POLICY)

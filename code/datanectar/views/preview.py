@@ -1,4 +1,4 @@
-"""A look at a result: its first bytes as text, table, JSON or picture. Never reads it whole."""
+"""A preview of a result: its first bytes as text, table, JSON or picture."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from datanectar.errors import DatanectarError
 from datanectar.service.result_file import ResultFile
 
-#: What is read of a result, in bytes.
-LOOK = 64 * 1024
+#: The bytes of a result that are read.
+PREVIEW_BYTES = 64 * 1024
 #: The largest picture that is shown, in bytes.
 LARGEST_PICTURE = 10_000_000
 _MOST_ROWS, _MOST_COLUMNS = 50, 30
@@ -36,9 +36,9 @@ class Preview:
 
 
 def preview(file: ResultFile) -> Preview:
-    """Return a look at a file; one that can't be read gives the words for it as kind ``missing``."""
+    """Return a file's preview; when it can't be read, one of kind ``missing`` with the reason."""
     try:
-        return _look(_beginning(file), file.size, file.name)
+        return _preview(_beginning(file), file.size, file.name)
     except (DatanectarError, OSError) as problem:
         return Preview("missing", text=str(problem))
 
@@ -47,12 +47,12 @@ def _beginning(file: ResultFile) -> bytes:
     content = b""
     for piece in file.read():
         content += piece
-        if len(content) >= LOOK:
+        if len(content) >= PREVIEW_BYTES:
             break
-    return content[:LOOK]
+    return content[:PREVIEW_BYTES]
 
 
-def _look(content: bytes, size: int, file: str) -> Preview:
+def _preview(content: bytes, size: int, file: str) -> Preview:
     if not size:
         return Preview("empty")
     media_type = picture_type(content)
@@ -81,7 +81,7 @@ def picture_type(content: bytes) -> str | None:
 def _text(content: bytes, cut: bool) -> str | None:
     if b"\x00" in content:
         return None
-    # The cut may go through the middle of a character: at most three bytes of it are there.
+    # The end may be an incomplete character: at most three bytes of it.
     for dropped in range(4 if cut else 1):
         try:
             return content[: len(content) - dropped].decode("utf-8-sig")

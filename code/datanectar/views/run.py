@@ -1,4 +1,4 @@
-"""``/runs/<id>`` and ``/results/...``: one run or one result, and what can be done with it."""
+"""``/runs/<id>``: one run, and the buttons for it."""
 
 from __future__ import annotations
 
@@ -8,27 +8,24 @@ from urllib.parse import urlencode
 
 from flask import Blueprint, Response, redirect, request, url_for
 
-from datanectar.errors import BadRequest, DatanectarError, NotFound
+from datanectar.errors import BadRequest, DatanectarError
 from datanectar.http import links
 from datanectar.http.serializers import failed_log_url
 from datanectar.keys import LOG_FILE, Key, parse_key
 from datanectar.runs.records import Run, TaskRow
-from datanectar.service.result_file import ResultFile
 from datanectar.service.results import Found
 from datanectar.service.service import Service
 from datanectar.statuses import ACTIVE, CANCELLED, DONE, FAILED, RUNNING
 from datanectar.views import graph, timeline
 from datanectar.views.pages import page
-from datanectar.views.preview import LARGEST_PICTURE, Preview, picture_type, preview
+from datanectar.views.results import result_values
 from datanectar.views.tasks import show, start
 
-#: Of a result of many files, so many are looked into for the page.
-_LOOKED_AT = 10
 _KEPT_LOG = re.compile(re.escape(LOG_FILE) + r"\.(\d{1,5})\Z")
 
 
 def blueprint(service: Service) -> Blueprint:
-    """Return a run's page, the parts of it that change, and the targets of its buttons."""
+    """Return the page of a run, the part of it that changes, and the targets of its buttons."""
     routes = Blueprint("runs_page", __name__, url_prefix="/runs/<run_id>")
 
     @routes.get("")
@@ -45,77 +42,36 @@ def blueprint(service: Service) -> Blueprint:
     @routes.post("/cancel")
     def cancel(run_id: str) -> Response:
         service.cancel(run_id)
-        return _back(run_id)
+        return _redirect_to(run_id)
 
     @routes.post("/again")
     def again(run_id: str) -> Response:
         run = service.run(run_id)
         task = (service, run.type, run.chain, run.task)
         lost = [name for name in run.given or () if name not in run.params]
-        if lost:  # a run without them would be another one
+        if lost:  # without them, it would be another run
             fields = dict.fromkeys(lost, "is private, so it was not kept; give it again")
             problem = BadRequest(
                 "Some of this run's parameters are no longer there.", fields=fields
             )
-            return show(*task, typed=_given_again(run), problem=problem)
-        return start(*task, _given_again(run))
+            return show(*task, typed=_request_params(run), problem=problem)
+        return start(*task, _request_params(run))
 
     @routes.post("/drop")
     def drop(run_id: str) -> Response:
         service.drop(parse_key(service.run(run_id).key))
-        return _back(run_id)
+        return _redirect_to(run_id)
 
     return routes
 
 
-def _given_again(run: Run) -> dict[str, str]:
-    """Return the run's parameters as a request can give them; what is no text is the default's."""
+def _request_params(run: Run) -> dict[str, str]:
+    """Return the run's parameters as a request has them; names that no request can have are defaults."""
     return {name: text for name, text in run.params.items() if name.isidentifier()}
 
 
-def results(service: Service) -> Blueprint:
-    """Return the page of a result that no run is known to have made, and pictures of results."""
-    routes = Blueprint("results", __name__)
-
-    @routes.get("/results/<path:key>")
-    def result(key: str) -> Response:
-        parsed = parse_key(f"chains/{key}")
-        status = service.status(parsed, request.args.get("file"))
-        if status.run is not None and status.run.key == str(parsed):
-            return redirect(url_for("runs_page.run", run_id=status.run.id), 303)  # type: ignore[return-value]
-        return page(
-            "result.html",
-            key=parsed,
-            job_status=status.job_status,
-            results=_results(parsed, status.results),
-            words=status.note,
-        )
-
-    @routes.get("/pictures/<path:target>")
-    def picture(target: str) -> Response:
-        parts = target.split("/", 5)
-        return _picture(service, parse_key("/".join(parts[:5])), "".join(parts[5:]))
-
-    return routes
-
-
-def _back(run_id: str) -> Response:
+def _redirect_to(run_id: str) -> Response:
     return redirect(url_for("runs_page.run", run_id=run_id), 303)  # type: ignore[return-value]
-
-
-def _picture(service: Service, key: Key, file: str) -> Response:
-    """Give out a picture under this app's own address: in S3 mode its own is another site's."""
-    found = service.results.file(key, file)
-    if found.size > LARGEST_PICTURE:
-        raise NotFound(f"{key} has no picture {file[:100]} that can be shown.")
-    try:
-        content = b"".join(found.read())
-    except FileNotFoundError as problem:  # it went, or a link has its place, since it was found
-        raise NotFound(f"{key} has no picture {file[:100]} any more.") from problem
-    media_type = picture_type(content)
-    if media_type is None:
-        raise NotFound(f"{file[:100]} of {key} is no picture that browsers show.")
-    return Response(content, mimetype=media_type)
 
 
 def run_values(service: Service, run: Run) -> dict[str, Any]:
@@ -123,9 +79,9 @@ def run_values(service: Service, run: Run) -> dict[str, Any]:
     key = parse_key(run.key)
     tasks = service.tasks(run)
     own = next((task for task in tasks if task.task_id == run.task_id), None)
-    wanted = request.args.get("graph")
-    by_family = wanted == "families" or (wanted != "tasks" and len(tasks) > graph.COMFORTABLE)
-    found, words = _found(service, run, own)
+    shown = request.args.get("graph")
+    by_family = shown == "families" or (shown != "tasks" and len(tasks) > graph.COMFORTABLE)
+    found, problem = _found(service, run, own)
     return {
         "run": run,
         "key": key,
@@ -136,9 +92,9 @@ def run_values(service: Service, run: Run) -> dict[str, Any]:
         "rows": timeline.rows(run, tasks),
         "is_active": run.status in ACTIVE,
         "progress": _progress(run, own, tasks),
-        "results": _results(key, found.files),
+        "results": result_values(key, found.files),
         "is_missing": found.missing,
-        "missing_words": words or found.note,
+        "missing_words": problem or found.note,
         "log": _log(run, key, tasks),
         "luigid_up": service.luigid.is_up(),
         "luigid_graph": service.luigid.graph_url(run.type, run.chain, run.task_id),
@@ -166,7 +122,7 @@ def _counts(tasks: list[TaskRow]) -> dict[str, int]:
 
 
 def _progress(run: Run, own: TaskRow | None, tasks: list[TaskRow]) -> int:
-    """Return percent: what the task says of itself, else the share of tasks that are done."""
+    """Return percent: what the task itself reports, else the share of tasks that are done."""
     if run.status == DONE:
         return 100
     if own is not None and own.status == RUNNING and own.progress is not None:
@@ -176,7 +132,7 @@ def _progress(run: Run, own: TaskRow | None, tasks: list[TaskRow]) -> int:
 
 
 def _found(service: Service, run: Run, own: TaskRow | None) -> tuple[Found, str | None]:
-    """Return what is there of the run's result, and the words of a store that can't be reached."""
+    """Return what is there of the run's result, and the message of a store that can't be reached."""
     if run.status != DONE:
         return Found(run.storage), None
     try:
@@ -185,24 +141,10 @@ def _found(service: Service, run: Run, own: TaskRow | None) -> tuple[Found, str 
         return Found(run.storage, missing=True), problem.message
 
 
-def _results(key: Key, files: list[ResultFile]) -> list[dict[str, Any]]:
-    """Return what the page shows of each file: a look at the first ones, and links."""
-    return [
-        {
-            "file": file.name,
-            "look": preview(file) if number < _LOOKED_AT else Preview("binary", file.size),
-            "link": links.file_link(key, file, links.STATUS_LINK_LIFE).url,
-            "key": key,
-        }
-        for number, file in enumerate(files)
-    ]
-
-
 def _log(run: Run, key: Key, tasks: list[TaskRow]) -> dict[str, str]:
-    """Return which log is shown first: the one asked for, else the failed task's, else the root's."""
-    wanted = request.args.get("task")
+    """Return the log that is shown first: the requested one, else the failed task's, else the root's."""
     by_id = {task.task_id: task for task in tasks}
-    task = by_id.get(wanted or "")
+    task = by_id.get(request.args.get("task", ""))
     if task is None and run.status == FAILED and run.failed_key:
         task = next((one for one in tasks if one.key == run.failed_key), None)
     if task is None or task.key is None:
@@ -215,13 +157,13 @@ def _log(run: Run, key: Key, tasks: list[TaskRow]) -> dict[str, str]:
 
 
 def _later(service: Service, run: Run) -> Run | None:
-    """Return the latest run of the same key when this one failed and is not it."""
+    """Return the latest run of the key if this one failed or was cancelled and is not the latest."""
     latest = service.store.latest(run.key) if run.status in (FAILED, CANCELLED) else None
     return latest if latest is not None and latest.id != run.id else None
 
 
 def _earlier_logs(service: Service, run: Run, key: Key) -> list[int]:
-    """Return the numbers of the logs that attempts before this run's left, the latest first."""
+    """Return the numbers of the logs of attempts before this run, the latest first."""
     own = service.store.log_number(run.id, str(key))
     try:
         files = service.storage_of(key).list_files(key)

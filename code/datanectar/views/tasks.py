@@ -21,7 +21,7 @@ _LATEST_RUNS = 8
 
 
 def blueprint(service: Service) -> Blueprint:
-    """Return the page, its form's target, and the look at a key that starts nothing."""
+    """Return the page, the target of its form, and the dry run."""
     routes = Blueprint("tasks", __name__, url_prefix="/chains/<type>/<chain>/<task>")
 
     @routes.get("")
@@ -48,7 +48,7 @@ def blueprint(service: Service) -> Blueprint:
 
 
 def start(service: Service, type: str, chain: str, task: str, raw: dict[str, Any]) -> Response:
-    """Have the task run and go to the run's page; what can't be taken is shown in the form."""
+    """Run the task and redirect to the run's page; a refused request is shown in the form."""
     try:
         accepted = service.accept(type, chain, task, raw, trigger="page")
     except (BadRequest, ChainError, KeyUndefined) as problem:
@@ -71,7 +71,7 @@ def show(
     problem: DatanectarError | None = None,
     key: dict[str, Any] | None = None,
 ) -> Response:
-    """Return the task's page, with what was typed and what is wrong with it."""
+    """Return the task's page, with the typed values and what is wrong with them."""
     described_chain, described = find(service, type, chain, task)
     errors = problem.fields if problem else {}
     fields = forms.fields(described.parameters, _last(typed), errors)
@@ -96,7 +96,8 @@ def find(
     """Return a chain and its task as they are on disk now.
 
     Raises:
-        NotFound: when there is no such task, with the reason when the chain can't be imported.
+        ChainError: when the chain can't be imported.
+        NotFound: when it has no such task.
     """
     described = service.catalog.chain(type, chain)
     for item in described.tasks:
@@ -120,7 +121,7 @@ def _latest(service: Service, type: str, chain: str, task: str) -> list[Run]:
 
 
 def _last(typed: Mapping[str, Any]) -> dict[str, str]:
-    """Return the last value by name: a checkbox follows a hidden ``false``."""
+    """Return the last value of each name: a checkbox comes after a hidden ``false``."""
     if hasattr(typed, "getlist"):
         return {name: typed.getlist(name)[-1] for name in typed}
     return {name: str(value) for name, value in typed.items()}

@@ -1,4 +1,4 @@
-"""A run's tasks in time: the rows of its table, each with its bar."""
+"""The rows of a run's table: its tasks, each with a bar for its time."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from datanectar.runs.records import Run, TaskRow
 from datanectar.statuses import ACTIVE, DISABLED, FAILED, PENDING, RUNNING
 
-#: Rows that are shown; the API has all.
+#: The most rows that are shown.
 MOST_ROWS = 200
-#: Those that need a look come first where not all are shown.
+#: When not all are shown, tasks with these statuses are chosen first.
 _URGENT = {FAILED: 0, DISABLED: 0, RUNNING: 1}
 
 
 @dataclass(frozen=True)
 class Row:
-    """A task with its bar: where it begins and how long it is, in percent of the run."""
+    """A task, its duration in seconds, and its bar: begin and length in percent of the run."""
 
     task: TaskRow
     seconds: float | None
@@ -27,7 +27,7 @@ class Row:
 def rows(run: Run, tasks: list[TaskRow], now: float | None = None) -> list[Row]:
     """Return the tasks in order of their start, those that have not begun last.
 
-    Of more than :data:`MOST_ROWS`, those that failed or run are among the ones returned.
+    At most :data:`MOST_ROWS`; failed and running tasks are chosen first.
     """
     now = time.time() if now is None else now
     shown = sorted(tasks, key=lambda task: (_URGENT.get(task.status, 2), task.task_id))[:MOST_ROWS]

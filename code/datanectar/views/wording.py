@@ -1,4 +1,4 @@
-"""Times, lengths and sizes in words, as the pages show them."""
+"""Times, durations and sizes as the pages show them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _UNITS = ("B", "KB", "MB", "GB", "TB")
 
 
 def ago(stamp: float | None, now: float | None = None) -> str:
-    """Return how long ago a Unix stamp is; from a day on, the date in UTC."""
+    """Return how long ago a Unix timestamp is; after a day, the date in UTC."""
     if stamp is None:
         return "not yet"
     seconds = max(0.0, (time.time() if now is None else now) - stamp)
@@ -27,19 +27,19 @@ def ago(stamp: float | None, now: float | None = None) -> str:
 
 
 def exactly(stamp: float | None) -> str:
-    """Return a Unix stamp as date and time in UTC, to the second."""
+    """Return a Unix timestamp as date and time in UTC, to the second."""
     if stamp is None:
         return ""
     return datetime.fromtimestamp(stamp, timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def machine_time(stamp: float) -> str:
-    """Return a Unix stamp as HTML's ``<time datetime>`` wants it."""
+    """Return a Unix timestamp in the form of HTML's ``<time datetime>``."""
     return datetime.fromtimestamp(stamp, timezone.utc).isoformat(timespec="milliseconds")
 
 
 def lasting(seconds: float | None) -> str:
-    """Return a length of time, in the two units that matter."""
+    """Return a duration in at most two units."""
     if seconds is None:
         return ""
     if seconds < 1:
@@ -54,7 +54,7 @@ def lasting(seconds: float | None) -> str:
 
 
 def size(count: int) -> str:
-    """Return a number of bytes in the unit that suits it."""
+    """Return a number of bytes in a readable unit."""
     value = float(count)
     for unit in _UNITS:
         if value < 1000 or unit == _UNITS[-1]:
@@ -64,5 +64,5 @@ def size(count: int) -> str:
 
 
 def first_line(text: str) -> str:
-    """Return the first line of a docstring, without the marks that are for Sphinx."""
+    """Return the first line of a docstring, without Sphinx's markup."""
     return re.sub(r":{1,2}\Z|``", "", text.strip().partition("\n")[0].strip())

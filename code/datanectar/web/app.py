@@ -1,14 +1,13 @@
-"""The web: a Flask app over the service."""
+"""The Flask app: its parts put together."""
 
 from __future__ import annotations
 
 from flask import Flask
 
-from datanectar.api import chains, openapi, runs, status, targets
-from datanectar.api import health as ops
+from datanectar.api import chains, health, logs, openapi, runs, status, targets
 from datanectar.child_pool import ChildPool
 from datanectar.http import auth
-from datanectar.http import envelope as answer
+from datanectar.http.envelope import handle_errors
 from datanectar.http.request_params import StrictRequest
 from datanectar.http.request_reader import LARGEST_BODY
 from datanectar.luigid.client import Luigid
@@ -17,17 +16,17 @@ from datanectar.queue import RunQueue
 from datanectar.runs.store import RunStore
 from datanectar.service.service import Service
 from datanectar.settings import Settings
-from datanectar.views import docs, history, home, pages, run, tasks
+from datanectar.views import docs, history, home, pages, results, run, tasks
 
-#: Idle children kept for resolving parameters: a POST need not wait for a fork.
+#: Idle children kept for resolving parameters, so that a POST does not wait for a fork.
 _CHILDREN_AHEAD = 2
 
 
 def create_app(settings: Settings) -> Flask:
-    """Return the app. Call it in the process that serves: it starts threads and children.
+    """Return the app. It starts threads and children: call it in the process that serves.
 
     Raises:
-        StartupError: when the settings or the parts behind them don't allow a start.
+        StartupError: when the settings, the run store or the queue can't be used.
     """
     auth.check_start(settings)
     store = RunStore(settings.database_url)
@@ -40,7 +39,7 @@ def create_app(settings: Settings) -> Flask:
         queue=RunQueue(settings.queue_url),
         children=children,
         luigid=Luigid(settings.luigid_url, settings.state),
-        # Who waits for a chain keeps a thread; half of them stay free for everybody else.
+        # A request that waits for a chain occupies a thread; half of them stay free for others.
         most_waiting=max(1, settings.web_threads // 2),
     )
     app = Flask("datanectar", static_folder=None)
@@ -50,11 +49,24 @@ def create_app(settings: Settings) -> Flask:
     app.url_map.strict_slashes = app.url_map.merge_slashes = False  # neither redirects
     app.extensions["datanectar"] = service
     app.extensions["datanectar.children"] = children
-    answer.funnel_errors(app)
-    auth.guard(app, settings)
-    for part in (chains, status, targets, runs, ops, openapi, home, tasks, run, history):
-        app.register_blueprint(part.blueprint(service))
-    for routes in (run.results(service), docs.blueprint(), pages.static_files()):
+    handle_errors(app)
+    auth.protect(app, settings)
+    for module in (
+        chains,
+        status,
+        logs,
+        targets,
+        runs,
+        health,
+        openapi,
+        home,
+        tasks,
+        run,
+        results,
+        history,
+    ):
+        app.register_blueprint(module.blueprint(service))
+    for routes in (docs.blueprint(), pages.static_files()):
         app.register_blueprint(routes)
     pages.prepare(app)
     return app

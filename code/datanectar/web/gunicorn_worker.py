@@ -1,8 +1,8 @@
-"""gunicorn's worker with threads, to which slow clients cost nothing but a connection.
+"""gunicorn's threaded worker, changed so that slow clients occupy connections and no working threads.
 
-A request is read by the one thread that waits for all connections, and gets a thread of the pool
-when it is whole. An answer that a slow client takes its time over has a thread that others don't
-need. What never becomes a request is answered in the envelope too.
+One thread waits for all connections and reads the requests; a complete request gets a thread of the
+pool. Responses to slow clients are sent by extra threads. Bytes that can't become a request get a JSON
+response too.
 """
 
 from __future__ import annotations
@@ -31,99 +31,99 @@ from gunicorn.http.errors import (
 from gunicorn.http.wsgi import FileWrapper
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
-from datanectar.http.request_reader import Arrival, RefusedEarly
+from datanectar.http.request_reader import RefusedRequest, RequestReader
 
-#: Seconds in which a head must be there from its first byte on, and a body from its head on.
+#: Seconds from the first byte of a head to its end, and from there to the end of the body.
 _HEAD_TIME = 10.0
 _BODY_TIME = 60.0
-#: Seconds in which a client must take a piece of its answer, and how large that is, in bytes.
-_PIECE_TIME = 60.0
+#: Bytes that are read or sent at a time, and seconds in which a client must take so many.
 _PIECE = 64 * 1024
-#: Seconds that a client has to read a last answer before what it still sends cuts it off.
-_LEAVE_TIME = 5.0
-#: Answers that may be on their way to slow clients at a time, beside the threads that work.
-_SLOW_ANSWERS = 64
-#: What all requests that are not whole yet may hold, in bytes.
+_PIECE_TIME = 60.0
+#: Seconds for which a connection stays open after its last response, for the client to read it.
+_LINGER_TIME = 5.0
+#: The most responses that are being sent to slow clients at a time, beside the working threads.
+_SLOW_RESPONSES = 64
+#: The most bytes that all incomplete requests may hold.
 _MOST_HELD = 64 * 1024 * 1024
 
 
 class _Connection(TConn):
-    """A connection, and what has come of its next request."""
+    """A connection, and the bytes of its next request."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self.initialized = True  # each request gets a parser of its own
-        self.arrival = Arrival()
-        self.request = b""  # the one that is being answered
+        self.initialized = True  # gunicorn must make no parser: each request gets its own
+        self.reader = RequestReader()
+        self.request = b""  # the complete request that is being handled
         self.deadline = 0.0
-        self.is_leaving = False  # answered for the last time; what it sends is thrown away
+        self.is_lingering = False  # its last response is sent; what it still sends is dropped
 
 
 class WebWorker(ThreadWorker):
-    """The worker; see the module."""
+    """gunicorn's ``ThreadWorker`` that reads requests in its own thread; see the module."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.flask: Any = None
         self.wsgi: Any = None
-        self._waiting: dict[_Connection, None] = {}  # the one that has waited longest comes first
-        self._held = 0  # bytes of requests that are not whole yet
-        self._looked = 0.0
-        self._at_work = threading.Semaphore(self.cfg.threads)
-        self._sending: dict[socket.socket, None] = {}  # the one that takes longest comes first
+        self._waiting: dict[_Connection, None] = {}  # the oldest comes first
+        self._held = 0  # bytes of incomplete requests
+        self._checked_at = 0.0
+        self._working = threading.Semaphore(self.cfg.threads)
+        self._sending: dict[socket.socket, None] = {}  # the oldest comes first
         self._sending_lock = threading.Lock()
 
     def load_wsgi(self) -> None:
-        """Load the app, and let no more threads than the settings say work in it at a time."""
+        """Load the app, and limit the threads that work in it at a time to the setting."""
         super().load_wsgi()
         self.flask = self.wsgi
-        self.wsgi = self._answer
+        self.wsgi = self._call_app
 
     def get_thread_pool(self) -> ThreadPoolExecutor:
-        """Return threads for work, and others for answers that are being sent."""
-        return ThreadPoolExecutor(self.cfg.threads + _SLOW_ANSWERS)
+        """Return threads for work, and others for sending responses."""
+        return ThreadPoolExecutor(self.cfg.threads + _SLOW_RESPONSES)
 
-    # --- requests that arrive, in the one thread that waits for all connections -------------------
+    # --- reading requests, in the one thread that waits for all connections -----------------------
 
     def accept(self, listener: socket.socket) -> None:
-        """Take a new connection; when there are too many, the one that has waited longest goes."""
+        """Accept a connection; when there are too many, close the one that has waited longest."""
         try:
             client, address = listener.accept()
         except OSError as problem:
             if problem.errno in (errno.EMFILE, errno.ENFILE):
-                self._end_oldest()
+                self._close_oldest()
             elif problem.errno not in (errno.EAGAIN, errno.ECONNABORTED):
                 raise
             return
         self.nr_conns += 1
         self._wait_for(_Connection(self.cfg, client, address, listener.getsockname()), _HEAD_TIME)
         if self.nr_conns >= self.worker_connections:
-            self._end_oldest()
+            self._close_oldest()
 
     def finish_request(self, conn: _Connection, done: Future[bool]) -> None:
-        """Wait for the connection's next request after an answer, or end it."""
+        """Wait for the connection's next request after a response, or close it."""
         is_kept = not done.cancelled() and done.exception() is None and done.result()
         if not is_kept or conn.parser.unreader.take_buffered():
-            self._leave(conn)
+            self._linger(conn)
             return
         self._wait_for(conn, self.cfg.keepalive)
-        if conn.arrival:  # the client did not wait for the answer
-            self._take_in(conn, b"")
+        if conn.reader:  # the client has sent the next request already
+            self._feed(conn, b"")
 
     def murder_pending(self) -> None:
-        """End what has waited for too long. Called after every event, it looks once a second."""
+        """Close connections past their deadline; gunicorn calls this often, it acts once a second."""
         now = time.monotonic()
-        if self.alive and now - self._looked < 1:
+        if self.alive and now - self._checked_at < 1:
             return
-        self._looked = now
+        self._checked_at = now
         for conn in [conn for conn in self._waiting if conn.deadline < now]:
-            if conn.arrival:
+            if conn.reader:
                 self._refuse(conn, 408, "The request did not arrive in time.")
             else:
-                self._end(conn)
+                self._close(conn)
 
     def _cap_keepalive(self, deadline: float) -> None:
-        """End by ``deadline`` what waits when a stop begins; gunicorn looks once a second then."""
+        """Shorten the deadlines when a stop begins; gunicorn then checks them once a second."""
         for conn in self._waiting:
             conn.deadline = min(conn.deadline, deadline - 1)
 
@@ -131,15 +131,15 @@ class WebWorker(ThreadWorker):
         conn.deadline = time.monotonic() + seconds
         conn.sock.setblocking(False)
         self._waiting[conn] = None
-        self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._hear, conn))
+        self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._read, conn))
 
     def _stop_waiting(self, conn: _Connection) -> None:
         if conn in self._waiting:
             del self._waiting[conn]
             self.poller.unregister(conn.sock)
 
-    def _hear(self, conn: _Connection, _: object) -> None:
-        if conn not in self._waiting:  # ended by another of the events that came together
+    def _read(self, conn: _Connection, _: object) -> None:
+        if conn not in self._waiting:  # closed by another event of the same poll
             return
         try:
             piece = conn.sock.recv(_PIECE)
@@ -147,75 +147,75 @@ class WebWorker(ThreadWorker):
             return
         except OSError:
             piece = b""
-        if piece and not conn.is_leaving:
-            self._take_in(conn, piece)
-        elif conn.arrival:
+        if piece and not conn.is_lingering:
+            self._feed(conn, piece)
+        elif conn.reader:
             self._refuse(conn, 400, "The request ended before it was whole.")
         elif not piece:
-            self._end(conn)
+            self._close(conn)
 
-    def _take_in(self, conn: _Connection, piece: bytes) -> None:
-        """Add what came to the request; once that is whole, have a thread answer it."""
-        arrival = conn.arrival
-        before, had_head = len(arrival), arrival.has_head
+    def _feed(self, conn: _Connection, piece: bytes) -> None:
+        """Add bytes to the request; hand it to a thread when it is complete."""
+        reader = conn.reader
+        before, had_head = len(reader), reader.has_head
         try:
-            is_whole = arrival.feed(piece)
-        except RefusedEarly as refusal:
-            self._refuse(conn, refusal.status, refusal.words)
+            is_complete = reader.feed(piece)
+        except RefusedRequest as refusal:
+            self._refuse(conn, refusal.status, refusal.message)
             return
         finally:
-            self._held += len(arrival) - before
-        if is_whole:
+            self._held += len(reader) - before
+        if is_complete:
             self._stop_waiting(conn)
-            conn.request = arrival.take()
+            conn.request = reader.take()
             self._held -= len(conn.request)
             self.enqueue_req(conn)
-        elif arrival.has_head and not had_head:
+        elif reader.has_head and not had_head:
             conn.deadline = time.monotonic() + _BODY_TIME
-            if arrival.awaits_go_ahead:
+            if reader.expects_continue:
                 _send(conn.sock, b"HTTP/1.1 100 Continue\r\n\r\n")
         elif not before:
             conn.deadline = time.monotonic() + _HEAD_TIME
         while self._held > _MOST_HELD and self._waiting:
-            self._end_oldest()
+            self._close_oldest()
 
-    def _refuse(self, conn: _Connection, status: int, words: str) -> None:
-        _send(conn.sock, _refusal(status, words))
-        self._leave(conn)
+    def _refuse(self, conn: _Connection, status: int, message: str) -> None:
+        _send(conn.sock, _refusal(status, message))
+        self._linger(conn)
 
-    def _leave(self, conn: _Connection) -> None:
-        """Say that no more comes, and let the client read what came before closing on it."""
+    def _linger(self, conn: _Connection) -> None:
+        """End the sending side, and give the client time to read the response before the close."""
         self._stop_waiting(conn)
-        self._held -= len(conn.arrival)
-        conn.arrival, conn.is_leaving = Arrival(), True
+        self._held -= len(conn.reader)
+        conn.reader, conn.is_lingering = RequestReader(), True
         try:
             conn.sock.shutdown(socket.SHUT_WR)
         except OSError:
-            self._end(conn)
+            self._close(conn)
         else:
-            self._wait_for(conn, _LEAVE_TIME)
+            self._wait_for(conn, _LINGER_TIME)
 
-    def _end_oldest(self) -> None:
+    def _close_oldest(self) -> None:
         if self._waiting:
-            self._end(next(iter(self._waiting)))
+            self._close(next(iter(self._waiting)))
 
-    def _end(self, conn: _Connection) -> None:
+    def _close(self, conn: _Connection) -> None:
         self._stop_waiting(conn)
-        self._held -= len(conn.arrival)
+        self._held -= len(conn.reader)
         self.nr_conns -= 1
         conn.close()
 
-    # --- answers, in the pool's threads -----------------------------------------------------------
+    # --- responses, in the pool's threads ---------------------------------------------------------
 
     def handle(self, conn: _Connection) -> bool:
-        """Answer a request that is whole; return whether the connection is kept."""
+        """Handle a complete request; return whether the connection is kept."""
         conn.parser = get_parser(self.cfg, [conn.request], conn.client)
         conn.request = b""
         return bool(super().handle(conn))
 
     def handle_request(self, req: Any, conn: _Connection) -> bool:
-        """Answer what could be parsed."""
-        req._expected_100_continue = False  # it was told to go ahead, and did
+        """Respond to a parsed request; return whether the connection is kept."""
+        req._expected_100_continue = False  # 100 Continue was sent already
         try:
             return bool(super().handle_request(req, conn))
         finally:
@@ -223,20 +223,20 @@ class WebWorker(ThreadWorker):
                 self._sending.pop(conn.sock, None)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
-        """Answer a request that can't be parsed."""
+        """Respond to a request that can't be parsed."""
         if not isinstance(exc, ParseException):
             super().handle_error(req, client, addr, exc)
             return
         status = next((s for kind, s in _PARSE_STATUSES.items() if isinstance(exc, kind)), 400)
         _send(client, _refusal(status, f"This is no request that can be read: {str(exc)[:300]}"))
 
-    def _answer(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
-        with self._at_work:
+    def _call_app(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+        with self._working:
             body: Iterable[bytes] = self.flask(environ, start)
         client = environ["gunicorn.socket"]
         with self._sending_lock:
             self._sending[client] = None
-            if len(self._sending) > _SLOW_ANSWERS:
+            if len(self._sending) > _SLOW_RESPONSES:
                 oldest = next(iter(self._sending))
                 del self._sending[oldest]
                 with contextlib.suppress(OSError):
@@ -257,25 +257,19 @@ _PARSE_STATUSES = {
 
 
 def _in_pieces(body: Iterable[bytes], client: socket.socket) -> Iterator[bytes]:
-    """Yield the body in pieces, each of which has its time to be sent.
-
-    The first needs none: there is room for it, and a limit costs every small answer a system call.
-    """
+    """Yield the body in pieces; the client has a limited time to take each."""
     try:
-        is_first = True
-        for part in body:
-            for start in range(0, len(part), _PIECE):
-                if not is_first:
-                    client.settimeout(_PIECE_TIME)
-                is_first = False
-                yield part[start : start + _PIECE]
+        for chunk in body:
+            for start in range(0, len(chunk), _PIECE):
+                client.settimeout(_PIECE_TIME)
+                yield chunk[start : start + _PIECE]
     finally:
         if hasattr(body, "close"):
             body.close()
 
 
-def _refusal(status: int, words: str) -> bytes:
-    body = json.dumps({"data": None, "message": words, "status": status})
+def _refusal(status: int, message: str) -> bytes:
+    body = json.dumps({"data": None, "message": message, "status": status})
     head = (
         f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
         "Connection: close",
@@ -288,6 +282,6 @@ def _refusal(status: int, words: str) -> bytes:
     return "\r\n".join((*head, "", body)).encode()
 
 
-def _send(client: socket.socket, words: bytes) -> None:
+def _send(client: socket.socket, data: bytes) -> None:
     with contextlib.suppress(OSError):  # the client may have gone
-        client.sendall(words)
+        client.sendall(data)

@@ -1,7 +1,7 @@
-"""The gunicorn that serves the web.
+"""The gunicorn server of the web process.
 
-Its master, which only minds the worker, never loads the app: half of what it shared with the
-worker would soon be copied, as Python counts references.
+gunicorn's master never loads the app: it shares no memory with the worker for long, as Python's
+reference counts make the kernel copy it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from gunicorn.app.base import BaseApplication
 
 from datanectar.forkserver.process_control import die_with_parent, set_title
 from datanectar.optional_imports import left_out, other_drivers
-from datanectar.settings import Settings
+from datanectar.settings import Settings, in_url
 from datanectar.web.gunicorn_worker import WebWorker
 
 #: The most connections that are open at a time.
@@ -24,8 +24,8 @@ _CONNECTIONS = 1000
 def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT.
 
-    One process with threads: the work is done elsewhere, and what is kept here, the catalog and
-    the children, is kept once.
+    One process with threads: other processes do the work, and the catalog and the idle children are
+    kept only once.
     """
     _Gunicorn(settings).run()
 
@@ -37,7 +37,7 @@ class _Gunicorn(BaseApplication):
 
     def load_config(self) -> None:
         options: dict[str, Any] = {
-            "bind": f"{_bracketed(self._settings.host)}:{self._settings.port}",
+            "bind": f"{in_url(self._settings.host)}:{self._settings.port}",
             "workers": 1,
             "worker_class": f"{WebWorker.__module__}.{WebWorker.__qualname__}",
             "threads": self._settings.web_threads,
@@ -64,17 +64,13 @@ class _Gunicorn(BaseApplication):
 
 
 def _most_connections() -> int:
-    """Return how many connections may be open: half the files that this process may have."""
+    """Return how many connections may be open: at most half the files that this process may open."""
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return _CONNECTIONS if files == resource.RLIM_INFINITY else min(_CONNECTIONS, files // 2)
 
 
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
-
-
 def _after_fork(server: Any, worker: Any) -> None:
-    """Have the worker end with gunicorn's master, at once: its successor needs the port."""
+    """Name the worker; let it be killed when gunicorn's master dies: the next master needs the port."""
     set_title("datanectar: web")
     die_with_parent(signal.SIGKILL)
 

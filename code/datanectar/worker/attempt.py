@@ -11,7 +11,7 @@ from typing import Any
 
 from datanectar.errors import DatanectarError
 from datanectar.forkserver.handle import Handle
-from datanectar.luigid.client import worker_id
+from datanectar.luigid.names import worker_id
 from datanectar.messages import Message, Outcome, Refusal, RunJob, SchedulerReport, TaskReport
 from datanectar.runs.records import Run
 from datanectar.service.service import Service

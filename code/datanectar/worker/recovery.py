@@ -6,7 +6,7 @@ import contextlib
 import logging
 import time
 
-from datanectar.luigid.client import worker_id
+from datanectar.luigid.names import worker_id
 from datanectar.queue import RUN_MESSAGE
 from datanectar.runs.records import Run, WorkerRow
 from datanectar.service.service import Service

@@ -1,0 +1,97 @@
+"""``/api/chainlog``: the log of a key, whole or followed while it is written."""
+
+from __future__ import annotations
+
+import threading
+
+from flask import Blueprint, Response, request
+
+from datanectar.api.log_follower import LogFollower, LogSource
+from datanectar.api.status import requested_key
+from datanectar.errors import BadRequest, NotFound, Unavailable
+from datanectar.keys import LOG_FILE, Key
+from datanectar.service.service import Service
+from datanectar.service.status import Status
+from datanectar.statuses import ACTIVE, DONE
+
+#: The response for a result that no run of this service has made.
+_NO_LOG = "The result was there before any run of this service: there is no log of its making.\n"
+
+
+def blueprint(service: Service) -> Blueprint:
+    """Return the route."""
+    routes = Blueprint("logs", __name__, url_prefix="/api")
+    # A follower occupies a thread; half of them stay free for others.
+    followers = threading.Semaphore(max(1, service.settings.web_threads // 2))
+
+    @routes.get("/chainlog")
+    def chainlog() -> Response:
+        status = service.status(*requested_key())
+        if request.accept_mimetypes.best == "text/event-stream":
+            return _follow(service, status, followers)
+        return _whole_log(service, status)
+
+    return routes
+
+
+def _whole_log(service: Service, status: Status) -> Response:
+    name = _log_name(service, status.key)
+    source = LogSource(service, status.key, name)
+    if source.version() is not None:
+        headers = {"X-Accel-Buffering": "no"}
+        return Response(source.read(0), mimetype="text/plain", headers=headers)
+    if name == LOG_FILE and status.job_status in ACTIVE:
+        return Response("", mimetype="text/plain")  # the run has written nothing yet
+    was_there = status.job_status == DONE and not (status.run and status.run.attempt)
+    if name == LOG_FILE and was_there:
+        return Response(_NO_LOG, mimetype="text/plain")
+    raise NotFound(f"{status.key} has no {name}.")
+
+
+def _log_name(service: Service, key: Key) -> str:
+    """Return the file name of the log that ``attempt`` or ``run`` names, else of the latest.
+
+    Raises:
+        BadRequest: when ``attempt`` is no number.
+        NotFound: when there is no such run.
+    """
+    attempt, run_id = request.args.get("attempt", ""), request.args.get("run", "")
+    if attempt and not (attempt.isdecimal() and len(attempt) < 6):
+        raise BadRequest(
+            "attempt is the number of an earlier log: 1, 2...", fields={"attempt": "a number"}
+        )
+    if attempt:
+        return f"{LOG_FILE}.{int(attempt)}"
+    return service.log_of_run(service.run(run_id), key) if run_id else LOG_FILE
+
+
+def _follow(service: Service, status: Status, followers: threading.Semaphore) -> Response:
+    tail = _tail()  # may be refused: before it takes a follower's place
+    name = _log_name(service, status.key)
+    if not followers.acquire(blocking=False):
+        raise Unavailable(
+            "Too many logs are being followed; try again, or read without following.",
+            headers={"Retry-After": "5"},
+        )
+    headers = {"X-Accel-Buffering": "no", "Cache-Control": "no-store"}
+    events = LogFollower(service, status, name, _last_event_id(), tail).events()
+    response = Response(events, mimetype="text/event-stream", headers=headers)
+    response.call_on_close(followers.release)
+    return response
+
+
+def _last_event_id() -> int:
+    text = request.headers.get("Last-Event-ID", "0")
+    return int(text) if text.isdecimal() and len(text) < 16 else 0
+
+
+def _tail() -> int | None:
+    """Return how many bytes of a long log's end the client wants, or None for all of it.
+
+    Raises:
+        BadRequest: when ``tail`` is no number.
+    """
+    text = request.args.get("tail")
+    if text is not None and not (text.isdecimal() and len(text) < 16):
+        raise BadRequest("tail is a number of bytes.", fields={"tail": "a number of bytes"})
+    return int(text) if text else None
