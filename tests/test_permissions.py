@@ -13,7 +13,13 @@ import pytest
 from click.testing import CliRunner
 
 from datanectar.errors import StartupError
-from datanectar.permissions import private_database, private_file, private_folder
+from datanectar.permissions import (
+    private_database,
+    private_file,
+    private_folder,
+    read_private,
+    write_private,
+)
 from tests.servers.processes import wait_for
 from tests.servers.stack import Stack
 
@@ -97,6 +103,22 @@ def test_files_are_made_closed_whatever_the_umask(tmp_path: Path) -> None:
         os.umask(before)
 
     assert (mode(tmp_path / "lock"), mode(tmp_path / "runs.db")) == (0o600, 0o600)
+
+
+def test_a_private_text_is_read_back_while_only_its_owner_can_use_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    assert read_private(file) is None
+
+    write_private(file, "first")
+    write_private(file, "second")
+
+    assert (read_private(file), mode(file)) == ("second", 0o600)
+    assert list(tmp_path.iterdir()) == [file]
+    file.chmod(0o640)
+    assert read_private(file) is None
+    (tmp_path / "link").symlink_to(tmp_path / "target")
+    write_private(tmp_path / "target", "secret")
+    assert read_private(tmp_path / "link") is None
 
 
 def test_all_state_of_an_app_is_its_owners_and_results_follow_the_umask(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import re
 import time
@@ -14,11 +13,12 @@ import requests
 from requests.utils import get_environ_proxies, select_proxy
 
 from datanectar.errors import DatanectarError, Unavailable, by_status
+from datanectar.settings import is_loopback
 from datanectar.statuses import ACTIVE
 
-#: Seconds between two looks at a status.
+#: Seconds between two requests for a status.
 _POLL = 0.2
-#: Seconds that an app which gave a part of a log may be away before it counts as gone.
+#: Seconds for which an app may be away while a log is followed.
 _RESTART = 30.0
 
 
@@ -28,7 +28,7 @@ class Client:
     Args:
         url: the app's address.
         token: an API token, when the app wants one.
-        timeout: seconds that an answer may take.
+        timeout: seconds that a response may take.
 
     ::
 
@@ -47,31 +47,31 @@ class Client:
             self._session.headers["Authorization"] = f"Bearer {token}"
 
     def chains(self) -> list[dict[str, Any]]:
-        """Return what chains there are."""
+        """Return the chains."""
         return list(self._call("GET", "/api/chains"))
 
     def post(self, path: str, /, **parameters: Any) -> dict[str, Any]:
-        """Ask for a task, ``<type>/<chain>/<Task>``, and return the answer at once.
+        """Request a task, ``<type>/<chain>/<Task>``, and return the response at once.
 
-        A value that JSON has no form for, such as a date, goes as its text. A run that was waited
-        for and did not succeed is an answer too: its ``job_status`` and ``error`` tell.
+        A value that JSON can't express, such as a date, is sent as its text. The response to a request
+        that waited for a run without success has its ``job_status`` and ``error``.
         """
         return dict(self._call("POST", f"/api/chains/{path}", **_json_body(parameters)))
 
     def status(self, key: str) -> dict[str, Any]:
-        """Return the status of a key, as an answer of :meth:`post` names it."""
+        """Return the status of a key, as a response of :meth:`post` has it."""
         return dict(self._call("GET", "/api/chainstatus", params={"chain": key}))
 
     def graph(self, key: str) -> dict[str, Any]:
-        """Return the tasks of a key's run: ``nodes``, and ``edges`` from what is required."""
+        """Return the tasks of a key's run: ``nodes``, and ``edges`` from required to requiring tasks."""
         return dict(self._call("GET", "/api/chaingraph", params={"chain": key}))
 
     def run(self, path: str, /, **parameters: Any) -> dict[str, Any]:
-        """Ask for a task and return its status once it has ended."""
+        """Request a task and return its status once its run has ended."""
         return self.wait(status_key(self.post(path, **parameters)))
 
     def wait(self, key: str) -> dict[str, Any]:
-        """Return the status of a key once nothing is on its way for it any more."""
+        """Return the status of a key once no run of it is pending or running."""
         status = self.status(key)
         while status["job_status"] in ACTIVE:
             time.sleep(_POLL)
@@ -91,10 +91,10 @@ class Client:
     def follow(self, key: str) -> Iterator[str]:
         """Yield the log of a key as it is written, until its run has ended.
 
-        A connection that breaks is made again, and the log goes on where it broke off: an app may
-        be started anew meanwhile.
+        A broken connection is made again and the log goes on where it ended, also when the app was
+        restarted meanwhile.
         """
-        seen, heard = "0", float("-inf")
+        seen, last_contact = "0", float("-inf")
         while True:
             try:
                 for name, last_id, text in self._events(key, seen):
@@ -102,11 +102,11 @@ class Client:
                         return
                     seen = last_id
                     yield text
-                heard = time.monotonic()
-            except requests.RequestException:  # while it arrived
-                heard = time.monotonic()
+                last_contact = time.monotonic()
+            except requests.RequestException:  # the connection broke while the log arrived
+                last_contact = time.monotonic()
             except Unavailable:
-                if time.monotonic() - heard > _RESTART:
+                if time.monotonic() - last_contact > _RESTART:
                     raise
             time.sleep(_POLL)
 
@@ -140,16 +140,16 @@ class Client:
             return response.json()["data"]
         except (ValueError, KeyError, TypeError) as problem:
             proxy = _proxy_for(self.url)
-            by_way = f", or not the proxy {proxy} on the way to it" if proxy else ""
+            or_proxy = f", or not the proxy {proxy} on the way to it" if proxy else ""
             raise Unavailable(
-                f"What answers at {self.url} is no datanectar app{by_way}: see whether the address "
+                f"What answers at {self.url} is no datanectar app{or_proxy}: see whether the address "
                 "is right."
             ) from problem
 
     def _send(self, method: str, url: str, **options: Any) -> requests.Response:
-        # A presigned URL carries its own leave: our token is none of that server's business.
-        ours = url.startswith(f"{self.url}/")
-        request = self._session.request if ours else requests.request
+        # Another server, such as that of a presigned URL, must not get the token.
+        is_app = url.startswith(f"{self.url}/")
+        request = self._session.request if is_app else requests.request
         proxies = _NO_PROXY if _is_on_loopback(url) else None
         try:
             response = request(method, url, timeout=self._timeout, proxies=proxies, **options)
@@ -160,7 +160,7 @@ class Client:
                     f"environment names ({_reason(problem)}): name the host in NO_PROXY if it is to "
                     "be asked directly."
                 ) from problem
-            if not ours:
+            if not is_app:
                 raise Unavailable(
                     f"{_origin(url)} does not answer ({_reason(problem)})."
                 ) from problem
@@ -169,12 +169,12 @@ class Client:
             ) from problem
         except requests.RequestException as problem:
             raise Unavailable(f"{method} {url}: {problem}") from problem
-        if not response.ok and not _tells_of_a_run(response):
+        if not response.ok and not _is_about_a_run(response):
             _raise_problem(response)
         return response
 
 
-#: As a request's ``proxies``: none at all, whatever the environment says.
+#: As the ``proxies`` of a request: no proxy, whatever the environment names.
 _NO_PROXY = {"no_proxy": "*"}
 
 
@@ -186,14 +186,11 @@ def status_key(accepted: dict[str, Any]) -> str:
 
 def _is_on_loopback(url: str) -> bool:
     host = (urlsplit(url).hostname or "").rstrip(".")
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
+    return is_loopback(host) or host.endswith(".localhost")
 
 
 def _proxy_for(url: str) -> str | None:
-    """Return the proxy that is asked for ``url``, without its password; None when none is."""
+    """Return the proxy for ``url`` in this environment, without its password, or None."""
     if _is_on_loopback(url):
         return None
     proxy = select_proxy(url, get_environ_proxies(url))
@@ -206,7 +203,7 @@ def _origin(url: str) -> str:
 
 
 def _reason(problem: Exception) -> str:
-    """Return what the system said, which requests wraps several times."""
+    """Return the operating system's message, which requests wraps several times."""
     inner: BaseException = problem
     while (below := inner.__cause__ or inner.__context__) is not None:
         inner = below
@@ -218,8 +215,8 @@ def _json_body(parameters: dict[str, Any]) -> dict[str, Any]:
     return {"data": body, "headers": {"Content-Type": "application/json"}}
 
 
-def _tells_of_a_run(response: requests.Response) -> bool:
-    """Tell whether a status of 400 or more is how a run has ended, and not a refusal."""
+def _is_about_a_run(response: requests.Response) -> bool:
+    """Tell whether a response of 400 or more reports how a run has ended, and is no refusal."""
     try:
         return "job_status" in response.json()["data"]
     except (ValueError, KeyError, TypeError):

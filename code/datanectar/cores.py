@@ -1,4 +1,4 @@
-"""How many cores this process may use: in a container that is seldom the host's count."""
+"""How many cores this process may use, in a container too."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _GROUPS = Path("/sys/fs/cgroup")
 def available_cores() -> int:
     """Return how many cores this process may use, at least 1.
 
-    The fewest of those that it may be scheduled on, and those whose time its control groups are
-    granted: a container with a quota of half a core has one.
+    This is the smaller of the cores that it may be scheduled on, and the quotas of its control groups,
+    rounded up: a container with a quota of half a core has one.
     """
     if hasattr(os, "sched_getaffinity"):
         cores = len(os.sched_getaffinity(0))
@@ -29,7 +29,7 @@ def quotas(own: Path = _OWN_GROUP, groups: Path = _GROUPS) -> list[float]:
     """Return the quotas, in cores, of this process's control group and of those above it.
 
     Args:
-        own: the file that names the group (cgroups(7)).
+        own: the file with the group's path (cgroups(7)).
         groups: where control groups are mounted; ``cpu.max`` is version 2's, ``cpu.cfs_quota_us``
             version 1's.
     """

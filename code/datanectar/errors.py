@@ -1,6 +1,6 @@
-"""What can go wrong, by cause; each class knows the HTTP status that it means.
+"""Every error that datanectar raises on purpose, by cause, each with its HTTP status.
 
-Code anywhere in the package raises these; ``api.answer`` turns them into the one error body.
+``http.envelope`` turns them into the one form of JSON errors.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from collections.abc import Mapping
 
 
 class DatanectarError(Exception):
-    """The root of every error that datanectar raises on purpose.
+    """The base of every error that datanectar raises on purpose.
 
     Args:
         message: what was wrong, where, and what to do.
-        fields: problem by parameter or setting name, for errors that concern several at once.
-        headers: HTTP headers to send along, such as ``Retry-After``.
+        fields: what is wrong, by parameter or setting name, when the error concerns several.
+        headers: HTTP headers of the response, such as ``Retry-After``.
     """
 
     status = 500
@@ -33,19 +33,19 @@ class DatanectarError(Exception):
 
 
 class BadRequest(DatanectarError):
-    """Raised when what the client sent can't be understood: parameters, keys, cursors."""
+    """Raised when a request can't be read: its parameters, key or cursor."""
 
     status = 400
 
 
 class Unauthorized(DatanectarError):
-    """Raised when a token is needed and none, or an unknown one, came along."""
+    """Raised when a request needs a token and has none, or an unknown one."""
 
     status = 401
 
 
 class Forbidden(DatanectarError):
-    """Raised when the token lacks the scope, or the request comes from a foreign page or host."""
+    """Raised when the token lacks the scope, or the request comes from another site's page."""
 
     status = 403
 
@@ -57,13 +57,13 @@ class NotFound(DatanectarError):
 
 
 class Conflict(DatanectarError):
-    """Raised when the request is sound and the present state of things forbids it."""
+    """Raised when a valid request conflicts with the current state, such as a run that has ended."""
 
     status = 409
 
 
 class PayloadTooLarge(DatanectarError):
-    """Raised when parameters exceed what a request may hold."""
+    """Raised when a request's parameters are too large."""
 
     status = 413
 
@@ -93,19 +93,19 @@ class StorageError(DatanectarError):
 
 
 class SchedulerError(DatanectarError):
-    """Raised when luigid refuses what a run says, or when what answers at its address is not luigid."""
+    """Raised when luigid refuses a run's call, or when something else answers at its address."""
 
     status = 502
 
 
 class Unavailable(DatanectarError):
-    """Raised when a part that is needed now is away: the database, the queue, a child."""
+    """Raised when something that the request needs is away: the database, the queue, a child."""
 
     status = 503
 
 
 class KeyUndefined(DatanectarError):
-    """Raised when a task's key can't be computed in full; there is never a coarser key instead."""
+    """Raised when a task's key can't be computed in full; a less specific key would be wrong."""
 
     status = 422
 
@@ -115,16 +115,16 @@ class StartupError(DatanectarError):
 
 
 def by_name(name: str) -> type[DatanectarError]:
-    """Return the error class called ``name``, or the root when there is none.
+    """Return the error class called ``name``, or the base class when there is none.
 
-    Used for errors that a child reported by name over its pipe.
+    For errors that a child has reported by name over its pipe.
     """
     classes = {cls.__name__: cls for cls in DatanectarError.__subclasses__()}
     return classes.get(name, DatanectarError)
 
 
 def by_status(status: int) -> type[DatanectarError]:
-    """Return an error class that means the HTTP status, or the root when there is none."""
+    """Return the first error class with an HTTP status, or the base class when there is none."""
     named = [cls for cls in DatanectarError.__subclasses__() if "status" in vars(cls)]
     classes = {cls.status: cls for cls in reversed(named)}
     return classes.get(status, DatanectarError)

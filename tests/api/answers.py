@@ -6,6 +6,8 @@ from typing import Any
 
 import requests
 
+from tests.servers.stack import Stack
+
 
 def refused(response: requests.Response, status: int) -> dict[str, Any]:
     """Check that the request was refused with this status, in the envelope; return the body."""
@@ -30,3 +32,13 @@ def data(response: requests.Response) -> Any:
     body = enveloped(response)
     assert (response.status_code, body["message"]) == (200, "success"), body
     return body["data"]
+
+
+def post(stack: Stack, path: str, **parameters: Any) -> str:
+    return str(data(stack.post(path, params=parameters))["key"])
+
+
+def log(stack: Stack, key: str, **more: Any) -> str:
+    answer = stack.get("/api/chainlog", params={"chain": key, **more})
+    assert answer.headers["Content-Type"].startswith("text/plain")
+    return answer.content.decode()

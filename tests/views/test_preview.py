@@ -11,7 +11,7 @@ import pytest
 from datanectar.keys import Key
 from datanectar.service.result_file import ResultFile, under_key
 from datanectar.storage.local import LocalStorage
-from datanectar.views.preview import LOOK, Preview, preview
+from datanectar.views.preview import PREVIEW_BYTES, Preview, preview
 
 KEY = Key("t", "a_chain", "ATask", "0" * 32)
 
@@ -80,7 +80,7 @@ def test_empty_and_missing_files_are_told_apart(storage: LocalStorage) -> None:
 
 def test_a_character_at_the_cut_does_not_spoil_the_text(storage: LocalStorage) -> None:
     for shift in range(3):
-        found = look(storage, b"x" * shift + "€".encode() * LOOK)
+        found = look(storage, b"x" * shift + "€".encode() * PREVIEW_BYTES)
         assert (found.kind, found.cut) == ("text", True)
         assert set(found.text) <= {"x", "€"}
 
@@ -96,5 +96,5 @@ def test_only_the_beginning_is_read(storage: LocalStorage) -> None:
 
     file = Counting(**vars(kept(storage, b"line\n" * 2_000_000)))
     found = preview(file)
-    assert (found.kind, found.size, len(found.text)) == ("text", 10_000_000, LOOK)
+    assert (found.kind, found.size, len(found.text)) == ("text", 10_000_000, PREVIEW_BYTES)
     assert 0 < Counting.pieces <= 1024 * 1024

@@ -17,13 +17,13 @@ import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from datanectar.address import address, url_of
 from datanectar.catalog.files import chain_path
 from datanectar.child_pool import FORK_SERVER_VARIABLE, fork_server_spec
 from datanectar.errors import SchedulerError, StartupError
 from datanectar.forkserver.process_control import adopt_orphans, kill_and_reap_children
 from datanectar.luigid import launch
 from datanectar.luigid.access_token import drop_token
+from datanectar.luigid.address import host_and_port, url_of
 from datanectar.luigid.client import Luigid
 from datanectar.permissions import private_file
 from datanectar.settings import Settings, is_configured, is_loopback
@@ -174,7 +174,7 @@ class Supervisor:
     def _start_luigid(self) -> None:
         """Start luigid, or use the one that runs where the settings say on purpose."""
         url = self._settings.luigid_url
-        host, port = address(url)
+        host, port = host_and_port(url)
         given = is_configured(_LUIGID_URL)
         if given and self._uses_luigid_of(url):
             return
@@ -198,7 +198,7 @@ class Supervisor:
             StartupError: when something else runs there, or the luigid of another project.
         """
         there = Luigid(url, self._settings.state)
-        host, _ = address(url)
+        host, _ = host_and_port(url)
         try:
             if host in _EVERYWHERE or not there.check():
                 return False

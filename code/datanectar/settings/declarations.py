@@ -27,14 +27,14 @@ from datanectar.settings.kinds import (
     Kind,
     integer,
     number,
-    spell,
     sqlite_url,
+    to_text,
 )
 from datanectar.settings.project_file import nearest_project
 
 #: Children don't get these variables: whoever holds them can start runs or change the history.
 PARENTS_ONLY = ("DATANECTAR_TOKENS", "DATANECTAR_DATABASE_URL", "DATANECTAR_QUEUE_URL")
-#: Marks an environment that spells all settings. A process that starts with it does not read the
+#: Marks an environment that has all settings. A process that starts with it does not read the
 #: settings file: all processes of an app agree, also after an edit.
 COMPLETE = "DATANECTAR_COMPLETE"
 #: The variables that the package reads and that are no settings: what its processes pass on to each
@@ -221,7 +221,7 @@ class Settings:
     def environ(self) -> dict[str, str]:
         """Return the environment variables from which ``load`` makes these settings again."""
         values = {
-            field.metadata["variable"]: spell(getattr(self, field.name))
+            field.metadata["variable"]: to_text(getattr(self, field.name))
             for field in dataclasses.fields(self)
         }
         return {**values, COMPLETE: "1"}
@@ -272,6 +272,6 @@ def field_of(variable: str) -> str:
 def rows() -> list[tuple[str, str, str]]:
     """Return variable, default and help of every setting, for the help page and the docs."""
     return [
-        (row["variable"], "computed" if callable(row["default"]) else spell(row["default"]), row["help"])
+        (row["variable"], "computed" if callable(row["default"]) else to_text(row["default"]), row["help"])
         for row in (field.metadata for field in dataclasses.fields(Settings))
     ]

@@ -19,7 +19,7 @@ class Kind:
     """How the values of a setting are written.
 
     Args:
-        parse: returns the value that a text spells; raises ValueError with the reason.
+        parse: returns the value in a text; raises ValueError with the reason.
         file_types: the types that the value may have in a settings file (TOML).
         expected: what a user is told about the type in a settings file.
         anchor: completes a text from a settings file, given the file's folder: relative paths.
@@ -31,7 +31,7 @@ class Kind:
     anchor: Callable[[str, Path], str] = _unchanged
 
     def file_text(self, value: Any, folder: Path) -> str:
-        """Return a value of a settings file in ``folder`` as an environment variable spells it.
+        """Return a value of a settings file in ``folder`` as the text of an environment variable.
 
         Raises:
             ValueError: when the value has another type, or a variable can't hold it.
@@ -48,11 +48,11 @@ class Kind:
             raise ValueError("each of its texts must be a word without blanks and commas")
         if any("\0" in item for item in items if isinstance(item, str)):
             raise ValueError("it holds a NUL character")
-        return self.anchor(spell(tuple(items)), folder)
+        return self.anchor(to_text(tuple(items)), folder)
 
 
-def spell(value: Any) -> str:
-    """Return a setting's value as its environment variable spells it."""
+def to_text(value: Any) -> str:
+    """Return a setting's value as the text of its environment variable."""
     return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 

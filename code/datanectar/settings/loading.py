@@ -20,7 +20,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     """Return the settings that ``environ`` (by default the process's) and the project's file give.
 
     Raises:
-        StartupError: naming each value that can't be used, where it stands, and why.
+        StartupError: naming each value that can't be used, where it is set, and why.
     """
     return load_with_sources(environ)[0]
 
@@ -91,7 +91,7 @@ class _ProjectFile:
 
 
 def _project_file(environ: Mapping[str, str]) -> _ProjectFile:
-    """Return the settings file that counts; an empty one when the environment spells all settings."""
+    """Return the settings file that counts; an empty one when the environment has all settings."""
     if environ.get(COMPLETE):
         return _ProjectFile()
     try:

@@ -1,4 +1,4 @@
-// Terminal colours (ECMA-48 SGR) as spans with classes. What else a terminal understands is dropped.
+// Terminal colours (ECMA-48 SGR) as spans with classes. Other control sequences are dropped.
 
 const ESCAPE = /\x1b(?:\[([0-9;:?]*)([@-~])|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_])/g;
 const ON = { 1: "bold", 2: "dim", 3: "italic", 4: "underline", 7: "reverse" };
@@ -14,7 +14,7 @@ export class Style {
     this.front = this.back = null;
   }
 
-  // Take in the numbers of one sequence, such as "1;31".
+  // Apply the numbers of one sequence, such as "1;31".
   apply(text) {
     const numbers = text.split(/[;:]/).map(Number);
     for (let i = 0; i < numbers.length; i++) {
@@ -36,7 +36,7 @@ export class Style {
     else if (n === 49) this.back = null;
   }
 
-  // 38;5;N has the sixteen colours as its first; others are left as they are. Returns the numbers used.
+  // Of 38;5;N the first sixteen colours are applied, others ignored. Returns how many numbers it used.
   extended(n, numbers, i) {
     if (numbers[i + 1] === 2) return 4;
     const colour = numbers[i + 2] < 16 ? numbers[i + 2] : null;
@@ -53,7 +53,7 @@ export class Style {
   }
 }
 
-// Return a line as nodes; the style goes on from line to line.
+// Return a line as nodes; the style continues from line to line.
 export function render(line, style) {
   const nodes = document.createDocumentFragment();
   let start = 0;

@@ -52,12 +52,12 @@ function row(operation) {
       make("span", { class: "quiet" }, operation.summary),
     ),
   );
-  // A thousand forms would be slow to make: each is made when it is opened.
+  // Making a thousand forms would be slow: each is made when it is opened.
   details.addEventListener("toggle", () => details.append(body(operation)), { once: true });
   return details;
 }
 
-// A long path may be broken behind a slash.
+// A long path may break after a slash.
 function breakable(path) {
   return path.split(/(?<=\/)/).flatMap((piece) => [piece, make("wbr")]);
 }

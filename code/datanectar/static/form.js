@@ -1,5 +1,5 @@
-// A task's form: says that it is busy, keeps a second press from sending it twice, and leads to
-// what was wrong. The form works without it.
+// A task's form: shows that it is busy, prevents sending it twice, and moves to the first error.
+// The form works without this script.
 
 const form = document.querySelector(".run-form");
 
@@ -9,7 +9,7 @@ form.addEventListener("submit", (event) => {
   form.querySelector(".busy").hidden = false;
 });
 
-// The browser may show this page again as it was left.
+// The browser may show this page again in its last state.
 window.addEventListener("pageshow", () => {
   delete form.dataset.sent;
   form.querySelector(".busy").hidden = true;

@@ -1,9 +1,9 @@
-// Keeps the parts of a page up to date: fetches them again and swaps those that have changed.
+// Keeps parts of a page up to date: fetches them again and replaces those that have changed.
 
 const holder = document.querySelector("[data-live]");
 const away = document.getElementById("away");
 const announcer = document.getElementById("announcer");
-const LONG_WAIT = 3000; // milliseconds, while nobody looks or nobody answers
+const LONG_WAIT = 3000; // milliseconds, while the page is hidden or the server away
 
 let seen = new Map(partsOf(document).map((part) => [part.id, part.outerHTML]));
 let said = sayingOf(holder);
@@ -30,7 +30,7 @@ function swap(fresh) {
   }
 }
 
-// What the reader has opened, scrolled to or focused stays so.
+// Keeps what the reader has opened, scrolled to or focused.
 function replace(old, fresh) {
   for (const details of old.querySelectorAll("details[open][id]")) {
     fresh.querySelector(`#${details.id}`)?.setAttribute("open", "");

@@ -4,7 +4,7 @@ import { Style, render } from "./ansi.js";
 
 const MOST_LINES = 4000; // kept on the page
 const LONGEST_LINE = 4000; // characters shown of one line
-const TAIL = 256 * 1024; // bytes of a log that are asked for
+const TAIL = 256 * 1024; // bytes of a log that are requested
 const TRY_AGAIN = 5000; // milliseconds
 
 const panel = document.getElementById("log");
@@ -23,8 +23,8 @@ function clear() {
   scheduled = null;
   lines.replaceChildren();
   style = new Style();
-  pending = [""]; // lines to be shown; the last one may go on
-  last = null; // the element of a line that has no end yet
+  pending = [""]; // lines to be shown; the last one may be incomplete
+  last = null; // the element of an incomplete line
 }
 
 function take(text) {
@@ -56,7 +56,7 @@ function copy(from) {
 
 function element(line, style) {
   const row = document.createElement("div");
-  // A progress bar goes back to the beginning of its line: what it wrote last is what counts.
+  // A progress bar returns to the beginning of its line: show what it wrote last.
   let text = line.replace(/\r+$/, "");
   text = text.slice(text.lastIndexOf("\r") + 1);
   if (text.length > LONGEST_LINE) text = `${text.slice(0, LONGEST_LINE)}…`;
@@ -98,7 +98,7 @@ function emptyWords(status) {
   return status === "DONE" ? "nothing was logged" : "no log yet";
 }
 
-// A task in the graph or the timeline leads to its log without leaving the page.
+// A click on a task in the graph or the timeline shows its log on this page.
 document.addEventListener("click", (event) => {
   const link = event.target.closest("[data-log-key]");
   if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
@@ -113,8 +113,8 @@ document.addEventListener("click", (event) => {
   lines.focus({ preventScroll: true });
 });
 
-// A browser keeps few connections to one host, and the service few followers: a page that nobody
-// looks at gives its own back.
+// A browser opens few connections to one host, and the service allows few followers: a hidden page
+// closes its connection.
 document.addEventListener("visibilitychange", () => {
   if (source.readyState === EventSource.CLOSED && !paused) return;
   paused = document.hidden;

@@ -1,4 +1,4 @@
-// Shows times in the reader's own zone, which is named with each; without a script they are in UTC.
+// Shows times in the reader's time zone, with its name; without this script they are in UTC.
 
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
 const date = formatOf({ year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit" });
@@ -16,7 +16,7 @@ function localise(root) {
   }
 }
 
-// A form says in which zone its times are meant; one that was sent keeps to it.
+// A form names the zone of its times; a form that was sent keeps its zone.
 for (const field of document.querySelectorAll("input[name=zone][value='']")) {
   field.value = zone;
   for (const name of field.form.querySelectorAll("[data-zone]")) name.textContent = zone;

@@ -46,16 +46,7 @@ def blueprint(service: Service) -> Blueprint:
 
     @routes.post("/again")
     def again(run_id: str) -> Response:
-        run = service.run(run_id)
-        task = (service, run.type, run.chain, run.task)
-        lost = [name for name in run.given or () if name not in run.params]
-        if lost:  # without them, it would be another run
-            fields = dict.fromkeys(lost, "is private, so it was not kept; give it again")
-            problem = BadRequest(
-                "Some of this run's parameters are no longer there.", fields=fields
-            )
-            return show(*task, typed=_request_params(run), problem=problem)
-        return start(*task, _request_params(run))
+        return _run_again(service, service.run(run_id))
 
     @routes.post("/drop")
     def drop(run_id: str) -> Response:
@@ -63,6 +54,17 @@ def blueprint(service: Service) -> Blueprint:
         return _redirect_to(run_id)
 
     return routes
+
+
+def _run_again(service: Service, run: Run) -> Response:
+    task = (service, run.type, run.chain, run.task)
+    lost = [name for name in run.given or () if name not in run.params]
+    if not lost:
+        return start(*task, _request_params(run))
+    # Without these parameters it would be another run: the form asks for them.
+    fields = dict.fromkeys(lost, "is private, so it was not kept; give it again")
+    problem = BadRequest("Some of this run's parameters are no longer there.", fields=fields)
+    return show(*task, typed=_request_params(run), problem=problem)
 
 
 def _request_params(run: Run) -> dict[str, str]:

@@ -29,11 +29,27 @@ def create_app(settings: Settings) -> Flask:
         StartupError: when the settings, the run store or the queue can't be used.
     """
     auth.check_start(settings)
+    service = _service(settings)
+    app = Flask("datanectar", static_folder=None)
+    app.request_class = StrictRequest
+    app.config["MAX_CONTENT_LENGTH"] = app.config["MAX_FORM_MEMORY_SIZE"] = LARGEST_BODY
+    app.url_map.converters["task_name"] = chains.TaskName
+    app.url_map.strict_slashes = app.url_map.merge_slashes = False  # no redirects for either
+    app.extensions["datanectar"] = service
+    app.extensions["datanectar.children"] = service.children
+    handle_errors(app)
+    auth.protect(app, settings)
+    _register_routes(app, service)
+    pages.prepare(app)
+    return app
+
+
+def _service(settings: Settings) -> Service:
     store = RunStore(settings.database_url)
     store.prepare()
     children = ChildPool(settings, ahead=_CHILDREN_AHEAD, role=ResolveJob)
     children.start()
-    service = Service(
+    return Service(
         settings,
         store=store,
         queue=RunQueue(settings.queue_url),
@@ -42,31 +58,11 @@ def create_app(settings: Settings) -> Flask:
         # A request that waits for a chain occupies a thread; half of them stay free for others.
         most_waiting=max(1, settings.web_threads // 2),
     )
-    app = Flask("datanectar", static_folder=None)
-    app.request_class = StrictRequest
-    app.config["MAX_CONTENT_LENGTH"] = app.config["MAX_FORM_MEMORY_SIZE"] = LARGEST_BODY
-    app.url_map.converters["task_name"] = chains.TaskName
-    app.url_map.strict_slashes = app.url_map.merge_slashes = False  # neither redirects
-    app.extensions["datanectar"] = service
-    app.extensions["datanectar.children"] = children
-    handle_errors(app)
-    auth.protect(app, settings)
-    for module in (
-        chains,
-        status,
-        logs,
-        targets,
-        runs,
-        health,
-        openapi,
-        home,
-        tasks,
-        run,
-        results,
-        history,
-    ):
+
+
+def _register_routes(app: Flask, service: Service) -> None:
+    api_modules = (chains, status, logs, targets, runs, health, openapi)
+    for module in (*api_modules, home, tasks, run, results, history):
         app.register_blueprint(module.blueprint(service))
-    for routes in (docs.blueprint(), pages.static_files()):
-        app.register_blueprint(routes)
-    pages.prepare(app)
-    return app
+    app.register_blueprint(docs.blueprint())
+    app.register_blueprint(pages.static_files())

@@ -148,4 +148,4 @@ def _describe(accepted: Accepted) -> str:
 
 
 def _name(place: Place, schedule: cron.Cron) -> str:
-    return f"{'/'.join(place)} {schedule.line} {schedule.zone}"
+    return f"{'/'.join(place)} {schedule.expression} {schedule.zone}"
