@@ -1,4 +1,4 @@
-"""What all pages share: rendering, headers, static files, and the error page."""
+"""What all pages share: rendering, headers, static files and the error page; and the page ``/docs``."""
 
 from __future__ import annotations
 
@@ -39,6 +39,17 @@ def page(template: str, *, status: int = 200, **values: Any) -> Response:
 def _rendered(template: str, **values: Any) -> bytes:
     """Return a rendered template as UTF-8; lone surrogates become question marks."""
     return render_template(template, **values).encode(errors="replace")
+
+
+def docs() -> Blueprint:
+    """Return the route of ``/docs``: a script builds the API's page from ``/openapi.json``."""
+    routes = Blueprint("docs", __name__)
+
+    @routes.get("/docs")
+    def docs() -> Response:
+        return page("docs.html")
+
+    return routes
 
 
 def static_files() -> Blueprint:

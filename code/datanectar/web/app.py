@@ -16,7 +16,7 @@ from datanectar.queue import RunQueue
 from datanectar.runs.store import RunStore
 from datanectar.service.service import Service
 from datanectar.settings import Settings
-from datanectar.views import docs, history, home, pages, results, run, tasks
+from datanectar.views import history, home, pages, results, run, tasks
 
 #: Idle children kept for resolving parameters, so that a POST does not wait for a fork.
 _CHILDREN_AHEAD = 2
@@ -64,5 +64,5 @@ def _register_routes(app: Flask, service: Service) -> None:
     api_modules = (chains, status, logs, targets, runs, health, openapi)
     for module in (*api_modules, home, tasks, run, results, history):
         app.register_blueprint(module.blueprint(service))
-    app.register_blueprint(docs.blueprint())
+    app.register_blueprint(pages.docs())
     app.register_blueprint(pages.static_files())
