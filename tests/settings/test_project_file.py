@@ -141,6 +141,13 @@ def test_a_settings_file_makes_a_folder_a_project(tmp_path: Path, name: str, tex
     assert find_project(tmp_path / "deep" / "down") == tmp_path
 
 
+def test_an_empty_text_in_a_file_is_no_value(tmp_path: Path) -> None:
+    settings, sources = load_with_sources(written(tmp_path, 'state = ""\npreload = []'))
+
+    assert (settings.state, settings.preload) == (tmp_path / ".datanectar", ())
+    assert (sources["state"], sources["preload"]) == ("default", "default")
+
+
 def test_a_files_relative_sqlite_url_begins_at_its_folder(tmp_path: Path) -> None:
     settings = load(written(tmp_path, 'database_url = "sqlite:///data/runs.db"'))
 

@@ -37,18 +37,15 @@ class Kind:
             ValueError: when the value has another type, or a variable can't hold it.
         """
         items = value if isinstance(value, list) else [value]
-        is_text_list = isinstance(value, list) and all(isinstance(item, str) for item in items)
-        if (
-            not isinstance(value, self.file_types)
-            or isinstance(value, bool)
-            or (isinstance(value, list) and not is_text_list)
-        ):
+        is_list_of_others = items is value and not all(isinstance(item, str) for item in items)
+        if not isinstance(value, self.file_types) or isinstance(value, bool) or is_list_of_others:
             raise ValueError(f"it must be {self.expected}")
-        if is_text_list and any(_words(item) != (item,) for item in items):
+        if items is value and any(_words(item) != (item,) for item in items):
             raise ValueError("each of its texts must be a word without blanks and commas")
-        if any("\0" in item for item in items if isinstance(item, str)):
+        text = to_text(tuple(items))
+        if "\0" in text:
             raise ValueError("it holds a NUL character")
-        return self.anchor(to_text(tuple(items)), folder)
+        return self.anchor(text, folder) if text else ""
 
 
 def to_text(value: Any) -> str:
