@@ -38,7 +38,13 @@ def test_a_child_imports_nothing_but_the_chain(bench: Bench) -> None:
 
     assert chains == {"chains", "chains.bad", "chains.bad.processes_chain"}
     heavy = {"flask", "werkzeug", "huey", "sqlalchemy", "gunicorn", "alembic", "boto3", "botocore"}
-    heavy |= {"pytest", "_pytest", "datanectar.web.app", "datanectar.cli.main", "datanectar.child_pool"}
+    heavy |= {
+        "pytest",
+        "_pytest",
+        "datanectar.web.app",
+        "datanectar.cli.main",
+        "datanectar.child_pool",
+    }
     assert modules & heavy == set()
     assert not {name for name in modules if name.startswith("tests")}
 
