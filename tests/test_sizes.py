@@ -20,8 +20,6 @@ LINES_A_FUNCTION, MEDIAN_OF_FUNCTIONS = 40, 8
 LARGE_PACKAGES = {".", "forkserver", "runs", "storage"}
 LARGE_MODULES = {
     "catalog/listing_cache.py",
-    "cli/main.py",
-    "cli/supervisor.py",
     "api/openapi.py",
     "forkserver/pool.py",
     "forkserver/server.py",
