@@ -12,13 +12,14 @@ from benchmarks.__main__ import BENCHMARKS, main
 from benchmarks.stack import sharing
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(scope="module")
 def one_stack() -> Iterator[None]:
     with sharing():
         yield
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("one_stack")
 @pytest.mark.parametrize("name", BENCHMARKS)
 def test_a_benchmark_with_tiny_numbers_gives_figures_as_table_and_json(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

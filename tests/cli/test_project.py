@@ -70,6 +70,7 @@ def test_init_overwrites_nothing(tmp_path: Path) -> None:
     assert (tmp_path / "README.md").read_text() == "mine"
 
 
+@pytest.mark.slow
 def test_a_new_project_is_up_and_its_banner_names_its_chain(shop: Path) -> None:
     port = free_port()
     out = shop / "up.out"
@@ -99,6 +100,7 @@ def test_a_new_project_is_up_and_its_banner_names_its_chain(shop: Path) -> None:
         assert up.wait(60) == 0
 
 
+@pytest.mark.slow
 def test_chains_are_importable_by_pytest_and_by_luigi(shop: Path) -> None:
     assert do(shop, "datanectar", "new", "etl/orders").returncode == 0
 

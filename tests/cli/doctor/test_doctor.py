@@ -62,6 +62,7 @@ def test_a_good_project_has_no_cures(project: Path) -> None:
     assert not (project / ".datanectar").exists()  # it changes nothing
 
 
+@pytest.mark.slow
 def test_every_chain_that_can_not_be_imported_is_named(project: Path) -> None:
     folder = project / "code" / "chains" / "etl"
     (folder / "broken_chain.py").write_text("import no_such_module\n")
@@ -93,6 +94,7 @@ def test_ports_in_use_and_what_listens_there(project: Path) -> None:
     assert "DATANECTAR_PORT" in found["app"]["cure"]
 
 
+@pytest.mark.slow
 def test_a_running_app_and_its_luigid_are_seen(stack: Stack) -> None:
     variables = stack.environment
     _, found = examine(stack.project, **variables)
