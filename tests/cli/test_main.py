@@ -11,6 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 from datanectar.cli.main import COMMANDS, cli
+from tests.cli.command_line import command
+from tests.servers.stack import Stack
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -63,3 +65,11 @@ def test_help_is_quick() -> None:
     taken = min(seconds("-m", "datanectar", "--help") for _ in range(7))
     bare = min(seconds("-c", "pass") for _ in range(7))
     assert taken - bare < 0.15
+
+
+@pytest.mark.parametrize("arguments", [["nonsense"], ["run", "--nonsense"], []])
+def test_what_is_no_command_ends_with_2(stack: Stack, arguments: list[str]) -> None:
+    done = command(stack, *arguments)
+
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr

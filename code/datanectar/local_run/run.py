@@ -11,7 +11,6 @@ import contextlib
 import json
 import logging
 import os
-import pdb  # noqa: T100
 import secrets
 import signal
 import sys
@@ -20,7 +19,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import luigi
-import psutil
 
 from datanectar import reasons
 from datanectar.catalog.collector import APIChainCollector
@@ -162,6 +160,8 @@ def _outcome(root: luigi.Task, job: RunJob, scheduler: RunScheduler, options: An
 
 def _debug(task: luigi.Task, problem: BaseException) -> None:
     """Open the debugger where the task failed; Luigi calls this before it reports the failure."""
+    import pdb  # noqa: T100
+
     if problem.__traceback__ is not None:
         print(f"{task} failed: {reasons.of_exception(problem)}")
         pdb.post_mortem(problem.__traceback__)
@@ -182,6 +182,8 @@ def _explain(root: luigi.Task, job: RunJob, outcome: Outcome) -> None:
 
 def _end_children() -> None:
     """End what the run has started and not ended: politely at first."""
+    import psutil
+
     children = psutil.Process().children(recursive=True)
     for child in children:
         with contextlib.suppress(psutil.NoSuchProcess):

@@ -94,7 +94,7 @@ def test_ports_in_use_and_what_listens_there(project: Path) -> None:
 
 
 def test_a_running_app_and_its_luigid_are_seen(stack: Stack) -> None:
-    variables = {**stack.defaults, **stack.environ}
+    variables = stack.environment
     _, found = examine(stack.project, **variables)
 
     assert found["app"]["message"] == f"runs at {stack.settings.app_url}"

@@ -14,6 +14,7 @@ import pytest
 import requests
 
 from datanectar.cli.runs.graph import _dot, _tree
+from tests.cli.command_line import command
 from tests.servers.processes import wait_for
 from tests.servers.stack import Stack
 
@@ -49,17 +50,6 @@ class DailyTask(NectarTask):
             out.write("today")
 """
 HISTORY = "history/sums_chain"
-
-
-def command(stack: Stack, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "datanectar", *arguments],
-        env={**stack.defaults, **stack.environ, "DATANECTAR_URL": stack.url},
-        cwd=stack.project,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
 
 
 def ended_run(stack: Stack, name: str) -> str:

@@ -73,12 +73,12 @@ def run(
     With --here the task and all that it requires run now, in this terminal: with the same keys,
     files and logs, without a server, and without an entry in the history.
     """
-    from datanectar.client import Client
-
     check_task_path(path)
     values = read_parameters(parameters)
     if here or pdb:
         _run_here(path, values, pdb, as_json)
+    from datanectar.client import Client
+
     try:
         client = Client(url, token)
         follow_to_end(client, client.post(path, **values), as_json)
