@@ -13,10 +13,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import boto3
 import psutil
 import pytest
 
 from tests.servers.processes import is_running, wait_for
+from tests.servers.s3 import S3Server
 from tests.servers.stack import Stack
 
 CHAIN = """
@@ -372,6 +374,36 @@ def test_secrets_of_the_service_are_kept_from_an_authors_code(project: Path) -> 
 
     assert "sees ['AWS_X']" in done.stderr
     assert done.stderr.splitlines()[-1] == "DONE without a result of its own"
+
+
+def test_results_and_logs_go_to_the_bucket_where_there_is_one(
+    project: Path, moto_s3: S3Server
+) -> None:
+    variables = {
+        "ENV": "here",
+        "PROJECT_BUCKET": "tests",
+        "AWS_ENDPOINT_URL_S3": moto_s3.endpoint,
+        "AWS_ACCESS_KEY_ID": moto_s3.access_key,
+        "AWS_SECRET_ACCESS_KEY": moto_s3.secret_key,
+        "AWS_REGION": "us-east-1",
+    }
+    done = subprocess.run(
+        command(f"{STEPS}/ReportTask", "name=remote"),
+        env={**environ(project), **variables},
+        cwd=project, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"s3://here.tests/chains/{STEPS}/ReportTask/")
+    folder = done.stdout.strip().removeprefix("s3://here.tests/").rpartition("/")[0]
+    keys = {"aws_access_key_id": moto_s3.access_key, "aws_secret_access_key": moto_s3.secret_key}
+    client = boto3.client("s3", endpoint_url=moto_s3.endpoint, region_name="us-east-1", **keys)
+    listed = client.list_objects_v2(Bucket="here.tests", Prefix=folder)["Contents"]
+    files = {entry["Key"].rpartition("/")[2] for entry in listed}
+    assert files == {"log", "params.txt", "report.csv"}
+    log = client.get_object(Bucket="here.tests", Key=f"{folder}/log")["Body"].read().decode()
+    assert "reporting remote\n" in log
+    assert not (project / "local_targets").exists()
 
 
 # --- without a running app ------------------------------------------------------------------------

@@ -289,6 +289,7 @@ def up_without_url(stack: Stack) -> str:
     """Start ``up`` with no word where luigid is to be; return where it says that it is."""
     del stack.defaults["DATANECTAR_LUIGID_URL"]
     stack.start_up()
+    wait_for(lambda: "Ctrl-C stops" in stack.output("up"), "the banner is there")
     (line,) = (line for line in stack.output("up").splitlines() if line.startswith("  luigid "))
     return line.split()[-1]
 

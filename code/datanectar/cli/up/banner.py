@@ -31,7 +31,7 @@ def _example(settings: Settings) -> str | None:
     hello = [chain for chain in chains if _HELLO[0].startswith(f"{chain.type}/{chain.name}/")]
     if hello:
         return f"{_HELLO[0]}?{urlencode(_HELLO[1])}"
-    return next((_call(tasks_of(chain)[-1]) for chain in chains if tasks_of(chain)), None)
+    return next((_call(tasks[-1]) for tasks in map(tasks_of, chains) if tasks), None)
 
 
 def _call(task: Task) -> str:

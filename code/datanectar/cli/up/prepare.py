@@ -32,8 +32,8 @@ def prepared_settings() -> Settings:
         warn_of_unknown_variables()
     if not settings.chains.is_dir():
         raise StartupError(
-            f"There is no folder {settings.chains}: start in a project that has code/chains, or "
-            "name it with DATANECTAR_PROJECT or DATANECTAR_CHAINS."
+            f"There is no folder {settings.chains}: start in a project that has code/chains, "
+            "name it with DATANECTAR_PROJECT or DATANECTAR_CHAINS, or make one with `datanectar init`."
         )
     notice = private_folder(settings.state)
     if notice:
