@@ -312,7 +312,7 @@ def test_children_hold_no_descriptor_of_children_that_wait(pair: Pair) -> None:
     offered = [pair.resolve("basic/plain_chain/GreetTask", name=f"n{n}")[1] for n in range(4)]
     for number, child in enumerate(offered):
         pair.web.hand_over(child, f"run {number}")
-    for ahead in (pair.web, pair.worker):  # forked before the offers
+    for ahead in (pair.web, pair.worker):  # forked before the hand-overs
         ahead._discard_idle()
 
     assert descriptors("accompanied") == alone
