@@ -13,10 +13,10 @@ from typing import Any
 
 import luigi
 
+from datanectar.attempt_files import ATTEMPT_VARIABLE
 from datanectar.errors import DatanectarError
 from datanectar.forkserver.process_control import die_with_parent
 from datanectar.keys import digest
-from datanectar.storage.attempt_files import ATTEMPT_VARIABLE
 from datanectar.util.identity import key_of
 from datanectar.util.tasklog import recording
 
