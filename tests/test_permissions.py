@@ -176,8 +176,7 @@ def test_only_the_web_is_told_the_tokens(make_stack: Callable[..., Stack]) -> No
     stack.client = type(stack.client)(stack.url, token="a-token-that-is-long")
     process = subprocess.Popen(
         [sys.executable, "-m", "datanectar", "up"],
-        # SPT_NOENV: setproctitle leaves alone what /proc shows of the environment
-        env={**stack.environment, "PYTHONUNBUFFERED": "1", "SPT_NOENV": "1"},
+        env={**stack.environment, "PYTHONUNBUFFERED": "1"},
         cwd=stack.project,
         stdout=subprocess.PIPE,
         text=True,

@@ -39,9 +39,9 @@ def web() -> None:
 
         check_access(settings)
         check_port(settings.host, settings.port, "DATANECTAR_PORT")
+    set_title("datanectar: web")  # before gunicorn imports setproctitle in its own way
     from datanectar.web.server import serve
 
-    set_title("datanectar: web")
     serve(settings)
 
 
