@@ -25,6 +25,7 @@ BENCHMARKS: dict[str, dict[str, int]] = {
     "logs": {"megabytes": 1, "lines": 2},
     "transfer": {"megabytes": 9, "rounds": 1},
     "resume": {"leaves": 3, "delay_ms": 1},
+    "commands": {"rounds": 1},
     "scale": {"tasks": 200, "calls": 2, "runs": 2},
 }
 
