@@ -156,7 +156,7 @@ def test_a_stopping_worker_lets_a_short_run_finish(stack: Stack, evidence: Evide
 def test_a_suspended_worker_is_replaced_and_touches_nothing_when_it_comes_back(
     stack: Stack, evidence: Evidence
 ) -> None:
-    key = str(post(stack, "WorkTask", name="frozen", seconds=5)["key"])
+    key = str(post(stack, "WorkTask", name="frozen", seconds=12)["key"])
     begun(evidence, "WorkTask_frozen")
     stack.start_worker("second")
     stack.processes["worker"].send_signal(signal.SIGSTOP)
@@ -194,7 +194,7 @@ def test_a_cancelled_run_and_all_that_it_began_is_gone_within_five_seconds(
 
 
 def test_a_cancelled_run_that_waits_never_begins(stack: Stack, evidence: Evidence) -> None:
-    busy = [post(stack, "WorkTask", name=f"busy-{n}", seconds=2) for n in range(2)]
+    busy = [post(stack, "WorkTask", name=f"busy-{n}", seconds=6) for n in range(2)]
     waiting = post(stack, "WorkTask", name="waiting")
 
     cancel(stack, waiting)
