@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from huey.consumer import Consumer
 
 from datanectar.errors import DatanectarError
 from datanectar.forkserver.handle import LOST, Handle
@@ -60,6 +61,17 @@ def host_identity(node: str) -> str:
     return "/".join(names)
 
 
+class _Consumer(Consumer):
+    """Huey's consumer without its signal handlers.
+
+    It sets them as the last step of its start (huey/consumer.py ``Consumer.start``), when its threads
+    work already: a SIGTERM before the worker had its own in place again would be lost.
+    """
+
+    def _set_signal_handlers(self) -> None:
+        pass
+
+
 class Worker:
     """Does up to ``settings.workers`` runs at a time until it is told to stop.
 
@@ -94,13 +106,13 @@ class Worker:
         self._children.start()
         for kind, handler in ((RUN_MESSAGE, self._take), (ASSIST_MESSAGE, self._assist)):
             self._queue.on(kind, partial(self._handle, kind, handler))
-        consumer = self._queue.huey.create_consumer(
-            workers=self._settings.workers, periodic=False, scheduler_interval=60
-        )
-        safely(self._recover)
-        consumer.start()
+        slots = self._settings.workers
+        consumer = _Consumer(self._queue.huey, workers=slots, periodic=False, scheduler_interval=60)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stop.set())
+        signal.signal(signal.SIGHUP, lambda *_: None)  # the end of a terminal ends no runs
+        safely(self._recover)
+        consumer.start()
         log.info("worker %s: %d at a time", self.id, self._settings.workers)
         heart = threading.Thread(target=self._beat, name="heartbeat")
         heart.start()
