@@ -101,6 +101,7 @@ def result(stack: Stack, key: str) -> str:
     return stack.file(key).read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", KINDS)
 def test_a_value_has_one_key_in_every_spelling_and_reaches_the_run(stack: Stack, task: str) -> None:
     texts, values, found = KINDS[task]
