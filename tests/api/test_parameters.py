@@ -164,6 +164,7 @@ def test_other_values_have_other_keys(stack: Stack) -> None:
     assert len(set(keys)) == len(keys)
 
 
+@pytest.mark.slow
 def test_a_key_is_the_same_in_another_process_with_another_hash_seed(stack: Stack) -> None:
     expected = {task: texts[0] for task, (texts, _, _) in KINDS.items()} | {"DictTask": OTHER_ORDER}
     here = {
