@@ -28,9 +28,10 @@ LONGEST = (
     "tests/forkserver/",
     "tests/worker/",
 )
-#: What costs seconds to start; a test that needs one of these is slow, and so is what breaks things.
+#: What costs seconds to start; a test that needs one of these is slow, and so is what
+#: breaks a service, or builds the shipped chains.
 SLOW_FIXTURES = {"chromium", "make_stack", "postgres_url"}
-SLOW_FOLDER = "tests/faults/"
+SLOW_FOLDERS = ("tests/faults/", "tests/shipped_chains/")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -38,7 +39,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the longest files first, and mark as slow what starts a service of its own."""
     for item in items:
         needed = getattr(item, "fixturenames", ())
-        if SLOW_FIXTURES.intersection(needed) or item.nodeid.startswith(SLOW_FOLDER):
+        if SLOW_FIXTURES.intersection(needed) or item.nodeid.startswith(SLOW_FOLDERS):
             item.add_marker(pytest.mark.slow)
     items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
 

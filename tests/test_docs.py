@@ -94,6 +94,7 @@ def test_the_readme_leads_to_the_page(page: str) -> None:
     assert f"(docs/{page})" in (ROOT / "README.md").read_text()
 
 
+@pytest.mark.slow
 def test_the_pipeline_that_is_brought_runs_as_it_stands(stack: Stack) -> None:
     """Both ways of the page on bringing a pipeline: the second finds what the first has made."""
     place = re.search(r"`code/chains/(.+)\.py`:\n", BRINGING)

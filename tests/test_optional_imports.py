@@ -51,6 +51,7 @@ def test_a_queues_own_driver_is_not_left_out(url: str, others: list[str]) -> Non
     assert other_drivers(url) == others
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", ["web", "worker"])
 def test_no_driver_of_a_queue_that_is_not_used_is_loaded(stack: Stack, part: str) -> None:
     parent = psutil.Process(stack.processes[part].pid)

@@ -22,6 +22,7 @@ def parameters(spec: dict[str, Any], path: str) -> dict[str, Any]:
     return {item["name"]: item for item in found if item["in"] == "query"}
 
 
+@pytest.mark.slow
 def test_it_is_valid_openapi_31(spec: dict[str, Any]) -> None:
     assert spec["openapi"].startswith("3.1")
     OpenAPIV31SpecValidator(spec).validate()

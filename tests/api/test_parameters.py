@@ -101,6 +101,7 @@ def result(stack: Stack, key: str) -> str:
     return stack.file(key).read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", KINDS)
 def test_a_value_has_one_key_in_every_spelling_and_reaches_the_run(stack: Stack, task: str) -> None:
     texts, values, found = KINDS[task]
@@ -163,6 +164,7 @@ def test_other_values_have_other_keys(stack: Stack) -> None:
     assert len(set(keys)) == len(keys)
 
 
+@pytest.mark.slow
 def test_a_key_is_the_same_in_another_process_with_another_hash_seed(stack: Stack) -> None:
     expected = {task: texts[0] for task, (texts, _, _) in KINDS.items()} | {"DictTask": OTHER_ORDER}
     here = {

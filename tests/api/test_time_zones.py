@@ -13,6 +13,8 @@ from datanectar.keys import digest
 from tests.api.answers import data
 from tests.servers.stack import Stack, copy_catalogue
 
+pytestmark = pytest.mark.slow
+
 KEYS = "luigi/keys_chain"
 
 

@@ -83,6 +83,7 @@ def test_new_chains_share_a_child_and_one_that_was_edited_has_its_own(project: P
     assert second["n3_chain"].doc != first["n3_chain"].doc
 
 
+@pytest.mark.slow
 def test_chains_that_hang_exit_or_crash_are_blamed_and_no_others(project: Project) -> None:
     broken = {
         "b_chain": ("import time; time.sleep(600)", "its import took longer than 3 s"),
@@ -176,6 +177,7 @@ def test_what_a_chain_leaves_behind_does_not_reach_the_next(
 HANGS = "import time; time.sleep(600)"
 
 
+@pytest.mark.slow
 def test_no_listing_waits_for_chains_that_hang_and_they_are_read_side_by_side(
     project: Project,
 ) -> None:

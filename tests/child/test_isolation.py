@@ -7,11 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import psutil
+import pytest
 import requests
 
 from tests.servers.bench import lines_of
 from tests.servers.processes import is_running, wait_for
 from tests.servers.stack import Stack
+
+pytestmark = pytest.mark.slow
 
 #: Notes in which process it is imported, and below which.
 TRACE = '''

@@ -7,6 +7,8 @@ import pytest
 from datanectar.statuses import DONE
 from tests.servers.bench import Bench
 
+pytestmark = pytest.mark.slow
+
 CHAIN = """
 import concurrent.futures, copy, multiprocessing, pickle
 import luigi

@@ -20,6 +20,8 @@ from tests.servers.processes import is_running, wait_for
 from tests.servers.s3 import S3Server
 from tests.servers.stack import Stack
 
+pytestmark = pytest.mark.slow
+
 CHAIN = """
 import subprocess, time
 from pathlib import Path

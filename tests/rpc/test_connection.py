@@ -52,6 +52,7 @@ def test_one_connection_serves_many_requests() -> None:
         connection.close()
 
 
+@pytest.mark.slow
 def test_a_request_is_sent_again_when_the_kept_connection_was_closed() -> None:
     reports: list[Any] = []
     with server([OK], [OK]) as url:
@@ -72,6 +73,7 @@ def test_requests_are_sent_without_waiting_and_flush_waits_for_all() -> None:
         connection.close()
 
 
+@pytest.mark.slow
 def test_what_was_sent_and_has_no_response_is_sent_again() -> None:
     with server([OK], [OK, OK]) as url:
         connection = LuigidConnection(url, lambda _: None)

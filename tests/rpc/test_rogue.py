@@ -18,6 +18,8 @@ from tests.rpc.rogue import Rogue, rogue
 from tests.servers.bench import Bench, Ran, lines_of
 from tests.servers.processes import free_port
 
+pytestmark = pytest.mark.slow
+
 CHAIN = """
 import luigi
 from datanectar import NectarTask

@@ -14,6 +14,8 @@ from tests.api.answers import data, refused
 from tests.servers.s3 import S3Server
 from tests.servers.stack import Stack, copy_catalogue
 
+pytestmark = pytest.mark.slow
+
 OWN = """
 import luigi
 from luigi.contrib.s3 import S3Client, S3Target

@@ -576,6 +576,7 @@ def test_a_killed_writer_leaves_no_half_file(storage: S3Storage) -> None:
     assert b"".join(storage.read_chunks(KEY, "o")) == b"the next attempt"
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_result(rclone_s3: S3Server, s3_settings: Use) -> None:
     prepared(s3_settings(rclone_s3))
     program = (

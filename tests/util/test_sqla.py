@@ -16,6 +16,8 @@ from sqlalchemy import Integer, String
 from datanectar.util.sqla import mend_sqla
 from tests.servers.stack import Stack
 
+pytestmark = pytest.mark.slow
+
 mend_sqla()
 
 FRUIT = [(["name", String(9)], {}), (["number", Integer], {})]

@@ -148,6 +148,7 @@ def test_another_sites_page_can_not_press_a_button(web: Stack) -> None:
     assert requests.get(f"{web.url}/runs/x/cancel", timeout=30).status_code == 405
 
 
+@pytest.mark.slow
 def test_a_browser_gives_its_token_as_a_password_and_dropping_needs_the_most(
     tmp_path: Path,
 ) -> None:

@@ -192,6 +192,7 @@ def test_a_client_that_asks_first_for_too_much_is_told_so_at_once(web: Stack) ->
     assert read_all(connect(web, head + large)).startswith(b"HTTP/1.1 413 ")
 
 
+@pytest.mark.slow
 def test_a_stop_does_not_wait_for_slow_clients(web: Stack) -> None:
     """Fault 3.11: those that are connected and say nothing, or never end, are cut off."""
     stack = Stack(web.project.parent / "stopped")

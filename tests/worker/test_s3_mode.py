@@ -22,6 +22,8 @@ from tests.servers.processes import descendants, wait_for
 from tests.servers.s3 import S3Server
 from tests.servers.stack import Stack, copy_catalogue
 
+pytestmark = pytest.mark.slow
+
 TALK = "luigi/talk_chain"
 
 

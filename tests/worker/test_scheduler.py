@@ -20,6 +20,8 @@ from datanectar.service.service import Service
 from datanectar.settings import current, load
 from datanectar.worker.scheduler import Scheduler
 
+pytestmark = pytest.mark.slow
+
 CHAIN = """import datetime
 
 import luigi

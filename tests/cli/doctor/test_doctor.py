@@ -81,6 +81,7 @@ def test_every_chain_that_can_not_be_imported_is_named(project: Path) -> None:
     assert found["chains"]["message"] == "2 of 6 can be imported"
 
 
+@pytest.mark.slow
 def test_ports_in_use_and_what_listens_there(project: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -116,6 +117,7 @@ def test_settings_that_can_not_be_used_and_variables_that_are_none(project: Path
     assert "did you mean DATANECTAR_PORT?" in found["settings"]["message"]
 
 
+@pytest.mark.slow
 def test_a_damaged_run_store_and_an_open_state_folder(project: Path) -> None:
     state = project / ".datanectar"
     state.mkdir(mode=0o755)
@@ -132,6 +134,7 @@ def test_a_damaged_run_store_and_an_open_state_folder(project: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_database_that_is_away(project: Path) -> None:
     url = f"postgresql://me:hush@127.0.0.1:{free_port()}/runs"
 
@@ -177,6 +180,7 @@ def s3_client(server: S3Server) -> Any:
     )
 
 
+@pytest.mark.slow
 def test_a_bucket_is_written_to_and_left_as_it_was(project: Path, moto_s3: S3Server) -> None:
     s3_client(moto_s3).create_bucket(Bucket="doctor.well")
 
@@ -188,6 +192,7 @@ def test_a_bucket_is_written_to_and_left_as_it_was(project: Path, moto_s3: S3Ser
     assert "Contents" not in s3_client(moto_s3).list_objects_v2(Bucket="doctor.well")
 
 
+@pytest.mark.slow
 def test_a_bucket_that_is_missing(project: Path, moto_s3: S3Server) -> None:
     code, found = examine(project, **s3_environ(moto_s3, "doctor.missing"))
 

@@ -18,6 +18,8 @@ from tests.cli.command_line import command
 from tests.servers.processes import wait_for
 from tests.servers.stack import Stack
 
+pytestmark = pytest.mark.slow
+
 CHAIN = """
 import luigi
 from datanectar import NectarTask
