@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 BeforeEnd = Callable[[Connection, Run], object]
 AfterEnd = Callable[[Run], object]
 
-#: The columns of a run that nobody holds.
+#: The columns of a run that no worker holds: values for a run without a lease.
 NOT_HELD: dict[str, Any] = dict.fromkeys(("lease_until", "child_pid", "child_started"))
 
 _before: list[BeforeEnd] = []
