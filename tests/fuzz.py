@@ -1,7 +1,7 @@
 """Sends a real app what its own description allows, and what it does not.
 
 Schemathesis makes the requests from ``/openapi.json`` and judges the responses: no 5xx, each status,
-type and shape described, tokens wanted where they are said to be. ``python -m tests.fuzz`` makes
+type and shape described, tokens required where it says so. ``python -m tests.fuzz`` makes
 5,000 of them; the tests make 500.
 """
 

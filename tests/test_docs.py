@@ -19,8 +19,11 @@ from datanectar.settings import rows
 from tests.servers.stack import Stack
 
 ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "code" / "datanectar"
 PAGE = ROOT / "docs" / "settings.md"
+PAGES = [ROOT / "CONTRIBUTING.md", ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 SECURITY = (ROOT / "docs" / "security.md").read_text()
+TEXT = "".join(page.read_text() for page in PAGES)
 BRINGING = (ROOT / "docs" / "bringing-a-pipeline.md").read_text()
 
 HEAD = """# Settings
@@ -75,11 +78,28 @@ def test_the_page_of_settings_has_every_setting_as_it_is() -> None:
     assert PAGE.read_text() == settings_page(), "run: python -m tests.test_docs"
 
 
-@pytest.mark.parametrize("test", sorted(set(re.findall(r"`(tests/[\w/]+\.py::\w+)`", SECURITY))))
-def test_a_test_that_the_page_on_security_names_is_there(test: str) -> None:
+@pytest.mark.parametrize("test", sorted(set(re.findall(r"`(tests/[\w/]+\.py::\w+)`", TEXT))))
+def test_a_test_that_a_page_names_is_there(test: str) -> None:
     file, _, name = test.partition("::")
     tree = ast.parse((ROOT / file).read_text())
     assert name in [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_file_of_the_package_or_the_tests_that_a_page_names_is_there(page: Path) -> None:
+    """In backquotes, from the root or from the package: ``runs/store.py``, ``tests/faults/``."""
+    folders = ("tests/", "benchmarks/", "configuration/", *_folders_of_the_package())
+    named = set(re.findall(r"`([\w./-]+/[\w./-]*)`", page.read_text()))
+    ours = [name for name in named if name.startswith(folders)]
+    assert not [name for name in ours if not _exists(name)]
+
+
+def _folders_of_the_package() -> list[str]:
+    return [f"{path.name}/" for path in PACKAGE.iterdir() if path.is_dir()] + ["code/datanectar/"]
+
+
+def _exists(name: str) -> bool:
+    return (ROOT / name).exists() or (PACKAGE / name).exists()
 
 
 def test_each_attack_has_a_test() -> None:

@@ -1,4 +1,4 @@
-"""Results of plain Luigi tasks, and one answer by every door, whatever a file is called."""
+"""Results of plain Luigi tasks, and the same response by every route, whatever a file is called."""
 
 from __future__ import annotations
 
@@ -222,7 +222,7 @@ def test_what_was_there_before_any_run_has_a_status_a_graph_and_a_log(stack: Sta
     assert (stack.project / "code" / "there.txt").exists()
 
 
-def test_a_result_that_comes_after_a_failure_is_done_by_every_door(stack: Stack) -> None:
+def test_a_result_that_comes_after_a_failure_is_done_by_every_route(stack: Stack) -> None:
     """Fault 2.2, its neighbour: the latest run of the key has failed."""
     key = data(stack.post(f"{P}/FoundTask?path=late.txt"))["key"]
     assert stack.ended(key)["job_status"] == "FAILED"

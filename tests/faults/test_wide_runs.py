@@ -78,5 +78,5 @@ def test_a_helper_that_is_killed_fails_nothing(stack: Stack) -> None:
 
 
 def _leads(pid: int) -> bool:
-    """Tell a child by its session, which it leads; so does the fork server's guard, their ancestor."""
+    """Tell a child by its session, which it leads; so does the fork server's watchdog, their ancestor."""
     return os.getsid(pid) == pid and not psutil.Process(pid).children()

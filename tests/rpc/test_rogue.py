@@ -109,7 +109,7 @@ def test_a_run_does_only_what_it_scheduled(
     assert told == ["FAILED"] * (3 * len(ids))
 
 
-def test_the_members_of_a_batch_are_its_own_and_alike(
+def test_the_tasks_of_a_batch_are_its_own_and_alike(
     against: Callable[[str], Bench], tmp_path: Path
 ) -> None:
     """fault 4.1: tasks that were scheduled, in a batch that they are not."""

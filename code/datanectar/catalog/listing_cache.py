@@ -63,7 +63,7 @@ class Catalog:
         self._room = room or Admission(sys.maxsize)
         self._describer = Describer(settings, children, today)
         self._luigi = luigi_stamps(settings.code)
-        #: Guards what follows; notified when a description has ended.
+        #: Held to use the fields below; notified when a description has ended.
         self._changed = threading.Condition()
         self._known: dict[tuple[str, str], Description] = {}
         #: What is being described for listings, and for requests of one chain.

@@ -87,7 +87,7 @@ class ForkServerClient:
                 self.watchdog = self.watchdog or psutil.Process(message.number)
             return
         self._socket.close()
-        if self.is_shared:  # whoever started it starts another one
+        if self.is_shared:  # the process that started it starts another one
             raise NoChild("The process that children are forked from is gone.")
         self._kill_watchdog()
         raise StartFailed("The process that children are forked from did not start.")

@@ -1,1 +1,1 @@
-"""Luigi's scheduler: how it is started and guarded, and asked outside of runs."""
+"""Luigi's scheduler: how it is started, who may change it, and how it is asked outside of runs."""

@@ -22,7 +22,7 @@ def make_token(state: Path) -> None:
 
 
 def drop_token(state: Path) -> None:
-    """Remove luigid's token: the luigid in use belongs to somebody else and needs none."""
+    """Remove luigid's token: the luigid in use is not this project's, and needs none."""
     (state / _FILE).unlink(missing_ok=True)
 
 

@@ -1,6 +1,6 @@
 """The types of parameters: how each is read, explained, put in a form and described in OpenAPI.
 
-A new type is one row of :data:`TYPES`. Nothing here imports Luigi, so that the web can use it too.
+A new type of Luigi's is one row of :data:`TYPES`. Nothing here imports Luigi, so that the web can use it too.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ from datanectar.statuses import FAILED
 
 #: Seconds between two tries to reach luigid.
 _RETRY_WAIT = 1.0
-#: RPCs whose replies say nothing: a run goes on while luigid, in another process, does them.
+#: RPCs whose replies carry nothing: a run does not wait until luigid has done them.
 _WITHOUT_REPLY = ("/api/add_task", "/api/add_worker")
 #: How often luigid may reply to one ``get_work`` with the same task that can't be run.
 _MOST_REJECTIONS = 10

@@ -21,7 +21,7 @@ from datanectar.luigid.address import host_and_port, not_luigid
 
 #: The errors that mean an outage. After any other error luigid is there.
 OUTAGE = (OSError, http.client.IncompleteRead)
-#: Statuses of a proxy whose luigid is away.
+#: HTTP statuses with which a proxy answers when luigid is not reachable.
 _AWAY = (502, 503, 504)
 #: Statuses of luigid itself other than 200 (luigi/server.py ``RPCHandler``, and our luigid's own).
 _REFUSALS = (400, 403, 500)

@@ -17,7 +17,7 @@ class RunTasks:
 
     #: The tasks that the worker has scheduled.
     by_id: dict[str, luigi.Task] = field(default_factory=dict)
-    #: The status that luigid was told last.
+    #: The status that was last sent to luigid.
     statuses: dict[str, str] = field(default_factory=dict)
     #: Why a task failed: a text for :mod:`datanectar.reasons`.
     errors: dict[str, str] = field(default_factory=dict)

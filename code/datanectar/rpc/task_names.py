@@ -49,7 +49,7 @@ class TaskNames:
             self._families.pop(cls.get_task_family(), None)
 
     def local_id(self, name: str) -> str | None:
-        """Return the task id here for luigid's name; None when that names no task of ours."""
+        """Return the task id here for luigid's name; None when it names no task of this run."""
         if name in self._local:
             return self._local[name]
         return name if name in self._modules and name not in self._chains else None

@@ -119,7 +119,7 @@ def build_until_ended(
         # Nothing failed, and the root is not done: another worker has it or what it requires, luigid
         # was restarted and forgot the chain, or luigid counts failures of an earlier run.
         if scheduler.has_forgotten(root.task_id):
-            time.sleep(PING_INTERVAL + 1)  # until every worker has told luigid again what it runs
+            time.sleep(PING_INTERVAL + 1)  # until all workers have reported to luigid again
         scheduler.reset_tasks = True
         time.sleep(wait)
         wait = min(_LONGEST_WAIT, wait * 2 or _FIRST_WAIT)

@@ -2,7 +2,7 @@
 
 It may end in any process that writes to the store: in the worker that holds it, in another one
 that takes it back, in the web that cancels it while it waits or finds its result there. Register a
-hook in a module that they all import, such as :mod:`datanectar.runs.history`::
+hook in a module that they all import, such as :mod:`datanectar.runs.tasks`::
 
     @before_end  # in the transaction that ends the run: all of it is committed, or nothing
     def note_end(connection: Connection, run: Run) -> None: ...
@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 BeforeEnd = Callable[[Connection, Run], object]
 AfterEnd = Callable[[Run], object]
 
-#: The columns of a run that nobody holds.
+#: The columns of a run that no worker holds: values for a run without a lease.
 NOT_HELD: dict[str, Any] = dict.fromkeys(("lease_until", "child_pid", "child_started"))
 
 _before: list[BeforeEnd] = []

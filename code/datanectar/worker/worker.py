@@ -73,7 +73,7 @@ class _Consumer(Consumer):
 
 
 class Worker:
-    """Does up to ``settings.workers`` runs at a time until it is told to stop.
+    """Does up to ``settings.workers`` runs at a time until it is stopped.
 
     Args:
         service: the parts that the worker shares with the web.

@@ -155,10 +155,10 @@ def part(stack: Stack, role: str, but: int = 0) -> psutil.Process:
 
 
 def fork_server_of(stack: Stack, but: int = 0) -> psutil.Process:
-    """Return the one fork server, the child of its guard."""
-    guard = part(stack, "fork server watchdog", but)
-    wait_for(guard.children, "the guard has a fork server")
-    (fork_server,) = guard.children()
+    """Return the one fork server, the child of its watchdog."""
+    watchdog = part(stack, "fork server watchdog", but)
+    wait_for(watchdog.children, "the watchdog has a fork server")
+    (fork_server,) = watchdog.children()
     return fork_server
 
 
@@ -207,26 +207,26 @@ def test_a_run_that_waits_longer_than_its_child_runs_all_the_same(
 
 
 @linux
-@pytest.mark.parametrize("victim", ["guard", "fork server"])
+@pytest.mark.parametrize("victim", ["watchdog", "fork server"])
 def test_a_run_whose_fork_server_is_killed_begins_again_below_another(
     make_stack: Callable[..., Stack], tmp_path: Path, victim: str
 ) -> None:
     stack = make_stack()
     stack.start_up()
     before = fork_server_of(stack)
-    guard = before.parent()
-    assert guard is not None
+    watchdog = before.parent()
+    assert watchdog is not None
     evidence = tmp_path / "evidence"
     path = f"bad/processes_chain/LeaveApartTask?name=x&evidence={evidence}&end=well"
     key = stack.post(path).json()["data"]["key"]
     wait_for(lambda: "ready" in lines_of(evidence), "the task has started its processes")
     pids = [int(line) for line in lines_of(evidence) if line != "ready"]
 
-    (guard if victim == "guard" else before).kill()
+    (watchdog if victim == "watchdog" else before).kill()
 
     assert stack.ended(key)["job_status"] == "DONE"
     assert greets(stack, "afterwards")
-    assert fork_server_of(stack, but=guard.pid).pid != before.pid
+    assert fork_server_of(stack, but=watchdog.pid).pid != before.pid
     wait_for(lambda: not any(map(is_running, pids)), "what the run had started is gone", 15)
     assert stack.stop("up", signal.SIGINT) == 0
 

@@ -93,7 +93,7 @@ class _Lines:
                 self._say(whole + end)
 
     def line(self, text: str) -> None:
-        """Show a line of ours."""
+        """Print a line of this command, not of the log."""
         with self._lock:
             self._say(f"{text}\n")
 

@@ -18,7 +18,7 @@ from datanectar.settings import Settings, is_configured, is_loopback
 _LUIGID_URL = "DATANECTAR_LUIGID_URL"
 #: Addresses that one can listen on and not call.
 _EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104
-#: What luigid may see of the environment: what Python needs, and nobody's secrets.
+#: The environment variables that luigid gets: what Python needs, and no secrets.
 _SEEN = ("HOME", "LANG", "LD_LIBRARY_PATH", "PATH", "TMPDIR", "TZ", "USER", "VIRTUAL_ENV")
 _SEEN_BEGINNINGS = ("LC_", "PYTHON", "COVERAGE_")
 #: Starts luigid so that only its owner can read its log and its state.

@@ -1,4 +1,4 @@
-"""Until when a fire of a schedule is owed, and until when a worker sees to it."""
+"""Until when a missed fire of a schedule is still started, and until when a worker holds it."""
 
 from __future__ import annotations
 
