@@ -129,9 +129,7 @@ def _of_tasks_only(record: logging.LogRecord) -> bool:
     return is_recording()
 
 
-def _explain(
-    root: luigi.Task, job: RunJob, outcome: Outcome, write: Callable[[str], None]
-) -> None:
+def _explain(root: luigi.Task, job: RunJob, outcome: Outcome, write: Callable[[str], None]) -> None:
     """Show why the run failed, where no task has, and keep it as the log of a root that never ran."""
     if not has_begun(outcome.failed_key or job.key) and outcome.traceback:
         write(outcome.traceback)
