@@ -20,6 +20,8 @@ from luigi.task_register import Register
 from datanectar.catalog.chain_environment import configure_core
 from datanectar.parameters.visibility import task_in_words
 
+#: How the lines of Luigi's logger look.
+_OF_LUIGI = "%(asctime)s %(levelname)s %(message)s"
 #: How the lines of all loggers but Luigi's look.
 _OF_ALL = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 #: What :func:`_configure` replaces, besides loggers.
@@ -45,7 +47,7 @@ def _configure() -> None:
     warnings.filterwarnings("ignore", message=".*multi-threaded.*fork", category=DeprecationWarning)
     luigi.worker.load_task = _load_task
     logger = logging.getLogger("luigi-interface")
-    logger.handlers = [_handler("%(asctime)s %(levelname)s %(message)s")]
+    logger.handlers = [_handler(_OF_LUIGI)]
     logger.propagate = False
     logger.setLevel(logging.INFO)
     # A run may build several times; Luigi's worker would log each time that it shuts down.
@@ -72,9 +74,22 @@ def luigi_configured() -> Iterator[None]:
             for name in ("handlers", "filters", "propagate"):
                 stack.callback(setattr, logger, name, copy.copy(getattr(logger, name)))
         if not _shows(root):  # pytest, for one, has handlers that show nothing
-            root.addHandler(_handler(_OF_ALL))
+            root.addHandler(_handler(_OF_ALL, _CurrentStderr()))
         _configure()
+        logging.getLogger("luigi-interface").handlers = [_handler(_OF_LUIGI, _CurrentStderr())]
         yield
+
+
+class _CurrentStderr(logging.StreamHandler):  # type: ignore[type-arg]
+    """Writes to what is ``sys.stderr`` now: where that is no descriptor, a task's log replaces it."""
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+
+    @property
+    def stream(self) -> Any:  # type: ignore[override]
+        """The current standard error."""
+        return sys.stderr
 
 
 def _shows(logger: logging.Logger) -> bool:
@@ -122,7 +137,9 @@ class ZonedFormatter(logging.Formatter):
         return f"{clock},{int(record.msecs):03d}{time.strftime('%z', moment)}"
 
 
-def _handler(form: str) -> logging.StreamHandler[Any]:
-    handler = logging.StreamHandler(sys.stderr)
+def _handler(
+    form: str, handler: logging.StreamHandler[Any] | None = None
+) -> logging.StreamHandler[Any]:
+    handler = handler or logging.StreamHandler(sys.stderr)
     handler.setFormatter(ZonedFormatter(form))
     return handler
