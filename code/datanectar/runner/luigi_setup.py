@@ -87,7 +87,7 @@ class _CurrentStderr(logging.StreamHandler):  # type: ignore[type-arg]
         logging.Handler.__init__(self)
 
     @property
-    def stream(self) -> Any:  # type: ignore[override]
+    def stream(self) -> Any:
         """The current standard error."""
         return sys.stderr
 
