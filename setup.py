@@ -40,5 +40,8 @@ setup(
         "redis": ["redis>=5,<9"],
         "examples": ["matplotlib>=3.8", "scikit-learn>=1.4"],
     },
-    entry_points={"console_scripts": ["datanectar = datanectar.cli.main:main"]},
+    entry_points={
+        "console_scripts": ["datanectar = datanectar.cli.main:main"],
+        "pytest11": ["datanectar = datanectar.testing.plugin"],
+    },
 )

@@ -7,11 +7,24 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from datanectar.client import Client as Client
+    from datanectar.notebook.chain import Chain as Chain
+    from datanectar.notebook.run import Result as Result
+    from datanectar.notebook.run import RunFailed as RunFailed
+    from datanectar.notebook.run import run as run
     from datanectar.util.localtask import NectarLocalTask as NectarLocalTask
     from datanectar.util.nectartask import NectarTask as NectarTask
     from datanectar.util.s3task import NectarS3Task as NectarS3Task
 
-__all__ = ["Client", "NectarLocalTask", "NectarS3Task", "NectarTask"]
+__all__ = [
+    "Chain",
+    "Client",
+    "NectarLocalTask",
+    "NectarS3Task",
+    "NectarTask",
+    "Result",
+    "RunFailed",
+    "run",
+]
 
 # Loaded when asked for: the web must not load Luigi, nor a chain's child Flask.
 _HOMES = {
@@ -19,6 +32,10 @@ _HOMES = {
     "NectarLocalTask": "datanectar.util.localtask",
     "NectarS3Task": "datanectar.util.s3task",
     "Client": "datanectar.client",
+    "Chain": "datanectar.notebook.chain",
+    "Result": "datanectar.notebook.run",
+    "RunFailed": "datanectar.notebook.run",
+    "run": "datanectar.notebook.run",
 }
 
 

@@ -49,7 +49,6 @@ def test_init_makes_a_project_and_names_each_file(tmp_path: Path) -> None:
         "datanectar.toml",
         "pyproject.toml",
         "requirements.txt",
-        "tests/conftest.py",
         "tests/etl/test_sales_chain.py",
     }
     project = tmp_path / "My shop"
@@ -107,7 +106,7 @@ def test_chains_are_importable_by_pytest_and_by_luigi(shop: Path) -> None:
     tested = do(shop, "pytest", "-q", "-p", "no:cacheprovider")
 
     assert tested.returncode == 0, tested.stdout
-    assert "4 passed" in tested.stdout
+    assert "6 passed" in tested.stdout
     assert not (shop / "local_targets").exists()  # tests have a folder of their own
     arguments = ["ReportTask", "--day", "2026-01-01", "--local-scheduler"]
     ran = do(shop, "luigi", "--module", "chains.etl.orders_chain", *arguments, PYTHONPATH="code")

@@ -3,11 +3,17 @@ from __future__ import annotations
 import csv
 import io
 import sqlite3
+from collections.abc import Callable
 
-from tests.shipped_chains.conftest import Project
+import pytest
+from luigi import DateIntervalParameter
 
-AGG = "agg.bicycle_weeks_chain"
-ETL = "etl.bicycles_chain"
+from chains.agg.bicycle_weeks_chain import BusiestWeekTask, EveryWeekTask, RankingTask
+from chains.etl.bicycles_chain import ReportTask
+from datanectar import Result, RunFailed
+
+Run = Callable[..., Result]
+period = DateIntervalParameter().parse
 
 
 def by_counter(bicycles: sqlite3.Connection, first: str, last: str) -> dict[str, int]:
@@ -19,12 +25,12 @@ def by_counter(bicycles: sqlite3.Connection, first: str, last: str) -> dict[str,
 
 
 def test_a_ranking_agrees_with_sql_over_the_raw_file(
-    project: Project, bicycles: sqlite3.Connection
+    run_chain: Run, bicycles: sqlite3.Connection
 ) -> None:
-    built = project.build(AGG, "RankingTask", period="2016-W20")
+    built = run_chain(RankingTask(period=period("2016-W20")))
     now = by_counter(bicycles, "2016-05-16", "2016-05-22")
     before = by_counter(bicycles, "2016-05-09", "2016-05-15")
-    rows = list(csv.DictReader(io.StringIO(built.text)))
+    rows = list(csv.DictReader(io.StringIO(built.read_text())))
     assert [row["rank"] for row in rows] == ["1", "2", "3", "4"]
     assert [row["counter"] for row in rows] == [
         name for _, name in sorted((-n, c) for c, n in now.items())
@@ -39,29 +45,29 @@ def test_a_ranking_agrees_with_sql_over_the_raw_file(
 
 
 def test_two_dates_are_compared_with_as_many_days_before(
-    project: Project, bicycles: sqlite3.Connection
+    run_chain: Run, bicycles: sqlite3.Connection
 ) -> None:
-    built = project.build(AGG, "RankingTask", period="2016-05-04-2016-05-06")
-    first = next(csv.DictReader(io.StringIO(built.text)))
+    built = run_chain(RankingTask(period=period("2016-05-04-2016-05-06")))
+    first = next(csv.DictReader(io.StringIO(built.read_text())))
     assert (
         int(first["before"]) == by_counter(bicycles, "2016-05-02", "2016-05-03")[first["counter"]]
     )
 
 
 def test_every_whole_week_of_a_period_is_ranked_and_the_reports_are_the_etl_chains_own(
-    project: Project,
+    run_chain: Run,
 ) -> None:
-    built = project.build(AGG, "EveryWeekTask", period="2016-05-01-2016-05-16")
-    assert built.complete
-    assert built.started.count("RankingTask") == 2
-    assert project.build(AGG, "EveryWeekTask", period="2016-05-01-2016-05-16").started == []
-    assert project.build(ETL, "ReportTask", period="2016-W18").started == []
+    built = run_chain(EveryWeekTask(period=period("2016-05-01-2016-05-16")))
+    assert built.status == "DONE"
+    assert built.ran.count("RankingTask") == 2
+    assert run_chain(EveryWeekTask(period=period("2016-05-01-2016-05-16"))).ran == []
+    assert run_chain(ReportTask(period=period("2016-W18"))).ran == []
 
 
 def test_the_busiest_week_asks_for_its_report_while_it_runs(
-    project: Project, bicycles: sqlite3.Connection
+    run_chain: Run, bicycles: sqlite3.Connection
 ) -> None:
-    built = project.build(AGG, "BusiestWeekTask", period="2016-05")
+    built = run_chain(BusiestWeekTask(period=period("2016-05")))
     mondays = ("2016-05-02", "2016-05-09", "2016-05-16", "2016-05-23")
     weeks = bicycles.execute(
         "select strftime('%Y-%m-%d', day, '-6 days', 'weekday 1') monday, sum(n) from counts group by 1"
@@ -70,7 +76,7 @@ def test_the_busiest_week_asks_for_its_report_while_it_runs(
     ((name, number),) = bicycles.execute(
         "select 'W' || cast(strftime('%W', ?) as int), ?", (monday, most)
     )
-    head, *lines = built.text.splitlines()
+    head, *lines = built.read_text().splitlines()
     assert head == f"busiest week of 2016-05: 2016-{name}, {number} bicycles"
     assert len(lines) == 4
     for line in lines:
@@ -83,6 +89,8 @@ def test_the_busiest_week_asks_for_its_report_while_it_runs(
         assert found in [f"{peak} in an hour on {day}" for day in days.split(",")]
 
 
-def test_a_period_without_a_whole_week_is_an_error(project: Project) -> None:
-    failed = project.build(AGG, "BusiestWeekTask", period="2016-05-17")
-    assert failed.errors == ["BusiestWeekTask: 2016-05-17 holds no whole week, Monday to Sunday."]
+def test_a_period_without_a_whole_week_is_an_error(run_chain: Run) -> None:
+    with pytest.raises(RunFailed) as failed:
+        run_chain(BusiestWeekTask(period=period("2016-05-17")))
+    assert failed.value.task == "agg/bicycle_weeks_chain/BusiestWeekTask"
+    assert failed.value.reason == "ValueError: 2016-05-17 holds no whole week, Monday to Sunday."

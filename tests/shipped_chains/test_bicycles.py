@@ -8,12 +8,29 @@ import json
 import random
 import sqlite3
 import struct
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
-from tests.shipped_chains.conftest import CHAINS, Project
+import luigi
+import pytest
 
-ETL = "etl.bicycles_chain"
+from chains.etl import bicycles_chain
+from chains.etl.bicycles_chain import (
+    AggregateDayTask,
+    ParseDayTask,
+    PlotTask,
+    ReportTask,
+    ValidateDayTask,
+)
+from datanectar import Result, RunFailed
+from datanectar.testing.project import Project
+from tests.shipped_chains.conftest import CHAINS
+
 DATA = CHAINS / "etl" / "data"
+Run = Callable[..., Result]
+day = luigi.DateParameter().parse
+period = luigi.DateIntervalParameter().parse
 
 FAULTY_DAY = """\
 measured_at,counter,bicycles
@@ -38,9 +55,12 @@ measured_at,counter,bicycles
 """
 
 
-def with_raw_file(project: Project, text: str) -> None:
-    raw = project.folder / "code" / "chains" / "etl" / "data" / "counts.csv.gz"
-    raw.write_bytes(gzip.compress(text.encode()))
+@pytest.fixture
+def faulty_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the chain read another raw file."""
+    raw = tmp_path / "counts.csv.gz"
+    raw.write_bytes(gzip.compress(FAULTY_DAY.encode()))
+    monkeypatch.setattr(bicycles_chain, "COUNTS", raw)
 
 
 def table(text: str) -> list[dict[str, str]]:
@@ -70,10 +90,11 @@ def test_the_raw_file_is_what_its_script_makes() -> None:
     assert gzip.decompress((DATA / "counts.csv.gz").read_bytes()).decode() == made
 
 
-def test_lines_that_can_not_be_counted_are_rejected_with_the_reason(project: Project) -> None:
-    with_raw_file(project, FAULTY_DAY)
-    built = project.build(ETL, "ValidateDayTask", day="2016-05-17")
-    result = json.loads(built.text)
+def test_lines_that_can_not_be_counted_are_rejected_with_the_reason(
+    run_chain: Run, faulty_day: None
+) -> None:
+    built = run_chain(ValidateDayTask(day=day("2016-05-17")))
+    result = json.loads(built.read_text())
     assert {row["line"]: row["reason"] for row in result["rejected"]} == {
         4: "the number of bicycles is missing",
         5: "'n/a' is not a number of bicycles",
@@ -97,83 +118,91 @@ def test_lines_that_can_not_be_counted_are_rejected_with_the_reason(project: Pro
     assert "line 5 rejected: 'n/a' is not a number of bicycles" in built.log
 
 
-def test_a_day_is_summed_up_by_counter(project: Project) -> None:
-    with_raw_file(project, FAULTY_DAY)
-    built = project.build(ETL, "AggregateDayTask", day="2016-05-17")
-    assert built.text == (
+def test_a_day_is_summed_up_by_counter(run_chain: Run, faulty_day: None) -> None:
+    built = run_chain(AggregateDayTask(day=day("2016-05-17")))
+    assert built.read_text() == (
         "counter,hours,total,peak,peak_hour\nbridge,2,3010,3000,09:00\nstation,1,0,0,10:00\n"
     )
 
 
 def test_a_report_agrees_with_sql_over_the_raw_file(
-    project: Project, bicycles: sqlite3.Connection
+    run_chain: Run, bicycles: sqlite3.Connection
 ) -> None:
     metrics = {"total": "sum(n)", "peak": "max(n)", "hours": "count(*)"}
     for metric, what in metrics.items():
-        built = project.build(ETL, "ReportTask", period="2016-05", metric=metric)
-        rows = {row.pop("day"): {k: v for k, v in row.items() if v} for row in table(built.text)}
+        built = run_chain(ReportTask(period=period("2016-05"), metric=metric))
+        rows = {
+            row.pop("day"): {k: v for k, v in row.items() if v} for row in table(built.read_text())
+        }
         assert rows == daily(bicycles, what, "2016-05-01", "2016-05-31")
 
 
-def test_the_shipped_month_holds_what_it_should(project: Project) -> None:
-    rows = table(project.build(ETL, "ReportTask", period="2016-W20").text)
+def test_the_shipped_month_holds_what_it_should(run_chain: Run) -> None:
+    rows = table(run_chain(ReportTask(period=period("2016-W20"))).read_text())
     assert [row["day"] for row in rows] == [f"2016-05-{day}" for day in range(16, 23)]
     assert rows[-1]["station"] == "", "the station's counter was off all Sunday"
     assert all(2000 < int(row["bridge"]) < 6000 for row in rows[:5])
 
 
-def test_a_rerun_does_nothing_and_a_shorter_period_uses_the_days_there(project: Project) -> None:
-    first = project.build(ETL, "ReportTask", period="2016-05-16-2016-05-20")
-    assert first.started.count("AggregateDayTask") == 4
-    assert project.build(ETL, "ReportTask", period="2016-05-16-2016-05-20").started == []
-    inner = project.build(ETL, "ReportTask", period="2016-05-17")
-    assert inner.started == ["ReportTask"]
+def test_a_rerun_does_nothing_and_a_shorter_period_uses_the_days_there(run_chain: Run) -> None:
+    first = run_chain(ReportTask(period=period("2016-05-16-2016-05-20")))
+    assert first.ran.count("AggregateDayTask") == 4
+    assert run_chain(ReportTask(period=period("2016-05-16-2016-05-20"))).ran == []
+    inner = run_chain(ReportTask(period=period("2016-05-17")))
+    assert inner.ran == ["ReportTask"]
 
 
-def test_a_plot_is_a_png_and_the_same_one_each_time(project: Project) -> None:
-    built = project.build(ETL, "PlotTask", period="2016-05-16-2016-05-18", metric="peak")
-    first = built.file.read_bytes()
+def test_a_plot_is_a_png_and_the_same_one_each_time(run_chain: Run) -> None:
+    built = run_chain(PlotTask(period=period("2016-05-16-2016-05-18"), metric="peak"))
+    first = built.read_bytes()
     assert first[:8] == b"\x89PNG\r\n\x1a\n"
     assert struct.unpack(">II", first[16:24]) == (990, 495)
-    built.file.unlink()
-    again = project.build(ETL, "PlotTask", period="2016-05-16-2016-05-18", metric="peak")
-    assert again.started == ["PlotTask"]
-    assert again.file.read_bytes() == first
+    Path(built.path).unlink()
+    again = run_chain(PlotTask(period=period("2016-05-16-2016-05-18"), metric="peak"))
+    assert again.ran == ["PlotTask"]
+    assert again.read_bytes() == first
 
 
 def test_without_matplotlib_the_plot_says_what_to_install_and_the_report_stays(
-    project: Project,
+    run_chain: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    failed = project.build(
-        ETL, "PlotTask", without="matplotlib matplotlib.figure", period="2016-05-17"
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(RunFailed) as failed:
+        run_chain(PlotTask(period=period("2016-05-17")))
+    assert failed.value.task == "etl/bicycles_chain/PlotTask"
+    assert failed.value.reason == (
+        "ImportError: This task needs matplotlib: pip install -e '.[examples]'"
     )
-    assert not failed.complete
-    assert failed.errors == ["PlotTask: This task needs matplotlib: pip install -e '.[examples]'"]
-    assert project.build(ETL, "ReportTask", period="2016-05-17").started == []
+    assert run_chain(ReportTask(period=period("2016-05-17"))).ran == []
 
 
 def test_a_day_that_the_file_does_not_know_fails_by_name_and_leaves_nothing(
-    project: Project,
+    run_chain: Run, nectar_project: Project
 ) -> None:
-    failed = project.build(ETL, "AggregateDayTask", day="2016-07-01")
-    assert not failed.complete
-    assert failed.errors == [
-        "ParseDayTask: counts.csv.gz has no line of 2016-07-01. It begins with"
+    with pytest.raises(RunFailed) as failed:
+        run_chain(AggregateDayTask(day=day("2016-07-01")))
+    assert failed.value.task == "etl/bicycles_chain/ParseDayTask"
+    assert failed.value.reason == (
+        "ValueError: counts.csv.gz has no line of 2016-07-01. It begins with"
         " '2016-04-01T00:00,bridge,5' and ends with '2016-06-30T23:00,university,18'."
-    ]
-    assert project.results() == set()
+    )
+    assert nectar_project.results() == []
 
 
-def test_a_period_without_a_day_is_an_error(project: Project) -> None:
-    failed = project.build(ETL, "ReportTask", period="2016-05-17-2016-05-17")
-    assert "holds no day" in failed.errors[0]
+def test_a_period_without_a_day_is_an_error(run_chain: Run) -> None:
+    with pytest.raises(RunFailed, match="holds no day"):
+        run_chain(ReportTask(period=period("2016-05-17-2016-05-17")))
 
 
-def test_a_missing_raw_file_is_a_missing_dependency(project: Project) -> None:
-    (project.folder / "code" / "chains" / "etl" / "data" / "counts.csv.gz").unlink()
-    failed = project.build(ETL, "ParseDayTask", day="2016-05-17")
-    assert failed.missing_external
-    assert failed.started == []
+def test_a_missing_raw_file_is_a_missing_dependency(
+    run_chain: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    missing = tmp_path / "counts.csv.gz"
+    monkeypatch.setattr(bicycles_chain, "COUNTS", missing)
+    with pytest.raises(RunFailed) as failed:
+        run_chain(ParseDayTask(day=day("2016-05-17")))
+    assert failed.value.reason == f"External data is missing: {missing} (RawCountsTask())."
+    assert failed.value.result.ran == []
 
 
 def test_the_data_in_the_repository_is_small() -> None:

@@ -2,26 +2,30 @@ from __future__ import annotations
 
 import hashlib
 import json
-from pathlib import Path
+import re
+import sys
+from collections.abc import Callable
 from typing import Any
 
 import joblib
+import luigi
 import numpy as np
 import pytest
 
-from tests.shipped_chains.conftest import Project, make_project
+from chains.ds.diagnosis_chain import ReportTask, ScoreTask, SplitTask, TrainTask
+from datanectar import Result, RunFailed
 
-DS = "ds.diagnosis_chain"
+Run = Callable[..., Result]
+SPLIT = {"seed": 7, "test_fraction": 0.2}
+MODEL = {**SPLIT, "model": "logistic"}
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A project in which the report of the logistic model, and all it needs, is made."""
-    project = make_project(tmp_path_factory.mktemp("project"))
-    built = project.build(DS, "ReportTask", seed="7", test_fraction="0.2")
-    assert built.complete, built.log
-    assert built.started == ["SplitTask", "TrainTask", "ScoreTask", "ReportTask"]
-    return project
+@pytest.fixture
+def trained(run_chain: Run) -> Result:
+    """The report of the logistic model; all that it needs is there too."""
+    result = run_chain(ReportTask(**MODEL))
+    assert result.ran == ["SplitTask", "TrainTask", "ScoreTask", "ReportTask"]
+    return result
 
 
 @pytest.fixture(scope="module")
@@ -32,35 +36,33 @@ def everyone() -> Any:
     return load_breast_cancer()
 
 
-def result(project: Project, task: str) -> Path:
-    (path,) = (project.folder / "local_targets/chains/ds/diagnosis_chain" / task).glob("*/out.*")
-    return path
+def content(task: luigi.Task) -> Any:
+    with task.output().open("r") as stream:
+        return json.load(stream)
 
 
-def content(project: Project, task: str) -> Any:
-    return json.loads(result(project, task).read_text())
+def model(task: TrainTask) -> Any:
+    return joblib.load(task.output().path)
 
 
 def test_the_split_parts_all_patients_with_equal_shares_of_malignant(
-    trained: Project, everyone: Any
+    trained: Result, everyone: Any
 ) -> None:
-    split = content(trained, "SplitTask")
+    split = content(SplitTask(**SPLIT))
     assert sorted(split["train"] + split["test"]) == list(range(569))
     assert len(split["test"]) == 114
     malignant = (everyone.target == 0).astype(float)
     assert abs(malignant[split["test"]].mean() - malignant[split["train"]].mean()) < 0.01
 
 
-def test_the_scores_are_those_of_the_model_computed_by_hand(
-    trained: Project, everyone: Any
-) -> None:
+def test_the_scores_are_those_of_the_model_computed_by_hand(trained: Result, everyone: Any) -> None:
     """The fitted numbers are taken out of the model, and the rest is arithmetic."""
-    test = content(trained, "SplitTask")["test"]
-    scaler, logistic = (step for _, step in joblib.load(result(trained, "TrainTask")).steps)
+    test = content(SplitTask(**SPLIT))["test"]
+    scaler, logistic = (step for _, step in model(TrainTask(**MODEL)).steps)
     standard = (everyone.data[test] - scaler.mean_) / scaler.scale_
     benign = standard @ logistic.coef_[0] + logistic.intercept_[0] > 0
     truly = everyone.target[test] == 1
-    score = content(trained, "ScoreTask")
+    score = content(ScoreTask(**MODEL))
     assert score["malignant"] == {
         "found": int(np.sum(~benign & ~truly)),
         "missed": int(np.sum(benign & ~truly)),
@@ -75,15 +77,15 @@ def test_the_scores_are_those_of_the_model_computed_by_hand(
     assert score["accuracy"] > 0.93
 
 
-def test_the_model_saw_the_train_part_only(trained: Project, everyone: Any) -> None:
-    train = content(trained, "SplitTask")["train"]
-    scaler = joblib.load(result(trained, "TrainTask")).steps[0][1]
+def test_the_model_saw_the_train_part_only(trained: Result, everyone: Any) -> None:
+    train = content(SplitTask(**SPLIT))["train"]
+    scaler = model(TrainTask(**MODEL)).steps[0][1]
     assert scaler.mean_ == pytest.approx(everyone.data[train].mean(axis=0))
 
 
-def test_the_report_shows_the_confusion_matrix(trained: Project) -> None:
-    score = content(trained, "ScoreTask")
-    lines = result(trained, "ReportTask").read_text().splitlines()
+def test_the_report_shows_the_confusion_matrix(trained: Result) -> None:
+    score = content(ScoreTask(**MODEL))
+    lines = trained.read_text().splitlines()
     assert lines[0] == "Model logistic, tested on 114 patients (20% of all, seed 7)"
     rows = {line[:12].strip(): [int(n) for n in line[12:].split()[-2:]] for line in lines[3:5]}
     assert rows == {
@@ -92,45 +94,41 @@ def test_the_report_shows_the_confusion_matrix(trained: Project) -> None:
     }
 
 
-def test_the_scores_version_is_part_of_their_key(trained: Project) -> None:
+def test_the_scores_version_is_part_of_their_key() -> None:
     params = {"model": "logistic", "seed": "7", "test_fraction": "0.2"}
     versioned = json.dumps({**params, "version": "1"}, sort_keys=True)
-    assert result(trained, "ScoreTask").parent.name == hashlib.md5(versioned.encode()).hexdigest()
+    assert ScoreTask(**MODEL).key.md5 == hashlib.md5(versioned.encode()).hexdigest()
     plain = json.dumps(params, sort_keys=True)
-    assert result(trained, "TrainTask").parent.name == hashlib.md5(plain.encode()).hexdigest()
+    assert TrainTask(**MODEL).key.md5 == hashlib.md5(plain.encode()).hexdigest()
 
 
-def test_a_rerun_does_nothing(trained: Project) -> None:
-    assert trained.build(DS, "ReportTask", seed="7", test_fraction="0.2").started == []
+def test_a_rerun_does_nothing(run_chain: Run, trained: Result) -> None:
+    assert run_chain(ReportTask(**MODEL)).ran == []
 
 
-def test_another_model_uses_the_same_split(trained: Project, everyone: Any) -> None:
-    built = trained.build(DS, "TrainTask", seed="7", test_fraction="0.2", model="forest")
-    assert built.started == ["TrainTask"]
-    again = joblib.load(built.file)
-    built.file.unlink()
-    trained.build(DS, "TrainTask", seed="7", test_fraction="0.2", model="forest")
-    assert (
-        joblib.load(built.file).predict_proba(everyone.data) == again.predict_proba(everyone.data)
-    ).all()
-    built.file.unlink()
+def test_another_model_uses_the_same_split(run_chain: Run, trained: Result, everyone: Any) -> None:
+    forest = TrainTask(**SPLIT, model="forest")
+    assert run_chain(forest).ran == ["TrainTask"]
+    first = model(forest).predict_proba(everyone.data)
+    forest.output().remove()
+    run_chain(forest)
+    assert (model(forest).predict_proba(everyone.data) == first).all()
 
 
-def test_without_scikit_learn_the_chain_says_what_to_install(project: Project) -> None:
-    failed = project.build(DS, "ReportTask", without="sklearn sklearn.datasets joblib")
-    assert not failed.complete
-    assert failed.errors == [
-        "SplitTask: This chain needs scikit-learn: pip install -e '.[examples]'"
-    ]
+def test_without_scikit_learn_the_chain_says_what_to_install(
+    run_chain: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("sklearn", "sklearn.datasets", "joblib"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(RunFailed) as failed:
+        run_chain(ReportTask(**MODEL))
+    assert failed.value.task == "ds/diagnosis_chain/SplitTask"
+    assert failed.value.reason == (
+        "ImportError: This chain needs scikit-learn: pip install -e '.[examples]'"
+    )
 
 
 @pytest.mark.parametrize("fraction", ["0", "1", "1.5", "nan"])
-def test_a_fraction_that_leaves_nobody_is_no_parameter(project: Project, fraction: str) -> None:
-    done = project.python(
-        "-c",
-        "from chains.ds.diagnosis_chain import SplitTask\n"
-        f"try: SplitTask.test_fraction.parse({fraction!r})\n"
-        "except ValueError as problem: print(problem)\n",
-    )
-
-    assert f"{fraction} is not in the set of float in [0.01, 0.99)" in done.stdout
+def test_a_fraction_that_leaves_nobody_is_no_parameter(fraction: str) -> None:
+    with pytest.raises(ValueError, match=re.escape("is not in the set of float in [0.01, 0.99)")):
+        SplitTask.test_fraction.parse(fraction)

@@ -1,40 +1,46 @@
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable
 
+import luigi
 import pytest
+from luigi.date_interval import Date
 
-from datanectar.keys import parse_target
+from chains.agg.bicycle_weeks_chain import RankingTask
+from chains.ds.diagnosis_chain import ReportTask
+from chains.etl.bicycles_chain import PlotTask
+from chains.testchains.hello_luigiworld_chain import DownstreamTask
+from datanectar import Result
 from datanectar.settings import Settings
-from datanectar.storage.s3 import S3Storage
+from datanectar.testing.project import Project
 from tests.servers.s3 import S3Server
-from tests.shipped_chains.conftest import Project
+
+DAY = Date.from_date(datetime.date(2016, 5, 17))
 
 
 @pytest.mark.parametrize(
-    ("module", "task", "params", "begins"),
+    ("task", "begins"),
     [
-        ("testchains.hello_luigiworld_chain", "DownstreamTask", {"seconds": "0"}, b"Hello, Luigi"),
-        ("etl.bicycles_chain", "PlotTask", {"period": "2016-05-17"}, b"\x89PNG\r\n"),
-        ("ds.diagnosis_chain", "ReportTask", {}, b"Model logistic, tested on 143 patients"),
-        ("agg.bicycle_weeks_chain", "RankingTask", {"period": "2016-05-17"}, b"rank,counter"),
+        (DownstreamTask(seconds=0), b"Hello, Luigi"),
+        (PlotTask(period=DAY), b"\x89PNG\r\n"),
+        (ReportTask(), b"Model logistic, tested on 143 patients"),
+        (RankingTask(period=DAY), b"rank,counter"),
     ],
+    ids=lambda value: type(value).__name__,
 )
 def test_the_same_chains_keep_their_results_in_the_bucket(
     rclone_s3: S3Server,
+    nectar_project: Project,
     s3_settings: Callable[..., Settings],
-    project: Project,
-    module: str,
-    task: str,
-    params: dict[str, str],
+    run_chain: Callable[..., Result],
+    task: luigi.Task,
     begins: bytes,
 ) -> None:
-    storage = S3Storage(s3_settings(rclone_s3))
-    storage.prepare()
-    built = project.build(module, task, **params)
-    assert built.complete and built.target, built.log
-    key, file = parse_target(built.target)
-    assert file is not None
-    assert b"".join(storage.read_chunks(key, file)).startswith(begins)
-    assert project.results() == set()
-    assert project.build(module, task, **params).started == []
+    bucket = s3_settings(rclone_s3).bucket
+    result = run_chain(task)
+    assert result.read_bytes().startswith(begins)
+    assert result.path.startswith(f"s3://{bucket}/{result.key}/")
+    assert result.log
+    assert nectar_project.results() == []
+    assert run_chain(task).ran == []

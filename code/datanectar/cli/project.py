@@ -17,7 +17,6 @@ _FIRST = ("etl", "sales")
 #: Where the files of a project go, by template.
 _PROJECT_FILES = {
     "README.md.txt": "README.md",
-    "conftest.py.txt": "tests/conftest.py",
     "datanectar.toml.txt": "datanectar.toml",
     "gitignore.txt": ".gitignore",
     "pyproject.toml.txt": "pyproject.toml",

@@ -1,20 +1,15 @@
 """A run in this process: ``datanectar run --here``.
 
-What differs from a run of the service is where it happens: Luigi's scheduler is in this process, and
-what tasks write goes to the terminal and to their logs. Keys, files, logs, checks and the reasons of
-failures are the same. The run store knows nothing of it, and ``run_timeout`` does not count.
+The run itself is in :mod:`datanectar.local_run.build`; here is what a terminal needs besides.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-import logging
 import os
-import secrets
 import signal
 import sys
-import traceback
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,28 +21,17 @@ from datanectar.catalog.files import find_chains
 from datanectar.cli.exit_codes import FAILED as EXIT_FAILED
 from datanectar.cli.exit_codes import INTERRUPTED, OK
 from datanectar.cli.terminal import echo
-from datanectar.errors import Conflict, DatanectarError, NotFound
-from datanectar.keys import LOG_FILE, parse_key, run_time_text, set_run_time
-from datanectar.local_run.progress import Progress
-from datanectar.local_run.scheduler import InProcessScheduler
-from datanectar.local_run.terminal_log import attempt_folder, has_begun
-from datanectar.messages import Outcome, RunJob
-from datanectar.parameters.class_options import check_options
+from datanectar.errors import Conflict, NotFound
+from datanectar.keys import run_time_text, set_run_time
+from datanectar.local_run.build import LocalRun, build, log_address
 from datanectar.parameters.reading import make_task
-from datanectar.rpc.scheduler import RunScheduler
-from datanectar.runner import verdict
-from datanectar.runner.build import build_until_ended
 from datanectar.runner.luigi_setup import configure_luigi
 from datanectar.settings import current
 from datanectar.statuses import DONE
-from datanectar.storage.base import keep_earlier
-from datanectar.storage.registry import default_name, storage_named
+from datanectar.storage.registry import storage_named
 from datanectar.util.identity import key_of
 from datanectar.util.result_addresses import result_addresses
-from datanectar.util.tasklog import is_recording, storage_of
 
-#: What wraps the execution of each task (Luigi's ``[worker] task_process_context``).
-_CONTEXT = "datanectar.local_run.terminal_log.TerminalLog"
 #: Seconds that the processes of an interrupted run get to end by themselves.
 _TERM_GRACE = 3.0
 
@@ -74,16 +58,19 @@ def run(request: Request) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     results = _results_apart()
     set_run_time(run_time_text())
-    storage_named(default_name(current())).prepare()
-    root, job = _prepare(request)
+    root = _root(request)
+    configure_luigi()
+    if request.pdb:
+        luigi.Task.event_handler(luigi.Event.FAILURE)(_debug)
+    options = {"worker_processes": 1} if request.pdb else {}
     try:
-        outcome = Outcome(DONE) if root.complete() else _build(root, job, request.pdb)
+        ended = build(root, lambda line: echo(line, err=True), **options)
     except KeyboardInterrupt:
         _end_children()
         echo("\nInterrupted: what was being made is dropped, what is done stays.", err=True)
         return INTERRUPTED
-    _report(root, outcome, results, request.as_json)
-    return OK if outcome.status == DONE else EXIT_FAILED
+    _report(root, ended, results, request.as_json)
+    return OK if ended.outcome.status == DONE else EXIT_FAILED
 
 
 def _results_apart() -> int:
@@ -93,16 +80,9 @@ def _results_apart() -> int:
     return kept
 
 
-def _prepare(request: Request) -> tuple[luigi.Task, RunJob]:
+def _root(request: Request) -> luigi.Task:
     type, chain, name = _place(request.path)
-    cls = APIChainCollector().task_class(type, chain, name)
-    check_options(cls)
-    root = make_task(cls, request.parameters)
-    run_id = secrets.token_hex(13)
-    width = 1  # who would assist it is not there
-    moment, key = os.environ["DATANECTAR_RUN_TIME"], str(key_of(root))
-    job = RunJob(run_id, 1, type, chain, name, {}, moment, key, attempt_dir="", width=width)
-    return root, job
+    return make_task(APIChainCollector().task_class(type, chain, name), request.parameters)
 
 
 def _place(path: str) -> tuple[str, str, str]:
@@ -127,37 +107,6 @@ def _place(path: str) -> tuple[str, str, str]:
     return type, having[0], task
 
 
-def _build(root: luigi.Task, job: RunJob, with_pdb: bool) -> Outcome:
-    configure_luigi()
-    if with_pdb:
-        luigi.Task.event_handler(luigi.Event.FAILURE)(_debug)
-    progress = Progress(lambda line: echo(line, err=True), _log_address, job.key)
-    scheduler = RunScheduler(current().luigid_url, progress, current().retry_delay, root.task_id)
-    scheduler._fetcher = InProcessScheduler()  # type: ignore[assignment]
-    _quieten_luigi()
-    with attempt_folder():
-        outcome = _outcome(root, job, scheduler, {"worker_processes": 1} if with_pdb else {})
-        if outcome.status != DONE:
-            _explain(root, job, outcome)
-    return outcome
-
-
-def _quieten_luigi() -> None:
-    """Keep what Luigi logs between tasks off the terminal: the lines of progress say it."""
-    logging.getLogger("luigi-interface").addFilter(lambda record: is_recording())
-
-
-def _outcome(root: luigi.Task, job: RunJob, scheduler: RunScheduler, options: Any) -> Outcome:
-    try:
-        return build_until_ended(root, job, scheduler, task_process_context=_CONTEXT, **options)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as problem:  # authors' code: SystemExit too
-        reasons.forget_environment(problem)
-        text = "".join(traceback.format_exception(problem))
-        return verdict.failure(job.key, reasons.of_exception(problem), text)
-
-
 def _debug(task: luigi.Task, problem: BaseException) -> None:
     """Open the debugger where the task failed; Luigi calls this before it reports the failure."""
     import pdb  # noqa: T100
@@ -165,19 +114,6 @@ def _debug(task: luigi.Task, problem: BaseException) -> None:
     if problem.__traceback__ is not None:
         print(f"{task} failed: {reasons.of_exception(problem)}")
         pdb.post_mortem(problem.__traceback__)
-
-
-def _explain(root: luigi.Task, job: RunJob, outcome: Outcome) -> None:
-    """Show why the run failed, where no task has, and keep it as the log of a root that never ran."""
-    if not has_begun(outcome.failed_key or job.key) and outcome.traceback:
-        echo(outcome.traceback, err=True)
-    if has_begun(job.key):
-        return
-    text = "\n".join(part for part in (outcome.traceback, outcome.error) if part)
-    with contextlib.suppress(DatanectarError, OSError):
-        storage, key = storage_of(root), key_of(root)
-        keep_earlier(storage, key, LOG_FILE)
-        storage.put_bytes(key, LOG_FILE, f"{text}\n".encode(errors="backslashreplace"))
 
 
 def _end_children() -> None:
@@ -193,16 +129,16 @@ def _end_children() -> None:
             child.kill()
 
 
-def _report(root: luigi.Task, outcome: Outcome, results: int, as_json: bool) -> None:
+def _report(root: luigi.Task, ended: LocalRun, results: int, as_json: bool) -> None:
     """Print how the run ended: addresses or JSON to standard output, the rest to standard error."""
-    key, failed = str(key_of(root)), outcome.failed_key
+    key, outcome, failed = ended.key, ended.outcome, ended.outcome.failed_key
     addresses = _addresses(root) if outcome.status == DONE else []
-    log = _log_address(failed or key)
+    log = log_address(ended.failed_key)
     if outcome.status == DONE:
         echo("DONE" if addresses else "DONE without a result of its own", err=True)
     else:
         echo(f"{outcome.status} {outcome.error or ''}".rstrip(), err=True)
-        echo(f"  task: {'/'.join((failed or key).split('/')[1:4])}\n  log: {log}", err=True)
+        echo(f"  task: {'/'.join(ended.failed_key.split('/')[1:4])}\n  log: {log}", err=True)
     sys.stderr.flush()
     os.dup2(results, 1)
     if as_json:
@@ -219,7 +155,3 @@ def _addresses(root: luigi.Task) -> list[str]:
     if place.output is None:
         return place.results
     return [storage_named(place.storage).address(key_of(root), place.output)]
-
-
-def _log_address(key: str) -> str:
-    return storage_named(default_name(current())).address(parse_key(key), LOG_FILE)

@@ -24,7 +24,7 @@ _ASKED_SINGLY = 4
 _READ_AT_ONCE = 300
 
 #: Seconds for which a listing is believed outside a run, where others may drop results meanwhile.
-_GOOD_FOR = 5.0
+GOOD_FOR = 5.0
 
 _Family = tuple[str, str, str]
 
@@ -36,7 +36,7 @@ class FamilyIndex:
         good_for: seconds for which a listing is believed.
     """
 
-    def __init__(self, good_for: float = _GOOD_FOR) -> None:
+    def __init__(self, good_for: float = GOOD_FOR) -> None:
         self._pid = os.getpid()
         self._asked: Counter[_Family] = Counter()
         self._found: dict[_Family, set[str]] = {}

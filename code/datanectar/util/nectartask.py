@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any, ClassVar
 
 import luigi
@@ -92,6 +93,10 @@ class NectarTask(Nectar, luigi.Task):
 
     def __repr__(self) -> str:
         return task_in_words(self)
+
+    def _repr_html_(self) -> str:
+        # By name: only notebooks need it, and it imports what a run's process never loads.
+        return str(import_module("datanectar.notebook.html").task_html(self))
 
     @property
     def key(self) -> Key:

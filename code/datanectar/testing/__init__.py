@@ -1,0 +1,1 @@
+"""Tests of chains: a pytest plugin that runs tasks without a server. See ``docs/testing.md``."""
