@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import luigi
 
+from datanectar.authoring.task_helpers import TaskHelpers
 from datanectar.keys import DEFAULT_OUTPUT, Key
 from datanectar.parameters.class_options import Nectar
 from datanectar.parameters.texts import Texts
@@ -19,10 +20,11 @@ from datanectar.util.tasklog import record_run, storage_of
 mend_sqla()
 
 
-class NectarTask(Nectar, luigi.Task):
+class NectarTask(Nectar, luigi.Task, TaskHelpers):
     """A Luigi task that keeps its result under a key, in the store that ``ENV`` names.
 
-    You write ``run()`` and, if there is any, ``requires()``; ``output()`` is here. Tasks with equal
+    You write ``run()`` and, if there is any, ``requires()``; ``output()`` is here, and so are the
+    helpers of :class:`~datanectar.authoring.task_helpers.TaskHelpers`. Tasks with equal
     significant parameters have the same key, so a result is computed once. On a laptop (``ENV`` unset
     or ``local``) it lies in ``local_targets/<key>/``, elsewhere in the bucket
     ``<ENV>.<PROJECT_BUCKET>``, beside ``log``, with what the task printed, and ``params.txt``. The
