@@ -40,9 +40,7 @@ def test_a_value_is_saved_in_the_format_of_the_suffix_and_loaded_again(chain: Mo
     task.save(value)
 
     assert task.load() == value
-    assert read(task) == (
-        '{\n "name": "Größe",\n "values": [\n  1,\n  2.5,\n  null,\n  true\n ]\n}\n'.encode()
-    )
+    assert read(task) == '{"name": "Größe", "values": [1, 2.5, null, true]}\n'.encode()
 
 
 def test_json_lines_are_written_from_any_iterable(chain: ModuleType) -> None:

@@ -115,9 +115,7 @@ def _write_text(text: str, path: str) -> None:
 
 
 def _write_json(value: Any, path: str) -> None:
-    with Path(path).open("w", encoding="utf-8") as file:
-        json.dump(value, file, indent=1, ensure_ascii=False, allow_nan=False)
-        file.write("\n")
+    _write_json_lines([value], path)
 
 
 def _write_json_lines(values: Any, path: str) -> None:
