@@ -45,7 +45,7 @@ def test_the_example_makes_what_the_page_shows(tmp_path: Path) -> None:
 
 
 def test_the_page_names_every_helper_and_every_suffix() -> None:
-    helpers = [name for name in vars(TaskHelpers) if not name.startswith("_")]
+    helpers = ["named_output", *(name for name in vars(TaskHelpers) if name[0] != "_")]
     assert all(f"`self.{name}" in PAGE for name in helpers)
     suffixes = [*formats.TEXTS, *formats.FIGURES, *formats.PICKLES, *frames.SUFFIXES]
     assert all(f"`{suffix}`" in PAGE for suffix in [*suffixes, ".json", ".jsonl"])

@@ -102,9 +102,21 @@ class NectarTask(Nectar, luigi.Task, TaskHelpers):
 
     def output(self) -> NectarTarget:
         """Return the target of this task's result: open it to write it, and to read it."""
-        cls = type(self)
-        binary = class_option(cls, "output_binary", False)
-        return NectarTarget(storage_of(self), key_of(self), output_name(cls), binary=binary)
+        return self.named_output(output_name(type(self)))
+
+    def named_output(self, file: str) -> NectarTarget:
+        """Return the target of a file of that name under the key, for a task with several results.
+
+        The task is done when all that ``output()`` returns is there::
+
+            def output(self):
+                return {name: self.named_output(f"{name}.parquet") for name in ("train", "test")}
+
+        Raises:
+            ChainError: when the service itself writes a file of that name.
+        """
+        binary = class_option(type(self), "output_binary", False)
+        return NectarTarget(storage_of(self), key_of(self), file, binary=binary)
 
 
 def output_name(cls: type[luigi.Task]) -> str:
