@@ -72,6 +72,16 @@ class TwoTask(NectarTask):
         return {name: luigi.LocalTarget(f"{self.folder}/{name}") for name in names}
 
 
+class FrameTask(NectarTask):
+    output_name = "out.parquet"
+    library = luigi.Parameter()
+
+    def run(self):
+        module = __import__(self.library)
+        self.save(module.DataFrame({"n": range(100_000)}))
+        self.log.info("sum %s", self.load(frames=self.library)["n"].sum())
+
+
 class LogTask(NectarTask):
     name = luigi.Parameter(default="x")
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from datanectar.authoring import frames
 from datanectar.messages import Outcome
 from datanectar.statuses import DONE, FAILED
 from tests.authoring.chains import CHAIN
@@ -42,6 +43,18 @@ def test_progress_reaches_the_report_of_the_run(helped: Bench) -> None:
     assert (reported["progress"], reported["message"]) == (100, "40 of 40")
     sent = [report.message for report in ran.reports if report.message]
     assert sent == ["0 of 40", "40 of 40"]
+
+
+@pytest.mark.parametrize("library", frames.LIBRARIES)
+def test_a_frame_is_saved_and_loaded_in_a_forked_child(helped: Bench, library: str) -> None:
+    """Both libraries have threads, which a fork does not take along."""
+    pytest.importorskip(library)
+    pytest.importorskip("pyarrow")
+
+    ran = helped.run(f"{PLACE}/FrameTask", library=library)
+
+    assert ran.outcome == Outcome(DONE), helped.log(ran.key)
+    assert "sum 4999950000" in helped.log(ran.key)
 
 
 def test_a_value_that_can_not_be_saved_fails_the_run_in_words(helped: Bench) -> None:
