@@ -13,6 +13,7 @@ import luigi
 from typing_extensions import assert_type
 from datanectar import NectarLocalTask, NectarS3Task, NectarTask
 from datanectar.keys import Key
+from logging import Logger
 
 
 class HelloTask(NectarTask):
@@ -31,6 +32,10 @@ class CopyTask(NectarS3Task):
 def check(task: HelloTask, other: NectarLocalTask) -> None:
     assert_type(task.key, Key)
     assert_type(other.key, Key)
+    assert_type(task.log, Logger)
+    for number in task.track([1, 2]):
+        assert_type(number, int)
+    task.save("hello")
 """
 
 

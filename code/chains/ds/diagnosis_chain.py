@@ -11,7 +11,6 @@ another split.
 from __future__ import annotations
 
 import io
-import json
 from typing import Any
 
 import luigi
@@ -59,9 +58,8 @@ class SplitTask(NectarTask):
         train, test = train_test_split(
             range(len(rows)), test_size=self.test_fraction, random_state=self.seed, stratify=rows
         )
-        with self.output().open("w") as out:
-            json.dump({"train": sorted(train), "test": sorted(test)}, out)
-        print(f"{len(train)} patients to learn from, {len(test)} to test on")
+        self.save({"train": sorted(train), "test": sorted(test)})
+        self.log.info("%d patients to learn from, %d to test on", len(train), len(test))
 
 
 @requires(SplitTask)
@@ -79,14 +77,13 @@ class TrainTask(NectarTask):
     def run(self) -> None:
         """Write the fitted model."""
         everyone = patients()
-        with self.input().open("r") as split:
-            train = json.load(split)["train"]
+        train = self.load(self.input())["train"]
         fitted = untrained(self.model, self.seed).fit(everyone.data[train], everyone.target[train])
         import joblib
 
         with self.output().open("w") as out:
             joblib.dump(fitted, out)
-        print(f"{self.model} fitted to {len(train)} patients")
+        self.log.info("%s fitted to %d patients", self.model, len(train))
 
 
 def untrained(model: str, seed: int) -> Any:
@@ -113,11 +110,9 @@ class ScoreTask(NectarTask):
         """Write the confusion matrix and what follows from it; malignant is what is looked for."""
         everyone = patients()
         trained, split = self.input()
-        with split.open("r") as stream:
-            test = json.load(stream)["test"]
+        test = self.load(split)["test"]
         guesses = load_model(trained).predict(everyone.data[test])
-        with self.output().open("w") as out:
-            json.dump(scores(everyone.target[test].tolist(), guesses.tolist()), out, indent=1)
+        self.save(scores(everyone.target[test].tolist(), guesses.tolist()))
 
 
 def load_model(target: luigi.Target) -> Any:
@@ -153,16 +148,14 @@ class ReportTask(NectarTask):
 
     def run(self) -> None:
         """Write the text."""
-        with self.input().open("r") as stream:
-            score = json.load(stream)
+        score = self.load(self.input())
         malignant, benign = score["malignant"], score["benign"]
-        with self.output().open("w") as out:
-            out.write(
-                f"Model {self.model}, tested on {score['patients']} patients "
-                f"({self.test_fraction:.0%} of all, seed {self.seed})\n\n"
-                f"                   judged malignant   judged benign\n"
-                f"is malignant       {malignant['found']:16}{malignant['missed']:16}\n"
-                f"is benign          {benign['false_alarm']:16}{benign['cleared']:16}\n\n"
-                f"accuracy {score['accuracy']}, precision {score['precision']}, "
-                f"recall {score['recall']} (of malignant)\n"
-            )
+        self.save(
+            f"Model {self.model}, tested on {score['patients']} patients "
+            f"({self.test_fraction:.0%} of all, seed {self.seed})\n\n"
+            f"                   judged malignant   judged benign\n"
+            f"is malignant       {malignant['found']:16}{malignant['missed']:16}\n"
+            f"is benign          {benign['false_alarm']:16}{benign['cleared']:16}\n\n"
+            f"accuracy {score['accuracy']}, precision {score['precision']}, "
+            f"recall {score['recall']} (of malignant)\n"
+        )

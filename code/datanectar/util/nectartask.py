@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import luigi
 
+from datanectar.authoring.task_helpers import TaskHelpers
 from datanectar.keys import DEFAULT_OUTPUT, Key
 from datanectar.parameters.class_options import Nectar
 from datanectar.parameters.texts import Texts
@@ -20,10 +21,11 @@ from datanectar.util.tasklog import record_run, storage_of
 mend_sqla()
 
 
-class NectarTask(Nectar, luigi.Task):
+class NectarTask(Nectar, luigi.Task, TaskHelpers):
     """A Luigi task that keeps its result under a key, in the store that ``ENV`` names.
 
-    You write ``run()`` and, if there is any, ``requires()``; ``output()`` is here. Tasks with equal
+    You write ``run()`` and, if there is any, ``requires()``; ``output()`` is here, and so are the
+    helpers of :class:`~datanectar.authoring.task_helpers.TaskHelpers`. Tasks with equal
     significant parameters have the same key, so a result is computed once. On a laptop (``ENV`` unset
     or ``local``) it lies in ``local_targets/<key>/``, elsewhere in the bucket
     ``<ENV>.<PROJECT_BUCKET>``, beside ``log``, with what the task printed, and ``params.txt``. The
@@ -105,9 +107,21 @@ class NectarTask(Nectar, luigi.Task):
 
     def output(self) -> NectarTarget:
         """Return the target of this task's result: open it to write it, and to read it."""
-        cls = type(self)
-        binary = class_option(cls, "output_binary", False)
-        return NectarTarget(storage_of(self), key_of(self), output_name(cls), binary=binary)
+        return self.named_output(output_name(type(self)))
+
+    def named_output(self, file: str) -> NectarTarget:
+        """Return the target of a file of that name under the key, for a task with several results.
+
+        The task is done when all that ``output()`` returns is there::
+
+            def output(self):
+                return {name: self.named_output(f"{name}.parquet") for name in ("train", "test")}
+
+        Raises:
+            ChainError: when the service itself writes a file of that name.
+        """
+        binary = class_option(type(self), "output_binary", False)
+        return NectarTarget(storage_of(self), key_of(self), file, binary=binary)
 
 
 def output_name(cls: type[luigi.Task]) -> str:
