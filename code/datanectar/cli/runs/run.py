@@ -81,7 +81,7 @@ def run(
 
     is_own = ctx.get_parameter_source("url") == click.core.ParameterSource.DEFAULT
     try:
-        client = Client(url, token)
+        client = Client(url, token, retries=0)
         follow_to_end(client, client.post(path, **values), as_json)
     except NotFound as problem:
         problem.message += _whose_app(url) if is_own else ""
@@ -152,9 +152,7 @@ def _whose_app(url: str) -> str:
 
     if has_been_up(settings.load()):
         return ""
-    return (
-        f" {url} is the app of another project; start this one's on another port, or add --here."
-    )
+    return f" {url} is the app of another project; start this one's on another port, or add --here."
 
 
 def _wants_here(problem: Unavailable) -> bool:
