@@ -68,7 +68,7 @@ def test_a_failure_is_raised_with_the_status(stack: Stack) -> None:
 def test_waiting_ends_in_time_and_cancelling_ends_the_run(stack: Stack, tmp_path: Path) -> None:
     run = Client(stack.url).run(f"{JOBS}/GatedTask", name="late", gate=str(tmp_path / "gate"))
 
-    with pytest.raises(TimeoutError, match="still after 0.5 seconds"):
+    with pytest.raises(TimeoutError, match="still after"):
         run.wait(timeout=0.5)
     run.cancel()
 
