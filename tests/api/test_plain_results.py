@@ -250,7 +250,7 @@ def test_a_result_of_any_name_has_one_answer(stack: Stack, made: str) -> None:
         assert status["resource_url"] == f"{stack.url}/api/targets/{key}/out.csv"
     answer = data(stack.post(f"{P}/NamedTask?n={n}"))
     assert (answer["job_status"], answer["target_url"]) == ("DONE", status["resource_url"])
-    assert stack.client.run(f"{P}/NamedTask", n=n)["resource_url"] == status["resource_url"]
+    assert stack.client.run(f"{P}/NamedTask", n=n).wait().url() == status["resource_url"]
     page = requests.post(
         f"{stack.url}/chains/{P}/NamedTask",
         data={"n": n},

@@ -93,9 +93,9 @@ def test_an_answer_names_the_status_url_in_its_location_too(stack: Stack) -> Non
 def test_parameters_may_be_called_like_words_of_ours(stack: Stack) -> None:
     given = {name: f"my-{name}" for name in ("type", "chain", "task", "path", "wait")}
 
-    status = stack.client.run(f"{JOBS}/NamesTask", **given)
+    result = stack.client.run(f"{JOBS}/NamesTask", **given).wait()
 
-    assert stack.client.read(status).decode() == " ".join(given.values())
+    assert result.read_text() == " ".join(given.values())
 
 
 def test_prefer_wait_is_answered_with_the_result(stack: Stack) -> None:

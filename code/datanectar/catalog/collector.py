@@ -20,6 +20,7 @@ from datanectar.catalog.chain_environment import runs_refused
 from datanectar.catalog.files import chain_path, file_stamp, find_chains, like_chain, no_task
 from datanectar.catalog.source_loader import always_import_edits
 from datanectar.errors import ChainError, NotFound
+from datanectar.legacy import imports as legacy_imports
 from datanectar.messages import ChainDescription, ParameterDescription, TaskDescription
 from datanectar.parameters.class_options import check_options
 from datanectar.parameters.types import choices_of
@@ -125,6 +126,7 @@ class APIChainCollector:
         if source not in sys.path:
             sys.path.insert(0, source)
         always_import_edits(source)
+        legacy_imports.make_importable()
         mend_sqla()
 
     def _sources(self, known: Iterable[str]) -> list[tuple[str, int, int]]:

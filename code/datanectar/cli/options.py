@@ -48,7 +48,7 @@ def with_client(command: Callable[..., Any]) -> Callable[..., Any]:
     def with_it(*args: Any, url: str, token: str | None, **options: Any) -> Any:
         from datanectar.client import Client
 
-        return command(Client(url, token), *args, **options)
+        return command(Client(url, token, retries=0), *args, **options)
 
     return with_it
 

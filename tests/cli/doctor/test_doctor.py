@@ -104,6 +104,14 @@ def test_a_running_app_and_its_luigid_are_seen(stack: Stack) -> None:
     assert found["luigid"]["message"] == f"runs at {stack.luigid_url}"
 
 
+def test_the_app_of_another_project_is_not_taken_for_this_ones(stack: Stack, project: Path) -> None:
+    _, found = examine(project, DATANECTAR_PORT=str(stack.port))
+
+    assert found["app"]["level"] == "note"
+    assert found["app"]["message"] == f"{stack.settings.app_url} is the app of another project"
+    assert "datanectar.toml" in found["app"]["cure"]
+
+
 def test_settings_that_can_not_be_used_and_variables_that_are_none(project: Path) -> None:
     code, found = examine(project, DATANECTAR_WORKERS="none")
 

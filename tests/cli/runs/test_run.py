@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.cli.command_line import command
+from tests.cli.command_line import command, in_project
 from tests.servers.stack import Stack
 
 JOBS = "http/jobs_chain"
@@ -161,3 +161,16 @@ def test_ctrl_c_of_run_says_that_the_run_goes_on_and_how_to_stop_it(
     run = stack.get("/api/runs/" + told.rpartition("/")[2]).json()["data"]
     assert run["job_status"] == "RUNNING"
     assert requests.delete(told.rpartition(" ")[2], timeout=10).ok
+
+
+def test_run_on_the_app_of_another_project_says_whose_it_is(stack: Stack, tmp_path: Path) -> None:
+    (tmp_path / "code" / "chains").mkdir(parents=True)
+
+    done = in_project(
+        tmp_path, "run", "etl/orders_chain/ReportTask", DATANECTAR_PORT=str(stack.port)
+    )
+
+    assert done.returncode == 2
+    assert "There is no chain etl/orders_chain" in done.stderr
+    assert f"{stack.settings.app_url} is the app of another project" in done.stderr
+    assert "--here" in done.stderr

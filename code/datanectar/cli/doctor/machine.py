@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from datanectar.cli.doctor.finding import BAD, GOOD, NOTICE, Finding
-from datanectar.cli.up.ports import answers, is_free
+from datanectar.cli.up.ports import answers, has_been_up, is_free
 from datanectar.errors import SchedulerError
 from datanectar.luigid import launch
 from datanectar.luigid.address import host_and_port
@@ -17,6 +17,7 @@ from datanectar.luigid.client import Luigid
 from datanectar.settings import Settings
 
 _OLDEST = (3, 10)
+_ANOTHER_PORT = "choose another port: `port = 5001` in datanectar.toml, or DATANECTAR_PORT"
 
 
 def check_python(settings: Settings) -> Iterator[Finding]:
@@ -68,12 +69,20 @@ def check_ports(settings: Settings) -> Iterator[Finding]:
     """Check that the app's port is free, or that an app is on it."""
     where = f"{settings.host}:{settings.port}"
     if answers(f"{settings.app_url}/healthz"):
-        yield Finding(GOOD, "app", f"runs at {settings.app_url}")
+        yield _check_running(settings)
     elif settings.port == 0 or is_free(settings.host, settings.port):
         yield Finding(GOOD, "app", f"does not run; its port is free ({where})")
     else:
-        cure = "Stop what uses the port, or choose another with DATANECTAR_PORT."
+        cure = f"Stop what uses the port, or {_ANOTHER_PORT}."
         yield Finding(BAD, "app", f"does not run, and its port can't be had ({where})", cure)
+
+
+def _check_running(settings: Settings) -> Finding:
+    if has_been_up(settings):
+        return Finding(GOOD, "app", f"runs at {settings.app_url}")
+    message = f"{settings.app_url} is the app of another project"
+    cure = f"To have both up, {_ANOTHER_PORT}."
+    return Finding(NOTICE, "app", message, cure)
 
 
 def check_luigid(settings: Settings) -> Iterator[Finding]:

@@ -21,7 +21,7 @@ from datanectar.cli.options import (
     url_option,
 )
 from datanectar.cli.terminal import echo
-from datanectar.errors import StartupError, Unavailable
+from datanectar.errors import NotFound, StartupError, Unavailable
 
 if TYPE_CHECKING:
     from datanectar.client import Client
@@ -79,11 +79,14 @@ def run(
         _run_here(path, values, pdb, as_json)
     from datanectar.client import Client
 
+    is_own = ctx.get_parameter_source("url") == click.core.ParameterSource.DEFAULT
     try:
-        client = Client(url, token)
+        client = Client(url, token, retries=0)
         follow_to_end(client, client.post(path, **values), as_json)
+    except NotFound as problem:
+        problem.message += _whose_app(url) if is_own else ""
+        raise
     except Unavailable as problem:
-        is_own = ctx.get_parameter_source("url") == click.core.ParameterSource.DEFAULT
         if not (is_own and _is_away(problem)):
             raise
         if not _wants_here(problem):
@@ -140,6 +143,16 @@ def _is_away(problem: Unavailable) -> bool:
     import requests
 
     return isinstance(problem.__cause__, requests.ConnectionError)
+
+
+def _whose_app(url: str) -> str:
+    """Return a sentence about an app that is not this project's; nothing for this project's."""
+    from datanectar import settings
+    from datanectar.cli.up.ports import has_been_up
+
+    if has_been_up(settings.load()):
+        return ""
+    return f" {url} is the app of another project; start this one's on another port, or add --here."
 
 
 def _wants_here(problem: Unavailable) -> bool:

@@ -7,6 +7,7 @@ import urllib.error
 import urllib.request
 
 from datanectar.errors import StartupError
+from datanectar.settings import Settings, sqlite_file
 
 #: An app on this machine is asked directly, whatever proxy the environment names.
 _DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -45,7 +46,7 @@ def check_port(host: str, port: int, variable: str) -> None:
         except OSError as problem:
             raise StartupError(
                 f"Port {port} on {host} can't be had ({problem.strerror}): stop what uses it, "
-                f"or choose another with {variable}."
+                f"or choose another with {variable} or in datanectar.toml."
             ) from problem
 
 
@@ -56,6 +57,15 @@ def answers(url: str) -> bool:
             return bool(response.status == 200)
     except (OSError, urllib.error.URLError):
         return False
+
+
+def has_been_up(settings: Settings) -> bool:
+    """Tell whether an app of this project may have run: it would have made the run store.
+
+    What answers at the address of a project whose app has never run is the app of another one.
+    """
+    url = settings.database_url
+    return not url.startswith("sqlite") or sqlite_file(url).exists()
 
 
 def _family(host: str) -> socket.AddressFamily:

@@ -22,18 +22,18 @@ JOBS = "http/jobs_chain"
 def test_a_task_is_run_and_its_result_is_read(stack: Stack) -> None:
     client = Client(stack.url + "/")
 
-    status = client.run("basic/plain_chain/GreetTask", name="client")
+    run = client.run("basic/plain_chain/GreetTask", name="client")
 
-    assert status["job_status"] == "DONE"
-    assert client.read(status) == b"hello client\n"
+    assert run.wait().read_bytes() == b"hello client\n"
+    assert client.read(run.status()) == b"hello client\n"
+    assert "greeting client" in run.log()
 
 
 def test_values_go_as_what_they_are(stack: Stack) -> None:
     client = Client(stack.url)
 
     def found(task: str, value: Any) -> str:
-        status = client.run(f"http/kinds_chain/{task}", value=value)
-        return client.read(status).decode()
+        return client.run(f"http/kinds_chain/{task}", value=value).wait().read_text()
 
     assert found("DateTask", date(2026, 6, 3)) == "datetime.date(2026, 6, 3)"
     assert found("PathTask", Path("/some/where")) == "PosixPath('/some/where')"
@@ -55,7 +55,7 @@ def test_a_refusal_is_raised_with_its_words_and_fields(stack: Stack) -> None:
 def test_a_run_that_was_waited_for_in_vain_is_an_answer(stack: Stack) -> None:
     """Fault 2.7."""
     client = Client(stack.url)
-    client._session.headers["Prefer"] = "wait=30"
+    client.transport._session.headers["Prefer"] = "wait=30"
 
     answer = client.post(f"{JOBS}/FlakyTask", name="waited", cure="/no/cure")
 
@@ -70,7 +70,7 @@ def test_a_status_of_500_is_no_fault_of_the_start() -> None:
 
 def test_a_result_that_is_not_there_is_not_read(stack: Stack) -> None:
     client = Client(stack.url)
-    status = client.run(f"{JOBS}/FlakyTask", name="client", cure="/no/cure")
+    status = client.wait(client.run(f"{JOBS}/FlakyTask", name="client", cure="/no/cure").key)
 
     with pytest.raises(DatanectarError, match="FAILED: ValueError: client is sick"):
         client.read(status)
@@ -129,7 +129,7 @@ def test_an_app_that_is_not_there_is_named(stack: Stack) -> None:
     url = f"http://127.0.0.1:{free_port()}"
 
     with pytest.raises(Unavailable, match=f"No datanectar app answers at {url}"):
-        Client(url).chains()
+        Client(url, retries=0).chains()
 
 
 @pytest.fixture
@@ -146,15 +146,15 @@ def test_loopback_is_asked_without_a_proxy(stack: Stack, behind_proxy: str) -> N
     """Fault 3.10."""
     for host in ("127.0.0.1", "localhost"):
         client = Client(f"http://{host}:{stack.port}")
-        status = client.run("basic/plain_chain/GreetTask", name="proxied")
-        assert client.read(status) == b"hello proxied\n"
-        assert "".join(client.follow(status["key"]))
+        run = client.run("basic/plain_chain/GreetTask", name="proxied")
+        assert run.wait().read_text() == "hello proxied\n"
+        assert "".join(run.follow())
 
 
 def test_a_proxy_that_was_asked_is_named_without_its_password(behind_proxy: str) -> None:
     """Fault 3.10: elsewhere, it may be the proxy that does not answer."""
     with pytest.raises(Unavailable) as problem:
-        Client("http://chains.example:5000").chains()
+        Client("http://chains.example:5000", retries=0).chains()
 
     assert behind_proxy in problem.value.message
     assert "http://chains.example:5000" in problem.value.message
@@ -171,9 +171,9 @@ def test_a_proxys_refusal_and_anothers_page_are_told_apart_from_the_apps(
         proxy = f"http://127.0.0.1:{server.server_port}"
         monkeypatch.setenv("http_proxy", proxy)
         with pytest.raises(Unavailable, match=f"no datanectar app, or .*{proxy}"):
-            Client("http://chains.example:5000").chains()
+            Client("http://chains.example:5000", retries=0).chains()
         with pytest.raises(DatanectarError, match=f"by way of the proxy {proxy}: HTTP 501"):
-            Client("http://chains.example:5000").post("a/b_chain/CTask")
+            Client("http://chains.example:5000", retries=0).post("a/b_chain/CTask")
     finally:
         server.shutdown()
         server.server_close()
@@ -184,7 +184,7 @@ def test_no_proxy_is_respected(monkeypatch: pytest.MonkeyPatch, behind_proxy: st
     monkeypatch.setenv("no_proxy", "chains.invalid")
 
     with pytest.raises(Unavailable, match=r"app answers at http:..chains.invalid"):
-        Client("http://chains.invalid").chains()
+        Client("http://chains.invalid", retries=0).chains()
 
 
 class _Elsewhere(BaseHTTPRequestHandler):

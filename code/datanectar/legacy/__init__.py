@@ -1,0 +1,1 @@
+"""The modules that chains of datanectar 0.1 import, under their old names."""
