@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from datanectar.api.openapi import describe
+from datanectar.api.openapi.document import describe
 from datanectar.messages import ChainDescription, ParameterDescription, TaskDescription
 from tests.servers.stack import Stack
 

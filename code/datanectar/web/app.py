@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from flask import Flask
 
-from datanectar.api import chains, health, logs, openapi, runs, status, targets
+from datanectar.api import chains, health, logs, runs, status, targets
+from datanectar.api.openapi import document as openapi
 from datanectar.child_pool import ChildPool
 from datanectar.http import auth
 from datanectar.http.envelope import handle_errors
