@@ -82,6 +82,7 @@ class TaskDescription(Message, frozen=True):
     parameters: Annotated[list[ParameterDescription], _MANY] = field(default_factory=list)
     schedule: str | None = None
     error: str | None = None
+    catch_up: str | None = None
     note: str | None = None
 
 
@@ -130,7 +131,8 @@ class DescribeManyJob(Message, frozen=True):
 class ResolveJob(Message, frozen=True):
     """Turn a request's raw parameters into a task and its key; the reply: a :class:`Resolution`.
 
-    With ``stays`` the child then waits for the :class:`RunJob` that follows from it.
+    With ``stays`` the child then waits for the :class:`RunJob` that follows from it; with
+    ``upstream`` the keys of all that the task requires are looked for.
     """
 
     type: str
@@ -139,6 +141,7 @@ class ResolveJob(Message, frozen=True):
     raw: dict[str, Any]
     run_time: str
     stays: bool = False
+    upstream: bool = False
 
 
 class Resolution(Message, frozen=True):
@@ -163,6 +166,7 @@ class Resolution(Message, frozen=True):
     run_timeout: Stamp | None = None
     given: Texts = field(default_factory=list)
     results: Names = field(default_factory=list)
+    upstream: Annotated[list[Key], _MANY] = field(default_factory=list)
 
 
 class RunJob(Message, frozen=True):

@@ -54,6 +54,11 @@ def ask(stack: Stack, method: str, path: str, token: str = "", **options: Any) -
         ("GET", "/api/chains", "read"),
         ("GET", "/api/runs", "read"),
         ("GET", "/metrics", "read"),
+        ("GET", "/api/schedules", "read"),
+        ("POST", f"/api/runs/{'0' * 26}/rerun", "run"),
+        ("POST", f"/api/runs/{'0' * 26}/rerun?force=true", "admin"),
+        ("POST", f"/api/runs/{'0' * 26}/rerun?upstream=true", "admin"),
+        ("POST", "/api/schedules/basic/plain_chain/GreetTask/pause", "run"),
         ("GET", f"/api/chainstatus?chain={NEVER_RUN}", "read"),
         ("GET", "/api/chains/basic/plain_chain/GreetTask/key", "read"),
         ("GET", f"/api/targets/{NEVER_RUN}/out.txt", "read"),
@@ -99,7 +104,7 @@ def scope_of(rule: str, method: str) -> str | None:
         return None
     if method in ("GET", "HEAD", "OPTIONS"):
         return "read"
-    drops = (rule.startswith("/api/targets/"), rule.endswith("/drop"))
+    drops = (rule.startswith("/api/targets/"), rule.endswith("/drop"), rule == "/runs/<run_id>/rerun")
     return "admin" if any(drops) else "run"
 
 

@@ -95,6 +95,33 @@ def _without_token(name: str, summary: str) -> Json:
     return {**get(name, "operation", summary, "Health"), "security": []}
 
 
+def _rerun() -> Json:
+    return operation(
+        "runs.rerun",
+        "runs",
+        "Run again what a run was for: same task, parameters and run date",
+        json_content("Rerun"),
+        success=RUN_SUCCESS,
+        errors=(400, 404, 409, 422, 429, 503),
+        parameters=[
+            RUN,
+            query("force", "drop the result first (scope admin)", type="boolean"),
+            query("upstream", "and those of all that it requires (admin)", type="boolean"),
+        ],
+    )
+
+
+def _switch(action: str) -> Json:
+    return operation(
+        f"schedules.{action}",
+        "schedules",
+        f"{action.title()} a task's schedule",
+        json_content("Schedule"),
+        errors=(400, 404, 503),
+        parameters=[TYPE, CHAIN, TASK],
+    )
+
+
 FIXED_PATHS: Json = {
     "/api/chains": {"get": get("chains.list", "chains", "List the chains", "Chains")},
     "/api/chains/{type}": {
@@ -131,6 +158,12 @@ FIXED_PATHS: Json = {
             parameters=[RUN],
         ),
     },
+    "/api/runs/{run_id}/rerun": {"post": _rerun()},
+    "/api/schedules": {
+        "get": get("schedules.list", "schedules", "The schedules of all tasks", "Schedules")
+    },
+    "/api/schedules/{type}/{chain}/{task}/pause": {"post": _switch("pause")},
+    "/api/schedules/{type}/{chain}/{task}/resume": {"post": _switch("resume")},
     "/healthz": {"get": _without_token("healthz", "Is the app alive")},
     "/readyz": {"get": _without_token("readyz", "Can it take requests")},
     "/metrics": {
