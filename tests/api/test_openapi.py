@@ -79,6 +79,7 @@ def test_an_error_body_has_the_shape_that_is_described(web: Stack, spec: dict[st
         ("/api/chains", "Chains"),
         ("/api/chains/http/offers_chain/OfferTask/key?needed=1", "Explanation"),
         ("/api/runs", "Runs"),
+        ("/api/schedules", "Schedules"),
     ],
 )
 def test_responses_have_all_that_is_described_and_no_more(

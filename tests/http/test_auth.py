@@ -104,7 +104,11 @@ def scope_of(rule: str, method: str) -> str | None:
         return None
     if method in ("GET", "HEAD", "OPTIONS"):
         return "read"
-    drops = (rule.startswith("/api/targets/"), rule.endswith("/drop"), rule == "/runs/<run_id>/rerun")
+    drops = (
+        rule.startswith("/api/targets/"),
+        rule.endswith("/drop"),
+        rule == "/runs/<run_id>/rerun",
+    )
     return "admin" if any(drops) else "run"
 
 

@@ -57,8 +57,8 @@ def rerun(
     resolution = service.resolve(*place, raw, at=at, upstream=upstream)
     if resolution.key != run.key:
         raise Conflict(
-            f"Run {run.id} made {run.key}. The chain has changed since: the same parameters mean "
-            f"{resolution.key} now. POST /api/chains/{'/'.join(place)} makes that."
+            f"Run {run.id} made {run.key}. The same parameters now mean {resolution.key}, since the "
+            f"chain has changed: POST /api/chains/{'/'.join(place)} makes that."
         )
     dropped: dict[str, list[str]] = {}
     kept: dict[str, str] = {}
