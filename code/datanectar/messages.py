@@ -131,8 +131,7 @@ class DescribeManyJob(Message, frozen=True):
 class ResolveJob(Message, frozen=True):
     """Turn a request's raw parameters into a task and its key; the reply: a :class:`Resolution`.
 
-    With ``stays`` the child then waits for the :class:`RunJob` that follows from it; with
-    ``upstream`` the keys of all that the task requires are looked for.
+    With ``stays`` the child then waits for its :class:`RunJob`; ``upstream`` fills that field.
     """
 
     type: str

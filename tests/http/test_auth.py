@@ -56,8 +56,6 @@ def ask(stack: Stack, method: str, path: str, token: str = "", **options: Any) -
         ("GET", "/metrics", "read"),
         ("GET", "/api/schedules", "read"),
         ("POST", f"/api/runs/{'0' * 26}/rerun", "run"),
-        ("POST", f"/api/runs/{'0' * 26}/rerun?force=true", "admin"),
-        ("POST", f"/api/runs/{'0' * 26}/rerun?upstream=true", "admin"),
         ("POST", "/api/schedules/basic/plain_chain/GreetTask/pause", "run"),
         ("GET", f"/api/chainstatus?chain={NEVER_RUN}", "read"),
         ("GET", "/api/chains/basic/plain_chain/GreetTask/key", "read"),
@@ -85,6 +83,18 @@ def test_each_scope_may_what_it_may_and_no_more(
         answer = requests.request(method, f"{protected.url}{path}", headers=headers, timeout=30)
         refused(answer, 401)
         assert answer.headers["WWW-Authenticate"].startswith("Basic ")
+
+
+@pytest.mark.parametrize("option", ["force", "upstream"])
+def test_a_rerun_that_drops_results_needs_the_scope_of_a_drop(
+    protected: Stack, option: str
+) -> None:
+    path = f"/api/runs/{'0' * 26}/rerun"
+    assert (
+        "may admin" in refused(ask(protected, "POST", f"{path}?{option}=true", RUN), 403)["message"]
+    )
+    refused(ask(protected, "POST", f"{path}?{option}=false", RUN), 404)
+    refused(ask(protected, "POST", f"{path}?{option}=true", ADMIN), 404)
 
 
 @pytest.fixture(scope="module")

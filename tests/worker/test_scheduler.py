@@ -60,7 +60,7 @@ class AllTask(_Writes):
     catch_up = "all"
 
 
-class NoneTask(_Writes):
+class StrictTask(_Writes):
     schedule = "30 * * * *"
     frequency = "hour"
     catch_up = "none"
@@ -100,7 +100,14 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
 
     def make(tasks: str, **environ: str) -> Service:
         kept = CHAIN
-        for task in ("BerlinTask", "NewYorkTask", "TodayTask", "HourlyTask", "AllTask", "NoneTask"):
+        for task in (
+            "BerlinTask",
+            "NewYorkTask",
+            "TodayTask",
+            "HourlyTask",
+            "AllTask",
+            "StrictTask",
+        ):
             if task not in tasks:
                 kept = kept.replace(task, task.removesuffix("Task"))
         (chains / "night_chain.py").write_text(kept)
@@ -286,7 +293,7 @@ def test_the_log_says_what_became_of_a_fire(make: Make, caplog: pytest.LogCaptur
     [
         ("AllTask", ["09", "10", "11", "12", "13"]),
         ("HourlyTask", ["11", "15"]),  # it counts in Berlin's time; the hour before is the last
-        ("NoneTask", ["09"]),
+        ("StrictTask", ["09"]),
     ],
 )
 def test_fires_missed_while_no_worker_ran_are_made_up_for_as_the_class_says(
