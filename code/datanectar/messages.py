@@ -146,8 +146,7 @@ class ResolveJob(Message, frozen=True):
 class Resolution(Message, frozen=True):
     """What a request asks for: the task, its key and its parameters.
 
-    ``complete`` is None when a look for ``output`` in the storage decides; a task with an
-    ``output()`` or ``complete()`` of its own was asked. ``given`` names the parameters in the
+    ``complete`` is None when a look for ``output`` decides; ``given`` names the parameters in the
     request. ``results`` are the addresses (paths, ``s3://`` URLs) of outputs outside the key.
     """
 

@@ -83,9 +83,8 @@ class Scheduler:
         due = {name: entry for name, entry in self._entries.items() if entry.next_due <= now}
         switches = self._service.store.schedule_switches() if due or self._owed else {}
         for name, entry in due.items():
-            times = entry.pass_due(now)
-            if not _is_paused(entry.schedule, switches):
-                for time_due in times:
+            for time_due in entry.pass_due(now):
+                if not _is_left_out(entry.schedule, time_due, switches):
                     self._claim(name, time_due, now)
         for fire, _ in list(self._owed.values()):
             self._fire(fire, switches)
@@ -135,7 +134,7 @@ class Scheduler:
             if self._clock() >= fire.owed_until:
                 self._settle(fire)
             return
-        if _is_paused(entry.schedule, switches):
+        if _is_left_out(entry.schedule, fire.fire_time, switches):
             self._settle(fire)
             return
         path = entry.schedule.path
@@ -178,9 +177,10 @@ class Scheduler:
         return schedule.cron.next_due(seen_until)
 
 
-def _is_paused(schedule: Schedule, switches: dict[str, Switch]) -> bool:
+def _is_left_out(schedule: Schedule, due: float, switches: dict[str, Switch]) -> bool:
+    """Tell whether a fire came due while its schedule was paused."""
     switch = switches.get(schedule.path)
-    return switch is not None and switch.paused
+    return switch is not None and (switch.paused or due <= switch.changed)
 
 
 def _describe(accepted: Accepted) -> str:
