@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from datanectar.errors import BadRequest, Conflict
-from datanectar.keys import parse_key
+from datanectar.keys import Key, parse_key
 from datanectar.runs.records import Run
 from datanectar.service.drop import drop_results
 from datanectar.service.service import Accepted, Service
@@ -54,19 +54,26 @@ def rerun(
         raise Conflict(f"Run {run.id} is {run.status}: cancel it first, or wait for its end.")
     refuse_if_lost(run)
     place, raw, at = (run.type, run.chain, run.task), request_params(run), run_date(run)
+    keys = _keys(service, run, upstream=upstream)
+    dropped: dict[str, list[str]] = {}
+    kept: dict[str, str] = {}
+    if force or upstream:
+        service.store.refuse_if_full(service.settings.max_queued)
+        dropped, kept = drop_results(service.store, service.results, keys)
+    return Rerun(service.accept(*place, raw, trigger, at), dropped, kept)
+
+
+def _keys(service: Service, run: Run, *, upstream: bool) -> list[Key]:
+    """Return the key that the run's parameters mean now, and those of all that it requires."""
+    place = (run.type, run.chain, run.task)
+    raw, at = request_params(run), run_date(run)
     resolution = service.resolve(*place, raw, at=at, upstream=upstream)
     if resolution.key != run.key:
         raise Conflict(
             f"Run {run.id} made {run.key}. The same parameters now mean {resolution.key}, since the "
             f"chain has changed: POST /api/chains/{'/'.join(place)} makes that."
         )
-    dropped: dict[str, list[str]] = {}
-    kept: dict[str, str] = {}
-    if force or upstream:
-        service.store.refuse_if_full(service.settings.max_queued)
-        keys = map(parse_key, dict.fromkeys([run.key, *resolution.upstream]))
-        dropped, kept = drop_results(service.store, service.results, keys)
-    return Rerun(service.accept(*place, raw, trigger, at), dropped, kept)
+    return [parse_key(key) for key in dict.fromkeys([run.key, *resolution.upstream])]
 
 
 def request_params(run: Run) -> dict[str, str]:
