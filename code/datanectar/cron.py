@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo
@@ -24,16 +25,20 @@ class Cron:
         When clocks change, the times are those of Debian's cron (cronsim's documentation).
         """
         latest = None
-        for moment in CronSim(self.expression, datetime.fromtimestamp(after, self.zone)):
-            if moment.timestamp() > until:
+        for stamp in self.times(after):
+            if stamp > until:
                 break
-            latest = moment.timestamp()
+            latest = stamp
         return latest
 
     def next_due(self, after: float) -> float:
         """Return the first scheduled time after ``after``; both are Unix timestamps."""
-        moment: datetime = next(CronSim(self.expression, datetime.fromtimestamp(after, self.zone)))
-        return moment.timestamp()
+        return next(self.times(after))
+
+    def times(self, after: float) -> Iterator[float]:
+        """Yield the scheduled times after ``after``, without end; all are Unix timestamps."""
+        for moment in CronSim(self.expression, datetime.fromtimestamp(after, self.zone)):
+            yield moment.timestamp()
 
 
 def parse(text: str) -> Cron:

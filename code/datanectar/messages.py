@@ -82,6 +82,7 @@ class TaskDescription(Message, frozen=True):
     parameters: Annotated[list[ParameterDescription], _MANY] = field(default_factory=list)
     schedule: str | None = None
     error: str | None = None
+    catch_up: str | None = None
     note: str | None = None
 
 
@@ -130,7 +131,7 @@ class DescribeManyJob(Message, frozen=True):
 class ResolveJob(Message, frozen=True):
     """Turn a request's raw parameters into a task and its key; the reply: a :class:`Resolution`.
 
-    With ``stays`` the child then waits for the :class:`RunJob` that follows from it.
+    With ``stays`` the child then waits for its :class:`RunJob`; ``upstream`` fills that field.
     """
 
     type: str
@@ -139,13 +140,13 @@ class ResolveJob(Message, frozen=True):
     raw: dict[str, Any]
     run_time: str
     stays: bool = False
+    upstream: bool = False
 
 
 class Resolution(Message, frozen=True):
     """What a request asks for: the task, its key and its parameters.
 
-    ``complete`` is None when a look for ``output`` in the storage decides; a task with an
-    ``output()`` or ``complete()`` of its own was asked. ``given`` names the parameters in the
+    ``complete`` is None when a look for ``output`` decides; ``given`` names the parameters in the
     request. ``results`` are the addresses (paths, ``s3://`` URLs) of outputs outside the key.
     """
 
@@ -163,6 +164,7 @@ class Resolution(Message, frozen=True):
     run_timeout: Stamp | None = None
     given: Texts = field(default_factory=list)
     results: Names = field(default_factory=list)
+    upstream: Annotated[list[Key], _MANY] = field(default_factory=list)
 
 
 class RunJob(Message, frozen=True):

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from datanectar.api.openapi import describe
+from datanectar.api.openapi.document import describe
 from datanectar.messages import ChainDescription, ParameterDescription, TaskDescription
 from tests.servers.stack import Stack
 
@@ -80,6 +80,7 @@ def test_an_error_body_has_the_shape_that_is_described(web: Stack, spec: dict[st
         ("/api/chains", "Chains"),
         ("/api/chains/http/offers_chain/OfferTask/key?needed=1", "Explanation"),
         ("/api/runs", "Runs"),
+        ("/api/schedules", "Schedules"),
     ],
 )
 def test_responses_have_all_that_is_described_and_no_more(

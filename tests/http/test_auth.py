@@ -54,6 +54,9 @@ def ask(stack: Stack, method: str, path: str, token: str = "", **options: Any) -
         ("GET", "/api/chains", "read"),
         ("GET", "/api/runs", "read"),
         ("GET", "/metrics", "read"),
+        ("GET", "/api/schedules", "read"),
+        ("POST", f"/api/runs/{'0' * 26}/rerun", "run"),
+        ("POST", "/api/schedules/basic/plain_chain/GreetTask/pause", "run"),
         ("GET", f"/api/chainstatus?chain={NEVER_RUN}", "read"),
         ("GET", "/api/chains/basic/plain_chain/GreetTask/key", "read"),
         ("GET", f"/api/targets/{NEVER_RUN}/out.txt", "read"),
@@ -82,6 +85,18 @@ def test_each_scope_may_what_it_may_and_no_more(
         assert answer.headers["WWW-Authenticate"].startswith("Basic ")
 
 
+@pytest.mark.parametrize("option", ["force", "upstream"])
+def test_a_rerun_that_drops_results_needs_the_scope_of_a_drop(
+    protected: Stack, option: str
+) -> None:
+    path = f"/api/runs/{'0' * 26}/rerun"
+    assert (
+        "may admin" in refused(ask(protected, "POST", f"{path}?{option}=true", RUN), 403)["message"]
+    )
+    refused(ask(protected, "POST", f"{path}?{option}=false", RUN), 404)
+    refused(ask(protected, "POST", f"{path}?{option}=true", ADMIN), 404)
+
+
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
     """The app that wants tokens, in this process."""
@@ -99,7 +114,11 @@ def scope_of(rule: str, method: str) -> str | None:
         return None
     if method in ("GET", "HEAD", "OPTIONS"):
         return "read"
-    drops = (rule.startswith("/api/targets/"), rule.endswith("/drop"))
+    drops = (
+        rule.startswith("/api/targets/"),
+        rule.endswith("/drop"),
+        rule == "/runs/<run_id>/rerun",
+    )
     return "admin" if any(drops) else "run"
 
 

@@ -15,7 +15,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from luigi.date_interval import Week
 
-from datanectar.api.openapi_schemas import task_parameter
+from datanectar.api.openapi.schemas import task_parameter
 from datanectar.catalog.collector import describe_parameter
 from datanectar.errors import BadRequest
 from datanectar.messages import ParameterDescription

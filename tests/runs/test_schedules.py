@@ -7,6 +7,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from datanectar.runs.schedules import Fire
 from datanectar.runs.store import RunStore
 
 
@@ -47,3 +48,24 @@ def test_of_many_threads_and_processes_one_gets_the_fire(store: RunStore, tmp_pa
     answers += [(tmp_path / f"{number}").read_text() for number in range(3)]
 
     assert sorted(answers) == ["False"] * 7 + ["True"]
+
+
+def test_a_pause_keeps_the_time_at_which_it_began(store: RunStore) -> None:
+    store.switch_schedule("a/b_chain/CTask", True, 10.0)
+    again = store.switch_schedule("a/b_chain/CTask", True, 20.0)
+    assert (again.paused, again.changed) == (True, 10.0)
+
+    store.switch_schedule("a/b_chain/CTask", False, 30.0)
+
+    (switch,) = store.schedule_switches().values()
+    assert (switch.paused, switch.changed) == (False, 30.0)
+
+
+def test_a_fire_knows_the_run_that_it_led_to(store: RunStore) -> None:
+    for fire_time, run_id in ((10.0, "first"), (20.0, "second"), (30.0, None)):
+        store.claim_fire("daily", fire_time, owed_until=99.0)
+        store.settle_fire(Fire("daily", fire_time, 99.0), run_id)
+
+    assert store.owed_fires() == []
+    assert store.last_scheduled_run("daily") == "second"
+    assert store.last_scheduled_run("hourly") is None

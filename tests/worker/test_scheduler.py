@@ -16,6 +16,7 @@ from datanectar.luigid.client import Luigid
 from datanectar.queue import RunQueue
 from datanectar.runs.records import Run
 from datanectar.runs.store import RunFilters, RunStore
+from datanectar.service.schedules import set_paused, states
 from datanectar.service.service import Service
 from datanectar.settings import current, load
 from datanectar.worker.scheduler import Scheduler
@@ -55,6 +56,18 @@ class TodayTask(_Writes):
     day = luigi.Parameter(default=datetime.date.today().isoformat())
 
 
+class AllTask(_Writes):
+    schedule = "30 * * * *"
+    frequency = "hour"
+    catch_up = "all"
+
+
+class StrictTask(_Writes):
+    schedule = "30 * * * *"
+    frequency = "hour"
+    catch_up = "none"
+
+
 class HourlyTask(_Writes):
     schedule = "30 * * * * Europe/Berlin"
     frequency = "hour"
@@ -89,7 +102,14 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
 
     def make(tasks: str, **environ: str) -> Service:
         kept = CHAIN
-        for task in ("BerlinTask", "NewYorkTask", "TodayTask", "HourlyTask"):
+        for task in (
+            "BerlinTask",
+            "NewYorkTask",
+            "TodayTask",
+            "HourlyTask",
+            "AllTask",
+            "StrictTask",
+        ):
             if task not in tasks:
                 kept = kept.replace(task, task.removesuffix("Task"))
         (chains / "night_chain.py").write_text(kept)
@@ -268,3 +288,82 @@ def test_the_log_says_what_became_of_a_fire(make: Make, caplog: pytest.LogCaptur
         f"run {before.run.id} is on its way already",
         "its result is there already",
     ]
+
+
+@pytest.mark.parametrize(
+    ("task", "hours"),
+    [
+        ("AllTask", ["09", "10", "11", "12", "13"]),
+        ("HourlyTask", ["11", "15"]),  # it counts in Berlin's time; the hour before is the last
+        ("StrictTask", ["09"]),
+    ],
+)
+def test_fires_missed_while_no_worker_ran_are_made_up_for_as_the_class_says(
+    make: Make, task: str, hours: list[str]
+) -> None:
+    service = make(task)
+    nights(service, ["2026-07-01T09:30"])
+
+    Scheduler(service, Clock("2026-07-01T14:10")).fire_due()
+
+    assert [run.run_time[11:13] for run in runs_of(service)] == hours
+
+
+def test_all_missed_fires_are_started_once_by_whichever_worker(make: Make) -> None:
+    service, other = make("AllTask"), make("AllTask")
+    nights(service, ["2026-07-01T09:30"])
+    clock = Clock("2026-07-01T12:10")
+
+    for scheduler in (Scheduler(service, clock), Scheduler(other, clock)) * 2:
+        scheduler.fire_due()
+
+    assert [run.run_time[11:13] for run in runs_of(service)] == ["09", "10", "11"]
+    assert service.store.owed_fires() == []
+
+
+def test_missed_fires_wait_while_the_queue_is_full(make: Make) -> None:
+    service = make("AllTask", DATANECTAR_MAX_QUEUED="2")
+    nights(service, ["2026-07-01T09:30"])
+    clock = Clock("2026-07-01T12:10")
+    scheduler = Scheduler(service, clock)
+    scheduler.fire_due()
+    assert [run.run_time[11:13] for run in runs_of(service)] == ["09", "10"]
+
+    roomy = make("AllTask", DATANECTAR_MAX_QUEUED="9")
+    clock.now += 2 * HOUR
+    Scheduler(roomy, clock).fire_due()
+
+    assert [run.run_time[11:13] for run in runs_of(service)] == ["09", "10", "11", "12", "13"]
+
+
+def test_a_paused_schedule_starts_nothing_and_goes_on_from_where_it_is_resumed(make: Make) -> None:
+    service = make("AllTask")
+    clock = Clock("2026-07-01T09:00")
+    scheduler = Scheduler(service, clock)
+    scheduler.fire_due()
+    place = "night/night_chain/AllTask"
+    assert set_paused(service, place, True, clock.now).next == []
+    clock.set("2026-07-01T10:31")
+    scheduler.fire_due()
+    Scheduler(service, clock).fire_due()  # a worker that starts meanwhile
+    assert runs_of(service) == []
+
+    clock.set("2026-07-01T12:10")
+    resumed = set_paused(service, place, False, clock.now)
+    assert resumed.next[0] == Clock("2026-07-01T12:30").now
+    Scheduler(service, clock).fire_due()
+    clock.set("2026-07-01T12:31")
+    scheduler.fire_due()
+
+    assert [run.run_time[11:13] for run in runs_of(service)] == ["12"]
+
+
+def test_the_run_of_the_last_fire_is_known(make: Make) -> None:
+    service = make("AllTask")
+    (run,) = nights(service, ["2026-07-01T09:30"])
+
+    (state,) = states(service, Clock("2026-07-01T09:40").now)
+
+    assert state.last_run is not None
+    assert (state.last_run.id, state.last_fire) == (run.id, Clock("2026-07-01T09:30").now)
+    assert state.next[:2] == [Clock("2026-07-01T10:30").now, Clock("2026-07-01T11:30").now]

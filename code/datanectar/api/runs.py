@@ -1,4 +1,4 @@
-"""``/api/runs``: the history, one run, and cancelling it."""
+"""``/api/runs``: the history, one run, cancelling it, and running it again."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ from flask import Blueprint, Response, request
 from werkzeug.datastructures import MultiDict
 
 from datanectar.errors import BadRequest, Conflict
+from datanectar.http.auth import require_scope
 from datanectar.http.envelope import json_response
-from datanectar.http.serializers import graph_data, run_data, shortened
+from datanectar.http.request_params import request_params
+from datanectar.http.serializers import accepted_data, graph_data, run_data, shortened
 from datanectar.runs.store import RunFilters
+from datanectar.service.rerun import rerun as run_again
 from datanectar.service.service import Service
 from datanectar.statuses import CANCELLED, DONE, FAILED, PENDING, RUNNING
 
@@ -20,6 +23,7 @@ from datanectar.statuses import CANCELLED, DONE, FAILED, PENDING, RUNNING
 STATUSES = (PENDING, RUNNING, DONE, FAILED, CANCELLED)
 _TEXTS = ("type", "chain", "task", "key")
 _KNOWN = (*_TEXTS, "status", "since", "until", "param", "cursor", "limit")
+_RERUN_OPTIONS = ("force", "upstream")
 _DEFAULT_LIMIT, _LARGEST_LIMIT = 50, 500
 
 
@@ -47,7 +51,35 @@ def blueprint(service: Service) -> Blueprint:
             raise Conflict(f"Run {run.id} has ended already ({run.status}): nothing to cancel.")
         return json_response(run_data(run))
 
+    @routes.post("/<run_id>/rerun")
+    def rerun(run_id: str) -> Response:
+        force, upstream = _rerun_options(request_params())
+        if force or upstream:
+            require_scope("admin")
+        again = run_again(service, run_id, force=force, upstream=upstream)
+        data = {**accepted_data(again.accepted, None), "dropped": again.dropped, "kept": again.kept}
+        return json_response(data, headers={"Location": data["status_url"]})
+
     return routes
+
+
+def _rerun_options(raw: dict[str, Any]) -> tuple[bool, bool]:
+    """Return ``force`` and ``upstream`` as a request has them.
+
+    Raises:
+        BadRequest: naming each that is unknown, or neither true nor false.
+    """
+    known = {"true": True, "false": False}
+    problems = {
+        name: "true or false" if name in _RERUN_OPTIONS else "unknown; there are force, upstream"
+        for name, value in raw.items()
+        if name not in _RERUN_OPTIONS or str(value).lower() not in known
+    }
+    if problems:
+        listed = "; ".join(f"{name[:100]}: {why}" for name, why in problems.items())
+        raise BadRequest(f"A run can't be run again like that: {listed}.", fields=problems)
+    force, upstream = (known[str(raw.get(name, False)).lower()] for name in _RERUN_OPTIONS)
+    return force, upstream
 
 
 def history_filters(query: MultiDict[str, str]) -> tuple[RunFilters, str | None, int]:

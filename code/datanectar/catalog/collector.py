@@ -163,12 +163,15 @@ def describe_task(cls: type[luigi.Task]) -> TaskDescription:
     try:
         check_options(cls)
         schedule = class_option(cls, "schedule", None)
+        catch_up = class_option(cls, "catch_up", None)
         parameters = [describe_parameter(cls, name, item) for name, item in cls.get_params()]
     except Exception as problem:
         error = reasons.of_exception(problem)
         return TaskDescription(cls.__name__, _doc(cls), [], schedule, error)
     note = "no result to keep: runs every time" if _keeps_nothing(cls) else None
-    return TaskDescription(cls.__name__, _doc(cls), parameters, schedule, note=note)
+    return TaskDescription(
+        cls.__name__, _doc(cls), parameters, schedule, catch_up=catch_up, note=note
+    )
 
 
 def _doc(cls: type[luigi.Task]) -> str:

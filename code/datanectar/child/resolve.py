@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 
 import luigi
 
 from datanectar.catalog.collector import APIChainCollector
 from datanectar.child.isolation import instances_restored
+from datanectar.errors import DatanectarError
 from datanectar.keys import set_run_time
 from datanectar.messages import Resolution, ResolveJob
 from datanectar.parameters.class_options import check_options
@@ -54,7 +56,24 @@ def _resolution(cls: type[luigi.Task], job: ResolveJob) -> Resolution:
         run_timeout=_run_timeout(cls),
         given=supplied,
         results=addresses.results,
+        upstream=_keys_below(task) if job.upstream else [],
     )
+
+
+def _keys_below(root: luigi.Task) -> list[str]:
+    """Return the keys of all that a task requires; not of external tasks, which can't be made again."""
+    found: dict[str, luigi.Task] = {}
+    unread = [root]
+    while unread:
+        for task in unread.pop().deps():
+            if task.task_id not in found and task.run is not None:
+                found[task.task_id] = task
+                unread.append(task)
+    keys: dict[str, None] = {}
+    for task in found.values():
+        with contextlib.suppress(DatanectarError):  # it has no key, so no result to drop
+            keys[str(key_of(task))] = None
+    return list(keys)
 
 
 def _run_timeout(cls: type[luigi.Task]) -> float | None:

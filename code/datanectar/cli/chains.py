@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import sys
-import time
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from datanectar.cli.completion import complete_type
-from datanectar.cli.options import echo_json, echo_rows, json_option, with_client
+from datanectar.cli.options import check_task_path, echo_json, echo_rows, json_option, with_client
 from datanectar.cli.terminal import echo
 
 if TYPE_CHECKING:
@@ -39,36 +37,37 @@ def chains(client: Client, type: str | None, as_json: bool) -> None:
 
 @click.command()
 @with_client
+@click.option("--pause", metavar="TYPE/CHAIN/TASK", help="Start no more runs of this schedule.")
+@click.option("--resume", metavar="TYPE/CHAIN/TASK", help="Start them again, from now on.")
 @json_option
-def schedules(client: Client, as_json: bool) -> None:
-    """List the tasks that have a schedule: the next time, the task, and its line of cron."""
-    tasks = [(chain, task) for chain in client.chains() for task in chain["tasks"]]
-    found = [
-        {
-            "task": f"{chain['type']}/{chain['name']}/{task['name']}",
-            "schedule": task["schedule"],
-            "next": _next_time(task["schedule"]),
-        }
-        for chain, task in tasks
-        if task["schedule"]
-    ]
-    found.sort(key=lambda row: row["next"] or "~")
+def schedules(client: Client, pause: str | None, resume: str | None, as_json: bool) -> None:
+    """List the tasks that have a schedule: the next time, the task, its line of cron, the last run.
+
+    A time is by the clock of the schedule's zone. Fires while a schedule is paused are left out.
+    """
+    for path, paused in ((pause, True), (resume, False)):
+        if path is not None:
+            if len(check_task_path(path).split("/")) != 3:
+                raise click.UsageError(f"{path!r}: name the chain, too: TYPE/CHAIN/TASK.")
+            client.set_schedule(path, paused=paused)
+            echo(f"{path} is {'paused' if paused else 'resumed'}.", err=True)
+    rows = [_schedule_row(schedule) for schedule in client.schedules()]
     if as_json:
-        echo_json(found)
-    elif found:
-        echo_rows((row["next"], row["task"], row["schedule"]) for row in found)
+        echo_json(rows)
+    elif rows:
+        echo_rows((row["next"], row["task"], row["schedule"], _last(row)) for row in rows)
 
 
-def _next_time(schedule: str) -> str | None:
-    """Return the next time that a schedule names, by the clock of its zone; None if it has none."""
-    from datanectar.cron import parse
+def _schedule_row(schedule: dict[str, Any]) -> dict[str, Any]:
+    """Return a schedule with its task's path, and the next fire alone: a time, or ``paused``."""
+    path = f"{schedule['type']}/{schedule['chain']}/{schedule['task']}"
+    fires = [text[:16] + text[19:] for text in schedule["next"]]  # without the seconds
+    return {**schedule, "task": path, "next": fires[0] if fires else "paused", "fires": fires}
 
-    try:
-        cron = parse(schedule)
-    except ValueError:  # `datanectar chains` shows why
-        return None
-    moment = datetime.fromtimestamp(cron.next_due(time.time()), cron.zone)
-    return moment.isoformat(timespec="minutes")
+
+def _last(row: dict[str, Any]) -> str:
+    run = row["last_run"]
+    return f"{run['job_status']} {run['id']}" if run else "-"
 
 
 def _echo_chain(chain: dict[str, Any]) -> None:

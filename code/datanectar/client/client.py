@@ -112,6 +112,29 @@ class Client:
         """Stop a run, or keep it from starting, and return it."""
         return dict(self.transport.call("DELETE", f"/api/runs/{quote(run_id, safe='')}"))
 
+    def rerun(self, run_id: str, *, force: bool = False, upstream: bool = False) -> dict[str, Any]:
+        """Run again what a run was for, under the same key, and return the response at once.
+
+        Args:
+            force: drop the result first; else a run that failed goes on at the step that failed.
+            upstream: as ``force``, with the results of all that the task requires.
+        """
+        body = _json_body({"force": force, "upstream": upstream})
+        return dict(
+            self.transport.call("POST", f"/api/runs/{quote(run_id, safe='')}/rerun", **body)
+        )
+
+    def schedules(self) -> list[dict[str, Any]]:
+        """Return the schedules of all tasks, the next to fire first."""
+        return list(self.transport.call("GET", "/api/schedules"))
+
+    def set_schedule(self, path: str, *, paused: bool) -> dict[str, Any]:
+        """Pause or resume the schedule of a task, ``<type>/<chain>/<Task>``, and return it."""
+        action = "pause" if paused else "resume"
+        return dict(
+            self.transport.call("POST", f"/api/schedules/{path}/{action}", **_json_body({}))
+        )
+
     def drop(self, key: str) -> list[str]:
         """Delete the result of a key; return the names of the files. Logs and history stay."""
         return list(self.transport.call("DELETE", f"/api/targets/{key}")["dropped"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 
-from flask import Flask, request
+from flask import Flask, g, request
 
 from datanectar.errors import Forbidden, StartupError, Unauthorized
 from datanectar.http.origin_checks import (
@@ -42,6 +42,7 @@ ENDPOINT_SCOPES = {
             "results.result",
             "runs.history",
             "runs.one",
+            "schedules.every_schedule",
             "runs_page.live",
             "runs_page.run",
             "static_files.static_file",
@@ -58,6 +59,9 @@ ENDPOINT_SCOPES = {
             "chains.run",
             "chains.run_by_short_form",
             "runs.cancel",
+            "runs.rerun",
+            "schedules.pause",
+            "schedules.resume",
             "runs_page.again",
             "runs_page.cancel",
             "tasks.key",
@@ -65,7 +69,7 @@ ENDPOINT_SCOPES = {
         ),
         "run",
     ),
-    **dict.fromkeys(("runs_page.drop", "targets.drop"), "admin"),
+    **dict.fromkeys(("runs_page.drop", "runs_page.rerun", "targets.drop"), "admin"),
 }
 
 
@@ -136,6 +140,16 @@ def protect(app: Flask, settings: Settings) -> None:
             _check_token(tokens, _needed_scope())
 
 
+def require_scope(needed: str) -> None:
+    """Refuse the request unless its token has this scope: for one whose options do more than its route.
+
+    Raises:
+        Forbidden: naming the scopes.
+    """
+    if "scope" in g:  # without tokens, everybody may do everything
+        _compare(g.scope, needed)
+
+
 def _check_token(tokens: Tokens, needed: str | None) -> None:
     if needed is None:
         return
@@ -145,6 +159,11 @@ def _check_token(tokens: Tokens, needed: str | None) -> None:
             "This app wants a token: send Authorization: Bearer <token>.",
             headers={"WWW-Authenticate": 'Basic realm="datanectar", charset="UTF-8"'},
         )
+    g.scope = scope
+    _compare(scope, needed)
+
+
+def _compare(scope: str, needed: str) -> None:
     if SCOPES.index(scope) < SCOPES.index(needed):
         raise Forbidden(f"This token may {scope}; this request needs one that may {needed}.")
 

@@ -24,7 +24,7 @@ from datanectar.storage.registry import STORES
 MOST_WIDTH, MOST_WORKERS = 100, 64
 
 _OF_THE_KEY = ("frequency", "version")
-_OF_A_RUN = ("schedule", "workers", "width", "run_timeout")
+_OF_A_RUN = ("schedule", "catch_up", "workers", "width", "run_timeout")
 
 
 class Nectar:
@@ -138,6 +138,7 @@ OPTIONS: dict[str, Callable[[Any], str | None]] = {
     "output_name": _output_name,
     "output_binary": _true_or_false,
     "schedule": _schedule,
+    "catch_up": _one_of("none", "latest", "all"),
     "workers": _whole_number(MOST_WORKERS),
     "width": _whole_number(MOST_WIDTH),
     "run_timeout": _seconds,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, and_, func, or_, select, update
 
-from datanectar.runs.tables import StoreBase, schedule_fires
+from datanectar.runs.tables import StoreBase, schedule_fires, schedule_switches
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,16 @@ class Fire:
     owed_until: float
 
 
+@dataclass(frozen=True)
+class Switch:
+    """Whether a task's schedule is paused, and when that was changed."""
+
+    paused: bool
+    changed: float
+
+
 class Schedules(StoreBase):
-    """Claiming fires, and settling what is owed."""
+    """Claiming fires, settling what is owed, and pausing."""
 
     def claim_fire(
         self,
@@ -69,9 +77,10 @@ class Schedules(StoreBase):
         with self._db.write() as connection:
             return connection.execute(taken).rowcount == 1
 
-    def settle_fire(self, fire: Fire) -> None:
-        """Note that nothing is owed for a fire any more."""
-        settled = update(schedule_fires).where(_is(fire)).values(owed_until=None, held_until=None)
+    def settle_fire(self, fire: Fire, run_id: str | None = None) -> None:
+        """Note that nothing is owed for a fire any more, and the run that it led to."""
+        settled = update(schedule_fires).where(_is(fire))
+        settled = settled.values(owed_until=None, held_until=None, run_id=run_id)
         with self._db.write() as connection:
             connection.execute(settled)
 
@@ -80,6 +89,38 @@ class Schedules(StoreBase):
         last = select(func.max(schedule_fires.c.fire_time))
         with self._db.read() as connection:
             return connection.execute(last.where(schedule_fires.c.schedule == schedule)).scalar()
+
+    def last_scheduled_run(self, schedule: str) -> str | None:
+        """Return the id of the run that the schedule's last fire with a run led to, or None."""
+        columns = schedule_fires.c
+        fires = select(columns.run_id).where(columns.schedule == schedule)
+        fires = fires.where(columns.run_id.is_not(None)).order_by(columns.fire_time.desc())
+        with self._db.read() as connection:
+            return connection.execute(fires.limit(1)).scalar()
+
+    def switch_schedule(self, task: str, paused: bool, changed: float) -> Switch:
+        """Pause or resume the schedule of a task (``type/chain/Task``) at the stamp ``changed``.
+
+        One that is so already stays as it is.
+        """
+        switch = self._db.insert(schedule_switches).values(
+            task=task, paused=paused, changed=changed
+        )
+        upsert = switch.on_conflict_do_update(
+            index_elements=["task"],
+            set_={"paused": paused, "changed": changed},
+            where=schedule_switches.c.paused != paused,
+        )
+        with self._db.write() as connection:
+            connection.execute(upsert)
+        return self.schedule_switches()[task]
+
+    def schedule_switches(self) -> dict[str, Switch]:
+        """Return what has been paused or resumed, by task."""
+        columns = schedule_switches.c
+        with self._db.read() as connection:
+            rows = connection.execute(select(columns.task, columns.paused, columns.changed))
+            return {row.task: Switch(row.paused, row.changed) for row in rows}
 
 
 def _is(fire: Fire) -> ColumnElement[bool]:

@@ -102,6 +102,11 @@ class RunStore(Leases, Tasks, History, Schedules):
             _refuse_if_full(connection, max_queued)  # which rolls the insert back
             return run, True
 
+    def refuse_if_full(self, max_queued: int) -> None:
+        """Raise TooManyRuns when no run can be accepted now, since ``max_queued`` wait."""
+        with self._db.read() as connection:
+            _refuse_if_full(connection, max_queued, coming=1)
+
     def accept_done(self, new: NewRun) -> Run:
         """Store a run whose result was there before it: it is DONE at once, in no attempt.
 
@@ -202,8 +207,8 @@ def _pending(new: NewRun) -> Run:
     )
 
 
-def _refuse_if_full(connection: Connection, max_queued: int) -> None:
-    if _count(connection, PENDING) > max_queued:
+def _refuse_if_full(connection: Connection, max_queued: int, coming: int = 0) -> None:
+    if _count(connection, PENDING) + coming > max_queued:
         raise TooManyRuns(
             f"{max_queued} runs are waiting, as many as DATANECTAR_MAX_QUEUED allows: try again "
             "later, or ask whoever runs this service for more workers.",

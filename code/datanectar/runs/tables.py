@@ -77,7 +77,7 @@ class Json(TypeDecorator[Any]):
 
 
 #: The newest revision in ``migrations/versions``: what this version of the code works with.
-HEAD = "0005"
+HEAD = "0006"
 
 #: Run ids are compared byte by byte, in whatever language the database was made.
 ID_TYPE = Text().with_variant(Text(collation="C"), "postgresql")
@@ -187,6 +187,16 @@ schedule_fires = Table(
     Column("fire_time", Double, primary_key=True),
     Column("owed_until", Double),
     Column("held_until", Double),
+    Column("run_id", ID_TYPE),
+)
+
+# What has been paused or resumed, by task (type/chain/Task), and when.
+schedule_switches = Table(
+    "schedule_switches",
+    metadata,
+    Column("task", SafeText, primary_key=True),
+    Column("paused", Boolean, nullable=False),
+    Column("changed", Double, nullable=False),
 )
 
 

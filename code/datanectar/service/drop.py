@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from datanectar.errors import Conflict, NotFound
 from datanectar.keys import Key, is_service_file
 from datanectar.runs.store import RunStore
@@ -13,13 +15,45 @@ from datanectar.statuses import ACTIVE
 def drop_result(store: RunStore, results: Results, key: Key) -> list[str]:
     """Delete a key's result; see :meth:`datanectar.service.service.Service.drop`."""
     _refuse_if_needed(store, key)
+    dropped = _delete(store, results, key)
+    if not dropped:
+        raise NotFound(f"{key} has no result to drop.")
+    return dropped
+
+
+def drop_results(
+    store: RunStore, results: Results, keys: Iterable[Key]
+) -> tuple[dict[str, list[str]], dict[str, str]]:
+    """Delete the results of several keys, or none of them.
+
+    Returns:
+        The names of the deleted files by key; and by key why a result was kept that no run of this
+        service has made. A key without a result is in neither.
+
+    Raises:
+        Conflict: while a run makes or needs one of them; then nothing is deleted.
+    """
+    keys = list(keys)
+    for key in keys:
+        _refuse_if_needed(store, key)
+    dropped: dict[str, list[str]] = {}
+    kept: dict[str, str] = {}
+    for key in keys:
+        try:
+            files = _delete(store, results, key)
+        except Conflict as problem:
+            kept[str(key)] = problem.message
+        else:
+            dropped |= {str(key): files} if files else {}
+    return dropped, kept
+
+
+def _delete(store: RunStore, results: Results, key: Key) -> list[str]:
     storage = results.storage_of(key)
     files = [info.name for info in storage.list_files(key) if not is_service_file(info.name)]
     dropped = [name for name in files if storage.delete(key, name)]
     if not dropped:
         dropped = [file.name for file in _made_elsewhere(store, results, key) if file.delete()]
-    if not dropped:
-        raise NotFound(f"{key} has no result to drop.")
     return dropped
 
 

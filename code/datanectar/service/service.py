@@ -88,12 +88,15 @@ class Service:
 
     # --- submit ----------------------------------------------------------------------------
 
-    def resolve(self, type: str, chain: str, task: str, raw: dict[str, Any]) -> Resolution:
+    def resolve(
+        self, type: str, chain: str, task: str, raw: dict[str, Any], **more: Any
+    ) -> Resolution:
         """Return what a request would run, and under which key; starts nothing.
 
         Args:
             type, chain, task: the names in the route.
             raw: the request's parameters as they came.
+            more: ``at``, see :meth:`accept`; ``upstream=True``: find what it requires, too.
 
         Raises:
             NotFound: when there is no such chain or task.
@@ -101,7 +104,7 @@ class Service:
             ChainError: when the chain can't be imported, or its code raises.
             KeyUndefined: when the task has no key.
         """
-        with self._resolved(type, chain, task, raw) as (resolution, _):
+        with self._resolved(type, chain, task, raw, **more) as (resolution, _):
             return resolution
 
     @contextlib.contextmanager
@@ -114,13 +117,14 @@ class Service:
         *,
         to_run: bool = False,
         at: datetime | None = None,
+        upstream: bool = False,
     ) -> Iterator[tuple[Resolution, Handle]]:
         """Yield what a request would run, and the child that resolved it; close that at the end."""
         run_time = run_time_text(at)
         stays = to_run and self.children.can_hand_over
         with self._room.place():
             resolution, child = self.children.ask_and_keep(
-                ResolveJob(type, chain, task, raw, run_time, stays),
+                ResolveJob(type, chain, task, raw, run_time, stays, upstream),
                 timeout=self.settings.import_timeout,
                 subject=f"{type}/{chain}",
             )

@@ -56,6 +56,9 @@ class NectarTask(Nectar, luigi.Task, TaskHelpers):
     #: When to run the task with its defaults: a cron expression, ``"0 6 * * *"``, maybe with a time
     #: zone, ``"0 6 * * * Europe/Berlin"``.
     schedule: ClassVar[str | None] = None
+    #: Which fires of the schedule are made up for that came due while no worker was alive:
+    #: ``"none"``, ``"latest"`` (the last, if it is less than an hour old) or ``"all"``.
+    catch_up: ClassVar[str] = "latest"
     #: Processes within one run, as ``luigi --workers``.
     workers: ClassVar[int] = 1
     #: How many workers, on any hosts, share the tasks of one run.

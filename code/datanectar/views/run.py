@@ -8,11 +8,12 @@ from urllib.parse import urlencode
 
 from flask import Blueprint, Response, redirect, request, url_for
 
-from datanectar.errors import BadRequest, DatanectarError
+from datanectar.errors import BadRequest, ChainError, DatanectarError, KeyUndefined
 from datanectar.http import links
 from datanectar.http.serializers import failed_log_url
 from datanectar.keys import LOG_FILE, Key, parse_key
 from datanectar.runs.records import Run, TaskRow
+from datanectar.service.rerun import refuse_if_lost, request_params, rerun, run_date
 from datanectar.service.results import Found
 from datanectar.service.service import Service
 from datanectar.statuses import ACTIVE, CANCELLED, DONE, FAILED, RUNNING
@@ -48,6 +49,12 @@ def blueprint(service: Service) -> Blueprint:
     def again(run_id: str) -> Response:
         return _run_again(service, service.run(run_id))
 
+    @routes.post("/rerun", endpoint="rerun")
+    def make_again(run_id: str) -> Response:
+        return _make_again(
+            service, service.run(run_id), upstream=bool(request.form.get("upstream"))
+        )
+
     @routes.post("/drop")
     def drop(run_id: str) -> Response:
         service.drop(parse_key(service.run(run_id).key))
@@ -58,18 +65,21 @@ def blueprint(service: Service) -> Blueprint:
 
 def _run_again(service: Service, run: Run) -> Response:
     task = (service, run.type, run.chain, run.task)
-    lost = [name for name in run.given or () if name not in run.params]
-    if not lost:
-        return start(*task, _request_params(run))
-    # Without these parameters it would be another run: the form asks for them.
-    fields = dict.fromkeys(lost, "is private, so it was not kept; give it again")
-    problem = BadRequest("Some of this run's parameters are no longer there.", fields=fields)
-    return show(*task, typed=_request_params(run), problem=problem)
+    try:
+        refuse_if_lost(run)
+    except BadRequest as problem:  # without them it would be another run: the form asks for them
+        return show(*task, typed=request_params(run), problem=problem)
+    return start(*task, request_params(run), at=run_date(run))
 
 
-def _request_params(run: Run) -> dict[str, str]:
-    """Return the run's parameters as a request has them; names that no request can have are defaults."""
-    return {name: text for name, text in run.params.items() if name.isidentifier()}
+def _make_again(service: Service, run: Run, *, upstream: bool) -> Response:
+    try:
+        again = rerun(service, run.id, force=True, upstream=upstream, trigger="page")
+    except (BadRequest, ChainError, KeyUndefined) as problem:
+        task = (service, run.type, run.chain, run.task)
+        return show(*task, typed=request_params(run), problem=problem)
+    accepted = again.accepted
+    return _redirect_to(accepted.run.id if accepted.run else run.id)
 
 
 def _redirect_to(run_id: str) -> Response:

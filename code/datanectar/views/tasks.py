@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, Response, redirect, request, url_for
@@ -47,10 +48,17 @@ def blueprint(service: Service) -> Blueprint:
     return routes
 
 
-def start(service: Service, type: str, chain: str, task: str, raw: dict[str, Any]) -> Response:
+def start(
+    service: Service,
+    type: str,
+    chain: str,
+    task: str,
+    raw: dict[str, Any],
+    at: datetime | None = None,
+) -> Response:
     """Run the task and redirect to the run's page; a refused request is shown in the form."""
     try:
-        accepted = service.accept(type, chain, task, raw, trigger="page")
+        accepted = service.accept(type, chain, task, raw, trigger="page", at=at)
     except (BadRequest, ChainError, KeyUndefined) as problem:
         return show(service, type, chain, task, typed=raw, problem=problem)
     if accepted.run is not None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from flask import Flask
 
-from datanectar.api import chains, health, logs, openapi, runs, status, targets
+from datanectar.api import chains, health, logs, runs, schedules, status, targets
+from datanectar.api.openapi import document as openapi
 from datanectar.child_pool import ChildPool
 from datanectar.http import auth
 from datanectar.http.envelope import handle_errors
@@ -61,7 +62,7 @@ def _service(settings: Settings) -> Service:
 
 
 def _register_routes(app: Flask, service: Service) -> None:
-    api_modules = (chains, status, logs, targets, runs, health, openapi)
+    api_modules = (chains, status, logs, targets, runs, schedules, health, openapi)
     for module in (*api_modules, home, tasks, run, results, history):
         app.register_blueprint(module.blueprint(service))
     app.register_blueprint(pages.docs())

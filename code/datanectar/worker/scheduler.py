@@ -7,10 +7,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import takewhile
 
-from datanectar import cron
 from datanectar.errors import DatanectarError, TooManyRuns, Unavailable
-from datanectar.runs.schedules import Fire
+from datanectar.runs.schedules import Fire, Switch
+from datanectar.service.schedules import Schedule, schedules_in
 from datanectar.service.service import Accepted, Service
 
 log = logging.getLogger(__name__)
@@ -18,20 +19,41 @@ log = logging.getLogger(__name__)
 #: Seconds after its time within which a fire is made up for when no worker was alive then; of
 #: several that were missed, the last.
 LATEST_START = 3600.0
+#: With ``catch_up = "all"``: how many missed fires are made up for, and for how many seconds a fire
+#: stays owed while the queue is full.
+MOST_MISSED = 1000
+_ALL_OWED = 7 * 86_400.0
+#: With ``catch_up = "none"``: seconds after its time from which a fire counts as missed.
+_MISSED = 60.0
 #: Seconds between two looks at which schedules there are, and at which fires are owed.
 _REFRESH = 15.0
 #: Seconds after which another worker may take over an owed fire, unless its holder renews that.
 _HOLD = 2 * _REFRESH
 
 
-Place = tuple[str, str, str]
-
-
 @dataclass
 class _Entry:
-    place: Place
-    cron: cron.Cron
+    schedule: Schedule
     next_due: float
+
+    def pass_due(self, now: float) -> list[float]:
+        """Return the times until ``now`` to start runs for, oldest first, and go on to the next."""
+        times, catch_up = self.schedule.cron, self.schedule.catch_up
+        after, self.next_due = self.next_due - 1, times.next_due(now)
+        if catch_up == "all":
+            due = list(takewhile(lambda stamp: stamp <= now, times.times(after)))
+            if len(due) > MOST_MISSED:
+                log.error(
+                    "%s: of %d missed fires the last %d are made up for",
+                    self.schedule.path,
+                    len(due),
+                    MOST_MISSED,
+                )
+            return due[-MOST_MISSED:]
+        latest = times.latest_due(after, now)
+        if latest is None or (catch_up == "none" and latest < now - _MISSED):
+            return []
+        return [latest]
 
 
 class Scheduler:
@@ -48,8 +70,8 @@ class Scheduler:
         self._refreshed = float("-inf")
         #: By the schedule's name.
         self._entries: dict[str, _Entry] = {}
-        #: The owed fires that this worker holds, by the schedule's name, and until when.
-        self._owed: dict[str, tuple[Fire, float]] = {}
+        #: The owed fires that this worker holds, by schedule and time, and until when.
+        self._owed: dict[tuple[str, float], tuple[Fire, float]] = {}
 
     def fire_due(self) -> None:
         """Start the run of every task whose schedule has come due since the last call."""
@@ -58,86 +80,107 @@ class Scheduler:
             self._refresh(now)
             self._take_over(now)
             self._refreshed = now
-        for name, entry in self._entries.items():
-            if entry.next_due <= now:
-                due = entry.cron.latest_due(entry.next_due - 1, now) or entry.next_due
-                self._claim(Fire(name, due, now + LATEST_START), now)
-                entry.next_due = entry.cron.next_due(now)
+        due = {name: entry for name, entry in self._entries.items() if entry.next_due <= now}
+        switches = self._service.store.schedule_switches() if due or self._owed else {}
+        for name, entry in due.items():
+            for time_due in entry.pass_due(now):
+                if not _is_left_out(entry.schedule, time_due, switches):
+                    self._claim(name, time_due, now)
         for fire, _ in list(self._owed.values()):
-            self._fire(fire)
+            self._fire(fire, switches)
 
-    def _claim(self, fire: Fire, now: float) -> None:
-        held = now + _HOLD
-        store = self._service.store
-        if not store.claim_fire(fire.schedule, fire.fire_time, fire.owed_until, held):
+    def _claim(self, name: str, due: float, now: float) -> None:
+        store, held = self._service.store, now + _HOLD
+        fires_all = self._fires_all(name)
+        fire = Fire(name, due, now + (_ALL_OWED if fires_all else LATEST_START))
+        if not store.claim_fire(name, due, fire.owed_until, held):
             return
-        earlier = self._owed.get(fire.schedule)
-        if earlier is not None:  # of several, the last
-            store.settle_fire(earlier[0])
-        self._owed[fire.schedule] = fire, held
+        if not fires_all:  # of several, the last
+            for earlier in [own for own, _ in self._owed.values() if own.schedule == name]:
+                self._settle(earlier)
+        self._owed[name, due] = fire, held
 
     def _take_over(self, now: float) -> None:
         """Go on holding owed fires, and take over those of workers that have died."""
         store, held = self._service.store, now + _HOLD
         owed = store.owed_fires()
-        self._owed = {name: own for name, own in self._owed.items() if own[0] in owed}
-        for fire in owed:
-            own, until = self._owed.get(fire.schedule, (None, now))
-            if own is not None and own.fire_time != fire.fire_time:
-                until = now
+        self._owed = {place: own for place, own in self._owed.items() if own[0] in owed}
+        for fire in sorted(owed, key=lambda fire: fire.fire_time):
+            place = (fire.schedule, fire.fire_time)
+            _, until = self._owed.get(place, (None, now))
             if fire.schedule not in self._entries and now < fire.owed_until:
                 continue  # its chain may be under repair
-            if not store.hold_fire(fire, until, held):
-                if own == fire:
-                    del self._owed[fire.schedule]
-            elif own is not None and own.fire_time > fire.fire_time:
-                store.settle_fire(fire)  # of several, the last
+            if store.hold_fire(fire, until, held):
+                self._owed[place] = fire, held
             else:
-                self._owed[fire.schedule] = fire, held
+                self._owed.pop(place, None)
+        latest = dict(sorted(self._owed))
+        for fire, _ in list(self._owed.values()):
+            if fire.fire_time < latest[fire.schedule] and not self._fires_all(fire.schedule):
+                self._settle(fire)  # of several, the last
 
-    def _fire(self, fire: Fire) -> None:
+    def _fires_all(self, name: str) -> bool:
+        entry = self._entries.get(name)
+        return entry is not None and entry.schedule.catch_up == "all"
+
+    def _settle(self, fire: Fire, run_id: str | None = None) -> None:
+        self._service.store.settle_fire(fire, run_id)
+        del self._owed[fire.schedule, fire.fire_time]
+
+    def _fire(self, fire: Fire, switches: dict[str, Switch]) -> None:
+        """Start a fire's run, unless it has to wait; settle the fire also when it can't start."""
         entry = self._entries.get(fire.schedule)
-        if entry is None and self._clock() < fire.owed_until:
+        if entry is None:
+            if self._clock() >= fire.owed_until:
+                self._settle(fire)
             return
-        if entry is None or self._is_started(entry, fire):
-            self._service.store.settle_fire(fire)
-            del self._owed[fire.schedule]
-
-    def _is_started(self, entry: _Entry, fire: Fire) -> bool:
-        """Start a fire's run; return whether nothing is owed any more, also when it can't start."""
-        name, due = "/".join(entry.place), datetime.fromtimestamp(fire.fire_time, entry.cron.zone)
+        if _is_left_out(entry.schedule, fire.fire_time, switches):
+            self._settle(fire)
+            return
+        path = entry.schedule.path
         try:
-            accepted = self._service.accept(*entry.place, {}, trigger="schedule", at=due)
+            accepted = self._accept(entry.schedule, fire)
         except (TooManyRuns, Unavailable) as problem:
             if self._clock() < fire.owed_until:
-                log.warning("%s is due and tried again soon: %s", name, problem)
-                return False
-            log.error("the schedule of %s can't be kept: %s", name, problem)
+                log.warning("%s is due and tried again soon: %s", path, problem)
+                return
+            log.error("the schedule of %s can't be kept: %s", path, problem)
         except DatanectarError as problem:
-            log.error("the schedule of %s can't be kept: %s", name, problem)
+            log.error("the schedule of %s can't be kept: %s", path, problem)
         else:
-            log.info("%s is due: %s", name, _describe(accepted))
-        return True
+            log.info("%s is due: %s", path, _describe(accepted))
+            self._settle(fire, accepted.run.id if accepted.run else None)
+            return
+        self._settle(fire)
+
+    def _accept(self, schedule: Schedule, fire: Fire) -> Accepted:
+        due = datetime.fromtimestamp(fire.fire_time, schedule.cron.zone)
+        place = (schedule.type, schedule.chain, schedule.task)
+        return self._service.accept(*place, {}, trigger="schedule", at=due)
 
     def _refresh(self, now: float) -> None:
-        entries = {}
-        for chain in self._service.catalog.chains():
-            for task in chain.tasks:
-                if task.schedule and not task.error:
-                    place = (chain.type, chain.name, task.name)
-                    try:
-                        schedule = cron.parse(task.schedule)
-                    except ValueError as problem:  # the other schedules go on
-                        log.error("the schedule of %s can't be kept: %s", "/".join(place), problem)
-                        continue
-                    name = _name(place, schedule)
-                    entries[name] = self._entries.get(name) or self._entry(place, schedule, now)
+        entries, switches = {}, self._service.store.schedule_switches()
+        for schedule in schedules_in(self._service.catalog.chains()):
+            known = self._entries.get(schedule.name)
+            next_due = known.next_due if known else self._first_due(schedule, switches, now)
+            entries[schedule.name] = _Entry(schedule, next_due)
         self._entries = entries
 
-    def _entry(self, place: Place, schedule: cron.Cron, now: float) -> _Entry:
-        last = self._service.store.last_fire(_name(place, schedule))
-        seen_until = now if last is None else max(last, now - LATEST_START)
-        return _Entry(place, schedule, schedule.next_due(seen_until))
+    def _first_due(self, schedule: Schedule, switches: dict[str, Switch], now: float) -> float:
+        """Return the first fire that is still to start, when this worker sees a schedule first."""
+        last = self._service.store.last_fire(schedule.name)
+        seen_until = now
+        if last is not None and schedule.catch_up != "none":
+            switch = switches.get(schedule.path)
+            oldest = float("-inf") if schedule.catch_up == "all" else now - LATEST_START
+            seen_until = max(last, oldest, switch.changed if switch else last)
+        return schedule.cron.next_due(seen_until)
+
+
+def _is_left_out(schedule: Schedule, due: float, switches: dict[str, Switch]) -> bool:
+    """Tell whether a fire came due while its schedule was paused."""
+    switch = switches.get(schedule.path)
+    return switch is not None and (switch.paused or due <= switch.changed)
 
 
 def _describe(accepted: Accepted) -> str:
@@ -145,7 +188,3 @@ def _describe(accepted: Accepted) -> str:
     if accepted.done or run is None:
         return "its result is there already"
     return f"run {run.id}" if accepted.new else f"run {run.id} is on its way already"
-
-
-def _name(place: Place, schedule: cron.Cron) -> str:
-    return f"{'/'.join(place)} {schedule.expression} {schedule.zone}"

@@ -277,7 +277,37 @@ def test_schedules_has_the_next_time_by_the_clock_of_its_zone(stack: Stack) -> N
     assert row["schedule"] == "30 5 * * * Europe/Berlin"
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT05:30\+0[12]:00", row["next"])
     line = next(x for x in command(stack, "schedules").stdout.splitlines() if "DailyTask" in x)
-    assert line.split("\t") == [row["next"], row["task"], row["schedule"]]
+    assert line.split("\t") == [row["next"], row["task"], row["schedule"], "-"]
+
+
+def test_a_schedule_is_paused_and_resumed(stack: Stack) -> None:
+    stack.chain(HISTORY, CHAIN)
+    path = f"{HISTORY}/DailyTask"
+
+    paused = command(stack, "schedules", "--pause", path, "--json")
+
+    assert paused.returncode == 0, paused.stderr
+    (row,) = (row for row in json.loads(paused.stdout) if row["task"] == path)
+    assert (row["paused"], row["next"]) == (True, "paused")
+    resumed = json.loads(command(stack, "schedules", "--resume", path, "--json").stdout)
+    assert not any(row["paused"] for row in resumed)
+    refused = command(stack, "schedules", "--pause", f"{HISTORY}/SumTask")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "has no schedule" in refused.stderr
+
+
+def test_a_rerun_takes_a_key_for_its_latest_run(stack: Stack) -> None:
+    run = ended_run(stack, "by key")
+    tasks = json.loads(command(stack, "graph", run, "--json").stdout)["nodes"]
+    keys = {task["family"].rpartition(".")[2]: task["key"] for task in tasks}
+
+    done = command(stack, "rerun", keys["SumTask"], "--force")
+
+    assert done.returncode == 0, done.stderr
+    assert f"dropped {keys['SumTask']}: out.txt" in done.stderr
+    below = command(stack, "rerun", keys["ReadTask"])
+    assert below.returncode == 2
+    assert "made it on its way" in below.stderr
 
 
 def test_a_token_is_one_that_the_app_takes(tmp_path: Path) -> None:

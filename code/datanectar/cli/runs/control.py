@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,40 +11,50 @@ from datanectar.cli.exit_codes import FAILED
 from datanectar.cli.options import echo_json, json_option, with_client
 from datanectar.cli.runs.run import follow_to_end
 from datanectar.cli.terminal import echo
-from datanectar.errors import Conflict, NotFound
-from datanectar.statuses import ACTIVE, DONE
+from datanectar.errors import NotFound
+from datanectar.statuses import DONE
 
 if TYPE_CHECKING:
     from datanectar.client import Client
 
 
 @click.command()
-@click.argument("run_id", metavar="RUN")
+@click.argument("run", metavar="RUN|KEY")
 @click.option("--force", is_flag=True, help="Make the result again that is there: it is dropped.")
 @click.option("--upstream", is_flag=True, help="As --force, and all that the run required, too.")
 @with_client
 @json_option
-def rerun(client: Client, run_id: str, force: bool, upstream: bool, as_json: bool) -> None:
+def rerun(client: Client, run: str, force: bool, upstream: bool, as_json: bool) -> None:
     """Run again what a RUN was for, follow its log, and end as it ends (exit code 0 or 1).
 
-    A run that failed goes on at the step that failed. Of one that is done the result is there:
-    --force drops and makes it again. Logs and history are kept.
+    Parameters, run date and key are those of the run; of a KEY, of its latest run. A run that failed
+    goes on at the step that failed. Of one that is done the result is there: --force drops and makes
+    it again. Logs and history are kept.
     """
-    run = client.run_record(run_id)
-    path = f"{run['type']}/{run['chain']}/{run['task']}"
-    if run["job_status"] in ACTIVE:
-        raise Conflict(f"Run {run['id']} is {run['job_status']}: cancel it first, or wait for it.")
-    _check_key(client, path, run)
-    if force or upstream:
-        _drop(client, [run["key"]])
-        for key in _keys_below(run) if upstream else []:
-            try:
-                _drop(client, [key])
-            except Conflict as problem:  # an author's own files, or another run needs it
-                echo(f"kept {key}: {problem.message}", err=True)
-    elif run["job_status"] == DONE and client.status(run["key"])["job_status"] == DONE:
-        echo(f"The result of run {run['id']} is there; --force makes it again.", err=True)
-    follow_to_end(client, client.post(path, **run["parameters"]), as_json)
+    run_id = _latest_run(client, run) if run.startswith("chains/") else run
+    accepted = client.rerun(run_id, force=force, upstream=upstream)
+    for key, files in accepted["dropped"].items():
+        echo(f"dropped {key}: {', '.join(files)}", err=True)
+    for key, reason in accepted["kept"].items():
+        echo(f"kept {key}: {reason}", err=True)
+    if accepted["job_status"] == DONE and not (force or upstream):
+        echo(f"The result of run {run_id} is there; --force makes it again.", err=True)
+    follow_to_end(client, accepted, as_json)
+
+
+def _latest_run(client: Client, key: str) -> str:
+    """Return the id of the latest run of a key.
+
+    Raises:
+        NotFound: when no run was for that key; it names the run that made it on its way.
+    """
+    key = "/".join(key.rstrip("/").split("/")[:5])
+    runs = client.runs(key=key, limit=1)["runs"]
+    if runs:
+        return str(runs[0]["id"])
+    other = client.status(key)["run_id"]
+    way = f": run {other} made it on its way. `datanectar rerun {other}`" if other else ""
+    raise NotFound(f"No run was for {key}{way}")
 
 
 @click.command()
@@ -86,23 +96,3 @@ def _drop(client: Client, keys: list[str]) -> dict[str, list[str]]:
         names = ", ".join(dropped[key]) or "no result there"
         echo(f"dropped {key}: {names}", err=True)
     return dropped
-
-
-def _keys_below(run: dict[str, Any]) -> list[str]:
-    """Return the keys of what the run required."""
-    nodes = run["graph"]["nodes"]
-    return [node["key"] for node in nodes if node["key"] and node["key"] != run["key"]]
-
-
-def _check_key(client: Client, path: str, run: dict[str, Any]) -> None:
-    """Refuse when the same parameters mean another key by now.
-
-    Raises:
-        Conflict: saying why: the run date, private parameters, or a changed chain.
-    """
-    key = client.explain(path, **run["parameters"])["key"]
-    if key != run["key"]:
-        raise Conflict(
-            f"Run {run['id']} made {run['key']}. The same parameters now mean {key}: another day or "
-            f"version, or parameters that are not shown. Ask for it anew: datanectar run {path}"
-        )

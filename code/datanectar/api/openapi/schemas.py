@@ -171,6 +171,18 @@ SCHEMAS: Json = {
         key=_STR, status_url=_STR, expires_in=_INT, job_status=_STATUS,
         run_id=_NULLABLE, target_url=_NULLABLE, error=_NULLABLE, failed_log_url=_NULLABLE,
     ),
+    "Rerun": _object(
+        key=_STR, status_url=_STR, expires_in=_INT, job_status=_STATUS, run_id=_NULLABLE,
+        target_url=_NULLABLE, dropped={"type": "object", "additionalProperties": _STR_LIST},
+        kept=_STR_DICT,
+    ),
+    "Schedule": _object(
+        type=_STR, chain=_STR, task=_STR, schedule=_STR, zone=_STR,
+        catch_up={"type": "string", "enum": ["none", "latest", "all"]}, paused=_BOOL,
+        next=_STR_LIST, last_fire=_NULLABLE,
+        last_run={"anyOf": [_reference("Run"), {"type": "null"}]}, api_href=_STR,
+    ),
+    "Schedules": _list_of("Schedule"),
     "Explanation": _object(
         key=_STR, task_id=_STR, parameters=_STR_DICT, defaults=_STR_LIST,
         hashed=_NULLABLE, run_time=_STR, storage=_STR, output=_NULLABLE, complete=_BOOL,
@@ -183,7 +195,7 @@ SCHEMAS: Json = {
     ),
     "Task": _object(
         name=_STR, doc=_STR, parameters=_list_of("Parameter"), schedule=_NULLABLE,
-        error=_NULLABLE, note=_NULLABLE, api_href=_STR,
+        catch_up=_NULLABLE, error=_NULLABLE, note=_NULLABLE, api_href=_STR,
     ),
     "Chain": _object(
         type=_STR, name=_STR, doc=_STR, error=_NULLABLE, reading=_BOOL, tasks=_list_of("Task"),
