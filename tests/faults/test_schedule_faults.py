@@ -14,9 +14,10 @@ from datanectar.child_pool import ChildPool
 from datanectar.luigid.client import Luigid
 from datanectar.queue import RunQueue
 from datanectar.runs.store import RunFilters, RunStore
+from datanectar.service.schedules import Schedule
 from datanectar.service.service import Service
 from datanectar.settings import load
-from datanectar.worker.scheduler import Scheduler, _name
+from datanectar.worker.scheduler import Scheduler
 from tests.servers.stack import CATALOGUE
 
 PLACE = ("wide", "wide_chain", "EveryMinuteTask")
@@ -48,7 +49,8 @@ def test_a_due_run_that_the_full_queue_refuses_is_started_when_there_is_room(
 ) -> None:
     store = service.store
     last = time.time() - 1800
-    store.claim_fire(_name(PLACE, cron.parse("* * * * *")), last)  # so it is due now
+    every_minute = Schedule(*PLACE, "* * * * *", cron.parse("* * * * *"))
+    store.claim_fire(every_minute.name, last)  # so it is due now
     waiting = service.accept("wide", "wide_chain", "LeafTask", {"name": "first", "number": "1"}).run
     assert waiting is not None
     scheduler = Scheduler(service)
