@@ -126,12 +126,12 @@ def test_prefer_wait_is_answered_with_the_failure(stack: Stack) -> None:
 def test_prefer_wait_is_answered_with_the_cancelling(stack: Stack, tmp_path: Path) -> None:
     """Faults 2.7 and 2.8."""
     parameters = {"name": "stopped", "gate": tmp_path / "never"}
-    run_id = data(stack.post(f"{JOBS}/GatedTask", params=parameters))["run_id"]
     with ThreadPoolExecutor() as pool:
         waiting = pool.submit(
             stack.post, f"{JOBS}/GatedTask", params=parameters, headers={"Prefer": "wait=50"}
         )
-        requests.delete(f"{stack.url}/api/runs/{run_id}", timeout=30)
+        run = wait_for(lambda: _run_named(stack, "stopped"), "the run is accepted")
+        requests.delete(f"{stack.url}/api/runs/{run}", timeout=30)
         refusal = refused(waiting.result(), 409)
 
     assert refusal["message"].startswith("The run was cancelled")
@@ -247,3 +247,9 @@ def test_params_txt_holds_what_the_key_route_says(stack: Stack) -> None:
 
     answer = stack.get(status["params_url"].removeprefix(stack.url))  # type: ignore[attr-defined]
     assert json.loads(answer.text) == explained["parameters"]
+
+
+def _run_named(stack: Stack, name: str) -> str | None:
+    """The id of the newest run with this ``name``."""
+    runs = data(stack.get("/api/runs"))["runs"]
+    return next((run["id"] for run in runs if run["parameters"].get("name") == name), None)
