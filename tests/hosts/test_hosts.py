@@ -161,7 +161,7 @@ def test_runs_of_a_killed_host_are_taken_up_by_another_within_the_timeout(site: 
 
 
 def test_a_host_that_was_cut_off_comes_back_and_overwrites_nothing(site: Site) -> None:
-    run = site.post("WorkTask", name="severed", seconds=9)
+    run = site.post("WorkTask", name="severed", seconds=12)
     site.begun("WorkTask_severed")
     lost = site.host_of(run)
 
