@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
+from tests.servers.processes import wait_for
 from tests.servers.stack import Stack
 
 Open = Callable[..., Any]
@@ -56,6 +57,7 @@ def test_the_page_keeps_the_last_lines_of_very_many(log_page: Callable[[bytes], 
 
 def test_a_line_without_an_end_is_shown_in_part(log_page: Callable[[bytes], Any]) -> None:
     page = log_page(b"y" * 200_000)
+    wait_for(lambda: lines(page), "the line is shown")
     (only,) = lines(page)
     assert len(only) == 4001
     assert only.endswith("…")
