@@ -9,7 +9,7 @@ from datanectar import NectarTask
 from datanectar.catalog.collector import describe_task
 from datanectar.errors import ChainError, KeyUndefined
 from datanectar.keys import Key
-from datanectar.parameters.class_options import check_options, option
+from datanectar.parameters.class_options import check_options, class_option
 from datanectar.storage.local import LocalStorage
 from datanectar.util.target import NectarTarget
 
@@ -53,7 +53,7 @@ def test_an_option_that_makes_no_sense_is_named_with_its_place(name: str, value:
     with pytest.raises((ChainError, KeyUndefined), match=rf"ToneTask\.{name} is "):
         check_options(cls)
     with pytest.raises((ChainError, KeyUndefined), match=rf"ToneTask\.{name} is "):
-        option(cls, name, None)
+        class_option(cls, name, None)
     assert f"ToneTask.{name} is " in str(describe_task(cls).error)
 
 
@@ -64,7 +64,7 @@ def test_options_that_make_sense_are_taken_as_they_are(name: str, value: object)
     cls = made(NectarTask, **{name: value})
 
     check_options(cls)
-    assert option(cls, name, "default") is value
+    assert class_option(cls, name, "default") is value
 
 
 def test_every_wrong_option_is_named_at_once() -> None:
@@ -79,7 +79,7 @@ def test_a_plain_task_has_no_options(name: str) -> None:
         cls = made(luigi.Task, **{name: value})
 
         check_options(cls)
-        assert option(cls, name, "default") == "default"
+        assert class_option(cls, name, "default") == "default"
         assert describe_task(cls).error is None
         assert describe_task(cls).schedule is None
 
@@ -89,7 +89,7 @@ def test_a_wrapper_may_say_how_its_run_goes() -> None:
     cls = made(luigi.WrapperTask, workers=3, width=640, schedule="0 6 * * *", version="2")
 
     check_options(cls)
-    values = [option(cls, n, None) for n in ("workers", "width", "schedule", "version")]
+    values = [class_option(cls, n, None) for n in ("workers", "width", "schedule", "version")]
     assert values == [3, None, "0 6 * * *", None]
 
 
@@ -102,7 +102,7 @@ def test_an_authors_property_method_or_parameter_is_the_authors(name: str, value
     cls = made(NectarTask, **{name: value})
 
     check_options(cls)
-    assert option(cls, name, "default") == "default"
+    assert class_option(cls, name, "default") == "default"
 
 
 @pytest.mark.parametrize("name", ["params.txt", "PARAMS.TXT", "log", "Log", "LOG.3", "log."])

@@ -41,15 +41,9 @@ def server(request: pytest.FixtureRequest) -> S3Server:
 @pytest.fixture
 def stack(server: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     stack = Stack(tmp_path_factory.mktemp("project"))
-    stack.environ |= {
-        "ENV": "test",
-        "PROJECT_BUCKET": f"made-{uuid.uuid4().hex[:8]}",
-        "AWS_ENDPOINT_URL_S3": server.endpoint,
-        "AWS_ACCESS_KEY_ID": server.access_key,
-        "AWS_SECRET_ACCESS_KEY": server.secret_key,
-        "AWS_REGION": "us-east-1",
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }
+    stack.environ |= server.environ(
+        PROJECT_BUCKET=f"made-{uuid.uuid4().hex[:8]}",
+    )
     copy_catalogue(stack.project)
     try:
         yield stack.start()

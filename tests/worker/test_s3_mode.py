@@ -69,17 +69,11 @@ def server(request: pytest.FixtureRequest) -> S3Server:
 def stack(server: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A stack whose results go to a bucket that is not there yet."""
     stack = Stack(tmp_path_factory.mktemp("project"))
-    stack.environ |= {
-        "ENV": "test",
-        "PROJECT_BUCKET": f"made-{uuid.uuid4().hex[:8]}",
-        "AWS_ENDPOINT_URL_S3": server.endpoint,
-        "AWS_ACCESS_KEY_ID": server.access_key,
-        "AWS_SECRET_ACCESS_KEY": server.secret_key,
-        "AWS_REGION": "us-east-1",
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "DATANECTAR_LOG_SHIP_INTERVAL": "0.2",
-        "DATANECTAR_MAX_ATTEMPTS": "2",
-    }
+    stack.environ |= server.environ(
+        PROJECT_BUCKET=f"made-{uuid.uuid4().hex[:8]}",
+        DATANECTAR_LOG_SHIP_INTERVAL="0.2",
+        DATANECTAR_MAX_ATTEMPTS="2",
+    )
     copy_catalogue(stack.project)
     try:
         yield stack.start()

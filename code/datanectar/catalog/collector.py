@@ -22,12 +22,11 @@ from datanectar.catalog.source_loader import always_import_edits
 from datanectar.errors import ChainError, NotFound
 from datanectar.legacy import imports as legacy_imports
 from datanectar.messages import ChainDescription, ParameterDescription, TaskDescription
-from datanectar.parameters.class_options import check_options
+from datanectar.parameters.class_options import check_options, class_option
 from datanectar.parameters.types import choices_of
 from datanectar.parameters.values import default_of, is_readable, text_of
 from datanectar.parameters.visibility import is_public
 from datanectar.settings import current
-from datanectar.util.identity import class_option
 from datanectar.util.sqla import mend_sqla
 
 

@@ -12,10 +12,10 @@ from datanectar.child.isolation import instances_restored
 from datanectar.errors import DatanectarError
 from datanectar.keys import set_run_time
 from datanectar.messages import Resolution, ResolveJob
-from datanectar.parameters.class_options import check_options
+from datanectar.parameters.class_options import check_options, class_option
 from datanectar.parameters.reading import make_task, supplied_names
 from datanectar.runner import output
-from datanectar.util.identity import class_option, digest_source, key_of
+from datanectar.util.identity import digest_source, key_of
 from datanectar.util.result_addresses import has_nectar_output, result_addresses
 from datanectar.util.task_params import public_params, text_params
 

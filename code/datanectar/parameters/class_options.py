@@ -31,7 +31,7 @@ class Nectar:
     """Marks the classes whose attributes are options: ``NectarTask`` and what inherits from it."""
 
 
-def option(cls: type, name: str, default: Any) -> Any:
+def class_option(cls: type, name: str, default: Any) -> Any:
     """Return the option ``name`` of a class, or ``default`` when the class does not set it.
 
     Raises:
@@ -61,7 +61,7 @@ def check_options(cls: type) -> None:
     problems = []
     for name in OPTIONS:
         try:
-            option(cls, name, None)
+            class_option(cls, name, None)
         except (ChainError, KeyUndefined) as problem:
             problems.append(problem)
     if problems:

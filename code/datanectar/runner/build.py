@@ -25,6 +25,7 @@ from datanectar.errors import DatanectarError, SchedulerError
 from datanectar.keys import parse_key, set_run_time
 from datanectar.luigid.names import worker_id
 from datanectar.messages import Outcome, RunJob, TaskReport
+from datanectar.parameters.class_options import class_option
 from datanectar.rpc.scheduler import PING_INTERVAL, RunScheduler
 from datanectar.runner import task_log, verdict
 from datanectar.runner.luigi_setup import configure_luigi
@@ -33,8 +34,9 @@ from datanectar.settings import current
 from datanectar.statuses import DONE, FAILED
 from datanectar.storage.registry import default_name, storage_named
 from datanectar.util.completeness import INDEX
-from datanectar.util.identity import class_option, key_of
+from datanectar.util.identity import key_of
 from datanectar.util.task_params import remake
+from datanectar.util.tasklog import storage_name
 
 Send = Callable[[Any], None]
 
@@ -157,10 +159,9 @@ def _keep_run_log(root: luigi.Task | None, job: RunJob, send: Send) -> None:
     """Make the run log the root's log, and report its number, if the root has no log."""
     try:
         cls = APIChainCollector().task_class(job.type, job.chain, job.task)
-        name = class_option(cls, "storage_name", None)
+        name = storage_name(cls)
     except DatanectarError:
-        name = None
-    storage = storage_named(name or default_name(current()))
-    number = task_log.keep_run_log(storage, parse_key(job.key), Path(job.attempt_dir))
+        name = default_name(current())
+    number = task_log.keep_run_log(storage_named(name), parse_key(job.key), Path(job.attempt_dir))
     if root is not None and number is not None:
         send(TaskReport(root.task_id, log_number=number))

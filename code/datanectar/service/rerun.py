@@ -7,6 +7,7 @@ from datetime import datetime
 
 from datanectar.errors import BadRequest, Conflict
 from datanectar.keys import Key, parse_key
+from datanectar.messages import Resolution
 from datanectar.runs.records import Run
 from datanectar.service.drop import drop_results
 from datanectar.service.service import Accepted, Service
@@ -54,7 +55,8 @@ def rerun(
         raise Conflict(f"Run {run.id} is {run.status}: cancel it first, or wait for its end.")
     refuse_if_lost(run)
     place, raw, at = (run.type, run.chain, run.task), request_params(run), run_date(run)
-    keys = _keys(service, run, upstream=upstream)
+    resolution = service.resolve(*place, raw, at=at, upstream=upstream)
+    keys = _keys(run, resolution)
     dropped: dict[str, list[str]] = {}
     kept: dict[str, str] = {}
     if force or upstream:
@@ -63,15 +65,12 @@ def rerun(
     return Rerun(service.accept(*place, raw, trigger, at), dropped, kept)
 
 
-def _keys(service: Service, run: Run, *, upstream: bool) -> list[Key]:
-    """Return the key that the run's parameters mean now, and those of all that it requires."""
-    place = (run.type, run.chain, run.task)
-    raw, at = request_params(run), run_date(run)
-    resolution = service.resolve(*place, raw, at=at, upstream=upstream)
+def _keys(run: Run, resolution: Resolution) -> list[Key]:
+    """Return the run's key, which its parameters must mean still, and those of what it requires."""
     if resolution.key != run.key:
         raise Conflict(
             f"Run {run.id} made {run.key}. The same parameters now mean {resolution.key}, since the "
-            f"chain has changed: POST /api/chains/{'/'.join(place)} makes that."
+            f"chain has changed: POST /api/chains/{run.type}/{run.chain}/{run.task} makes that."
         )
     return [parse_key(key) for key in dict.fromkeys([run.key, *resolution.upstream])]
 

@@ -233,10 +233,7 @@ class Service:
         Raises:
             NotFound: when there is none of that id.
         """
-        run = self.store.get(run_id)
-        if run is None:
-            raise NotFound(f"There is no run {run_id[:100]!r}.")
-        return run
+        return _found(self.store.get(run_id), run_id)
 
     def status(self, key: Key, file: str | None = None) -> Status:
         """Return what is known of a key; see :func:`~datanectar.service.status.status_of`."""
@@ -277,10 +274,7 @@ class Service:
         Raises:
             NotFound: when there is none of that id.
         """
-        run = self.store.request_cancel(run_id)
-        if run is None:
-            raise NotFound(f"There is no run {run_id[:100]!r}.")
-        return run
+        return _found(self.store.request_cancel(run_id), run_id)
 
     def drop(self, key: Key) -> list[str]:
         """Delete a key's result, so that the next POST makes it again; logs and history stay.
@@ -296,3 +290,9 @@ class Service:
             Conflict: while a run is making it or needs it, or when no run has made it.
         """
         return drop_result(self.store, self.results, key)
+
+
+def _found(run: Run | None, run_id: str) -> Run:
+    if run is None:
+        raise NotFound(f"There is no run {run_id[:100]!r}.")
+    return run

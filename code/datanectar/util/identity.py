@@ -15,17 +15,8 @@ from datanectar import cron, keys
 from datanectar.errors import KeyUndefined
 from datanectar.keys import NAME, Key
 from datanectar.parameters import values
-from datanectar.parameters.class_options import option
+from datanectar.parameters.class_options import class_option
 from datanectar.util.task_params import valued_params
-
-
-def class_option(cls: type[luigi.Task], name: str, default: Any) -> Any:
-    """Return an option of a task class (:mod:`datanectar.parameters.class_options`), or ``default``.
-
-    Raises:
-        ChainError: when the class sets it to a value that can't be used.
-    """
-    return option(cls, name, default)
 
 
 def chain_of(cls: type[luigi.Task]) -> tuple[str, str]:

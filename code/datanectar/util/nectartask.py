@@ -9,10 +9,10 @@ import luigi
 
 from datanectar.authoring.task_helpers import TaskHelpers
 from datanectar.keys import DEFAULT_OUTPUT, Key
-from datanectar.parameters.class_options import Nectar
+from datanectar.parameters.class_options import Nectar, class_option
 from datanectar.parameters.texts import Texts
 from datanectar.parameters.visibility import task_in_words
-from datanectar.util.identity import class_option, key_of
+from datanectar.util.identity import key_of
 from datanectar.util.sqla import mend_sqla
 from datanectar.util.target import NectarTarget
 from datanectar.util.task_params import readable_texts

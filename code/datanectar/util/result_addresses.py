@@ -12,11 +12,11 @@ import luigi
 from luigi.task import flatten
 
 from datanectar.keys import Key
-from datanectar.settings import current
-from datanectar.storage.registry import default_name, store_address
-from datanectar.util.identity import class_option, key_of
+from datanectar.storage.registry import store_address
+from datanectar.util.identity import key_of
 from datanectar.util.nectartask import NectarTask, output_name
 from datanectar.util.target import NectarTarget
+from datanectar.util.tasklog import storage_name
 
 #: The most addresses that are reported for one task.
 _MOST = 1000
@@ -37,7 +37,7 @@ class ResultAddresses:
 def result_addresses(task: luigi.Task) -> ResultAddresses:
     """Return where the task's result lies, or will lie, by an author's ``output()`` if there is one."""
     cls = type(task)
-    storage = store_address(class_option(cls, "storage_name", None) or default_name(current()))
+    storage = store_address(storage_name(cls))
     if has_nectar_output(cls):
         return ResultAddresses(storage, output_name(cls))
     targets, key = _targets(task), key_of(task)

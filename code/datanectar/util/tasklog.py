@@ -23,11 +23,12 @@ import luigi
 
 from datanectar.errors import KeyUndefined, NotFound, StorageError
 from datanectar.keys import LOG_FILE, PARAMS_FILE, Key
+from datanectar.parameters.class_options import class_option
 from datanectar.reasons import without_environment
 from datanectar.settings import current
 from datanectar.storage.base import Storage, keep_earlier
 from datanectar.storage.registry import default_name, storage_named
-from datanectar.util.identity import class_option, key_of
+from datanectar.util.identity import key_of
 from datanectar.util.task_params import public_params
 from datanectar.util.tee import tee
 
@@ -144,8 +145,16 @@ def _begin(
 
 def storage_of(task: luigi.Task) -> Storage:
     """Return the store that keeps this task's log and parameters."""
-    name = class_option(type(task), "storage_name", None)
-    return storage_named(name or default_name(current()))
+    return storage_named(storage_name(type(task)))
+
+
+def storage_name(cls: type[luigi.Task]) -> str:
+    """Return the name of the store that keeps what tasks of a class make.
+
+    Raises:
+        ChainError: when the class names none that there is.
+    """
+    return class_option(cls, "storage_name", None) or default_name(current())
 
 
 def write_params(storage: Storage, key: Key, task: luigi.Task) -> None:
