@@ -21,7 +21,7 @@ from datanectar.errors import BadRequest
 from datanectar.messages import ParameterDescription
 from datanectar.parameters.reading import make_task
 from datanectar.parameters.types import TYPES, ParameterType, type_named, type_of
-from datanectar.views.forms import fields
+from datanectar.views.catalogue.forms import fields
 
 
 class Colour(enum.Enum):

@@ -20,7 +20,7 @@ from datanectar.util.identity import key_of
 from datanectar.util.result_addresses import result_addresses
 from datanectar.util.task_params import public_params
 from datanectar.util.tasklog import storage_of
-from datanectar.views.graph import HEIGHT, WIDTH, Drawing, draw
+from datanectar.views.graph.drawing import HEIGHT, WIDTH, Drawing, draw
 
 if TYPE_CHECKING:
     from datanectar.notebook.run import Result

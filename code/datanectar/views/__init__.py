@@ -1,1 +1,1 @@
-"""The pages: one file a page."""
+"""The pages: what all of them share, and a package for each subject."""

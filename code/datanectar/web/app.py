@@ -17,7 +17,10 @@ from datanectar.queue import RunQueue
 from datanectar.runs.store import RunStore
 from datanectar.service.service import Service
 from datanectar.settings import Settings
-from datanectar.views import history, home, pages, results, run, tasks
+from datanectar.views import pages
+from datanectar.views.catalogue import home, tasks
+from datanectar.views.results import page as result_page
+from datanectar.views.runs import history, run
 
 #: Idle children kept for resolving parameters, so that a POST does not wait for a fork.
 _CHILDREN_AHEAD = 2
@@ -63,7 +66,7 @@ def _service(settings: Settings) -> Service:
 
 def _register_routes(app: Flask, service: Service) -> None:
     api_modules = (chains, status, logs, targets, runs, schedules, health, openapi)
-    for module in (*api_modules, home, tasks, run, results, history):
+    for module in (*api_modules, home, tasks, run, result_page, history):
         app.register_blueprint(module.blueprint(service))
     app.register_blueprint(pages.docs())
     app.register_blueprint(pages.static_files())

@@ -7,7 +7,7 @@ from typing import Any
 
 from datanectar.runs.records import Run, TaskRow
 from datanectar.statuses import DONE, FAILED, PENDING, RUNNING
-from datanectar.views.timeline import MOST_ROWS, rows
+from datanectar.views.runs.timeline import MOST_ROWS, rows
 
 RUN = Run(
     id="r", key="k", type="t", chain="c", task="ATask", task_id="a", params={}, public_params={},

@@ -12,7 +12,7 @@ from datanectar.keys import Key, parse_key
 from datanectar.service.result_file import ResultFile
 from datanectar.service.service import Service
 from datanectar.views.pages import page
-from datanectar.views.preview import LARGEST_PICTURE, Preview, picture_type, preview
+from datanectar.views.results.preview import LARGEST_PICTURE, Preview, picture_type, preview
 
 #: The number of a result's files that get a preview.
 _PREVIEWS = 10

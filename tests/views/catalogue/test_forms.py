@@ -9,7 +9,7 @@ import requests
 from werkzeug.datastructures import MultiDict
 
 from datanectar.messages import ParameterDescription
-from datanectar.views.forms import Field, fields, sent_values
+from datanectar.views.catalogue.forms import Field, fields, sent_values
 from tests.servers.stack import Stack
 
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from datanectar.runs.records import TaskRow
 from datanectar.statuses import DONE, FAILED, PENDING, RUNNING
-from datanectar.views.graph import HEIGHT, LARGEST, WIDTH, Drawing, draw
+from datanectar.views.graph.drawing import HEIGHT, LARGEST, WIDTH, Drawing, draw
 
 
 def row(name: str, *requires: str, status: str = DONE, family: str | None = None) -> TaskRow:

@@ -11,7 +11,7 @@ import pytest
 from datanectar.keys import Key
 from datanectar.service.result_file import ResultFile, under_key
 from datanectar.storage.local import LocalStorage
-from datanectar.views.preview import PREVIEW_BYTES, Preview, preview
+from datanectar.views.results.preview import PREVIEW_BYTES, Preview, preview
 
 KEY = Key("t", "a_chain", "ATask", "0" * 32)
 

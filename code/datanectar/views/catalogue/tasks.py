@@ -15,7 +15,7 @@ from datanectar.messages import ChainDescription, TaskDescription
 from datanectar.runs.records import Run
 from datanectar.runs.store import RunFilters
 from datanectar.service.service import Service
-from datanectar.views import forms
+from datanectar.views.catalogue import forms
 from datanectar.views.pages import page
 
 _LATEST_RUNS = 8

@@ -17,10 +17,11 @@ from datanectar.service.rerun import refuse_if_lost, request_params, rerun, run_
 from datanectar.service.results import Found
 from datanectar.service.service import Service
 from datanectar.statuses import ACTIVE, CANCELLED, DONE, FAILED, RUNNING
-from datanectar.views import graph, timeline
+from datanectar.views.catalogue.tasks import show, start
+from datanectar.views.graph import drawing
 from datanectar.views.pages import page
-from datanectar.views.results import result_values
-from datanectar.views.tasks import show, start
+from datanectar.views.results.page import result_values
+from datanectar.views.runs import timeline
 
 _KEPT_LOG = re.compile(re.escape(LOG_FILE) + r"\.(\d{1,5})\Z")
 
@@ -92,7 +93,7 @@ def run_values(service: Service, run: Run) -> dict[str, Any]:
     tasks = service.tasks(run)
     own = next((task for task in tasks if task.task_id == run.task_id), None)
     shown = request.args.get("graph")
-    by_family = shown == "families" or (shown != "tasks" and len(tasks) > graph.COMFORTABLE)
+    by_family = shown == "families" or (shown != "tasks" and len(tasks) > drawing.COMFORTABLE)
     found, problem = _found(service, run, own)
     return {
         "run": run,
@@ -100,7 +101,7 @@ def run_values(service: Service, run: Run) -> dict[str, Any]:
         "own": own,
         "counts": _counts(tasks),
         "tasks": tasks,
-        "drawing": graph.draw(tasks, by_family=by_family),
+        "drawing": drawing.draw(tasks, by_family=by_family),
         "rows": timeline.rows(run, tasks),
         "is_active": run.status in ACTIVE,
         "progress": _progress(run, own, tasks),
@@ -113,9 +114,9 @@ def run_values(service: Service, run: Run) -> dict[str, Any]:
         "change_url": _form_url(run),
         "failed_log": failed_log_url(run),
         "later": _later(service, run),
-        "box": (graph.WIDTH, graph.HEIGHT),
-        "task_name": graph.task_name,
-        "parameters_of": graph.parameters_of,
+        "box": (drawing.WIDTH, drawing.HEIGHT),
+        "task_name": drawing.task_name,
+        "parameters_of": drawing.parameters_of,
     }
 
 
@@ -163,7 +164,7 @@ def _log(run: Run, key: Key, tasks: list[TaskRow]) -> dict[str, str]:
         return {"key": str(key), "name": run.task, "url": links.log_url(str(key), None, run.id)}
     return {
         "key": task.key,
-        "name": f"{graph.task_name(task)} {graph.parameters_of(task)}".strip(),
+        "name": f"{drawing.task_name(task)} {drawing.parameters_of(task)}".strip(),
         "url": links.log_url(task.key, None, run.id),
     }
 

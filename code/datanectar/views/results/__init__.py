@@ -1,0 +1,1 @@
+"""Results in pages: what a file of a result looks like without downloading it."""
