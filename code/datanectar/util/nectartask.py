@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, ClassVar
 
 import luigi
 
+from datanectar.authoring.needs import needs_of
 from datanectar.authoring.task_helpers import TaskHelpers
 from datanectar.keys import DEFAULT_OUTPUT, Key
 from datanectar.parameters.class_options import Nectar, class_option
@@ -68,11 +70,30 @@ class NectarTask(Nectar, luigi.Task, TaskHelpers):
     run_timeout: ClassVar[float | None] = None
     #: The store's name, ``local`` or ``s3``; None: the one that ``ENV`` names.
     storage_name: ClassVar[str | None] = None
+    #: The most that a task may allocate: ``"2 GB"``, ``"512 MiB"`` or bytes; None: no limit.
+    memory: ClassVar[str | int | None] = None
+    #: Seconds that ``run()`` may take; None: no limit but that of the whole run.
+    timeout: ClassVar[float | None] = None
+    #: How often a task that failed is tried again within its run.
+    retries: ClassVar[int] = 0
+    #: What else a task needs, ``{"cpus": 4, "gpu": 1}``, for an engine that places tasks on machines.
+    needs: ClassVar[Mapping[str, float]] = {}
 
     def __init_subclass__(cls, **options: Any) -> None:
         """Make the class's ``run`` write ``log`` and ``params.txt``, whoever calls it."""
         super().__init_subclass__(**options)
         record_run(cls)
+
+    @property
+    def worker_timeout(self) -> float | None:
+        """The option ``timeout``, under Luigi's name: Luigi gives the task a process of its own."""
+        return needs_of(type(self)).timeout
+
+    @property
+    def retry_count(self) -> int | None:
+        """The option ``retries``, in Luigi's way of counting: how often a task is tried in all."""
+        retries = needs_of(type(self)).retries
+        return retries + 1 if retries else None
 
     def to_str_params(self, *args: Any, **options: Any) -> dict[str, str]:
         """Return parameters as text, as ``luigi.Task.to_str_params`` does, equal values as one text.
