@@ -16,7 +16,7 @@ import luigi
 
 from datanectar import cron
 from datanectar.errors import ChainError, KeyUndefined
-from datanectar.keys import is_file_name, is_reserved_name
+from datanectar.keys import FOLDER_LIST, is_file_name, is_reserved_name
 from datanectar.parameters.notations import size_in_bytes
 from datanectar.parameters.visibility import short_repr
 from datanectar.storage.registry import STORES
@@ -100,9 +100,13 @@ def _version(value: Any) -> str | None:
 
 
 def _output_name(value: Any) -> str | None:
-    if not isinstance(value, str) or not is_file_name(value):
-        return "it can be a file name that a key can hold, such as 'out.csv'"
-    if is_reserved_name(value):
+    name = value.removesuffix("/") if isinstance(value, str) else ""
+    if not is_file_name(name) or (name != value and not is_file_name(f"{name}{FOLDER_LIST}")):
+        return (
+            "it can be a file name that a key can hold, such as 'out.csv', or a folder's with a "
+            "slash behind it, such as 'pages/'"
+        )
+    if is_reserved_name(name):
         return "datanectar writes a file of that name itself: choose another, such as 'out.txt'"
     return None
 

@@ -16,7 +16,7 @@ from datanectar.parameters.texts import Texts
 from datanectar.parameters.visibility import task_in_words
 from datanectar.util.identity import key_of
 from datanectar.util.sqla import mend_sqla
-from datanectar.util.target import NectarTarget
+from datanectar.util.target import FolderTarget, NectarTarget
 from datanectar.util.task_params import readable_texts
 from datanectar.util.tasklog import record_run, storage_of
 
@@ -51,7 +51,8 @@ class NectarTask(Nectar, luigi.Task, TaskHelpers):
     frequency: ClassVar[str] = "day"
     #: Part of the key when set: change it when the method changes and old results no longer count.
     version: ClassVar[str | None] = None
-    #: The result's file name; libraries and browsers read its ending.
+    #: The result's file name; libraries and browsers read its ending. A name that ends in a slash,
+    #: ``"pages/"``, makes the result a folder.
     output_name: ClassVar[str] = DEFAULT_OUTPUT
     #: Whether the result is bytes rather than text.
     output_binary: ClassVar[bool] = False
@@ -136,6 +137,8 @@ class NectarTask(Nectar, luigi.Task, TaskHelpers):
     def named_output(self, file: str) -> NectarTarget:
         """Return the target of a file of that name under the key, for a task with several results.
 
+        A name that ends in a slash is a folder's.
+
         The task is done when all that ``output()`` returns is there::
 
             def output(self):
@@ -144,10 +147,15 @@ class NectarTask(Nectar, luigi.Task, TaskHelpers):
         Raises:
             ChainError: when the service itself writes a file of that name.
         """
+        if file.endswith("/"):
+            return FolderTarget(storage_of(self), key_of(self), file[:-1])
         binary = class_option(type(self), "output_binary", False)
         return NectarTarget(storage_of(self), key_of(self), file, binary=binary)
 
 
 def output_name(cls: type[luigi.Task]) -> str:
-    """Return the name of the result's file; a parameter called ``output_name`` is no option."""
+    """Return the name of the result's file, or of its folder with a slash.
+
+    A parameter called ``output_name`` is no option.
+    """
     return str(class_option(cls, "output_name", DEFAULT_OUTPUT))
