@@ -211,8 +211,10 @@ SCHEMAS: Json = {
         scheduler=_NULLABLE, results=_list_of("ResultFile"),
     ),
     "ResultFile": _object(
-        name=_STR, url=_STR, expires_in=_NULLABLE_INT, size=_INT, modified=_NULLABLE,
+        name=_STR, url=_STR, expires_in=_NULLABLE_INT, size=_NULLABLE_INT, modified=_NULLABLE,
+        files_url=_NULLABLE,
     ),
+    "ResultFolder": _object(key=_STR, folder=_STR, zip_url=_STR, files=_list_of("ResultFile")),
     "Run": _object(
         id=_STR, key=_STR, type=_STR, chain=_STR, task=_STR, parameters=_STR_DICT,
         job_status=_STATUS, cancel_requested=_BOOL, trigger=_STR, attempts=_INT, created=_NULLABLE,
