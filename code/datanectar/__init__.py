@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from datanectar.notebook.run import Result as Result
     from datanectar.notebook.run import RunFailed as RunFailed
     from datanectar.notebook.run import run as run
+    from datanectar.util.inputs.external import external as external
+    from datanectar.util.inputs.latest import latest as latest
     from datanectar.util.localtask import NectarLocalTask as NectarLocalTask
     from datanectar.util.nectartask import NectarTask as NectarTask
     from datanectar.util.s3task import NectarS3Task as NectarS3Task
@@ -23,6 +25,8 @@ __all__ = [
     "NectarTask",
     "Result",
     "RunFailed",
+    "external",
+    "latest",
     "run",
 ]
 
@@ -36,6 +40,8 @@ _HOMES = {
     "Result": "datanectar.notebook.run",
     "RunFailed": "datanectar.notebook.run",
     "run": "datanectar.notebook.run",
+    "external": "datanectar.util.inputs.external",
+    "latest": "datanectar.util.inputs.latest",
 }
 
 
