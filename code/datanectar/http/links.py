@@ -19,7 +19,7 @@ STATUS_LINK_LIFE = 600
 
 def url(path: str) -> str:
     """Return the address of a path of this app, as the client reached it."""
-    return request.host_url.rstrip("/") + path
+    return request.url_root.rstrip("/") + path
 
 
 def status_url(key: str, file: str | None) -> str:

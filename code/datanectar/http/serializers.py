@@ -220,6 +220,7 @@ def graph_data(tasks: list[TaskRow]) -> dict[str, Any]:
                 "id": task.task_id,
                 "key": task.key,
                 "family": task.family,
+                "parameters": task.params,
                 "status": task.status,
                 "started": iso_time(task.started),
                 "finished": iso_time(task.finished),

@@ -223,7 +223,8 @@ SCHEMAS: Json = {
     ),
     "Runs": _object(runs=_list_of("Run"), next_cursor=_NULLABLE),
     "Node": _object(
-        id=_STR, key=_NULLABLE, family=_STR, status=_STATUS, started=_NULLABLE, finished=_NULLABLE,
+        id=_STR, key=_NULLABLE, family=_STR, parameters=_STR_DICT, status=_STATUS,
+        started=_NULLABLE, finished=_NULLABLE,
         error=_NULLABLE, progress=_NULLABLE_INT, status_message=_NULLABLE, tracking_url=_NULLABLE,
         log_url=_NULLABLE,
     ),
