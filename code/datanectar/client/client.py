@@ -84,7 +84,7 @@ class Client:
         """Return the tasks of a key's run: ``nodes``, and ``edges`` from required to requiring tasks."""
         return dict(self.transport.call("GET", "/api/chaingraph", params={"chain": key}))
 
-    def runs(self, **filters: Any) -> dict[str, Any]:
+    def runs(self, /, **filters: Any) -> dict[str, Any]:
         """Return a page of the history: ``runs``, the newest first, and ``next_cursor`` or None.
 
         Args:
@@ -94,7 +94,7 @@ class Client:
         known = {name: value for name, value in filters.items() if value is not None}
         return dict(self.transport.call("GET", "/api/runs", params=known))
 
-    def iter_runs(self, **filters: Any) -> Iterator[dict[str, Any]]:
+    def iter_runs(self, /, **filters: Any) -> Iterator[dict[str, Any]]:
         """Yield the runs of the history, the newest first, page by page; filters as of :meth:`runs`."""
         cursor = filters.pop("cursor", None)
         while True:
