@@ -143,6 +143,12 @@ class Settings:
         "runs that may wait; beyond it a POST answers 429",
         integer(1, 10**9),
     )
+    max_backfill_items: int = setting(
+        "DATANECTAR_MAX_BACKFILL_ITEMS",
+        10_000,
+        "tasks that one backfill may have",
+        integer(1, 100_000),
+    )
     max_attempts: int = setting(
         "DATANECTAR_MAX_ATTEMPTS", 3, "how often a run is begun when its process is lost", integer(1, 1_000)
     )

@@ -24,6 +24,7 @@ _TRACEBACK_LINES = 12
 @click.option("--type", "type", shell_complete=complete_type, help="Of this type.")
 @click.option("--chain", help="Of this chain.")
 @click.option("--task", help="Of this task.")
+@click.option("--backfill", metavar="ID", help="Started by this backfill.")
 @click.option("--status", help="PENDING, RUNNING, DONE, FAILED or CANCELLED.")
 @click.option("--since", help="Accepted at or after this time: 2026-06-03 or 2026-06-03T12:00:00Z.")
 @click.option("--until", help="Accepted before this time.")
