@@ -22,8 +22,11 @@ from datanectar.settings.kinds import (
     DATABASE_URL,
     FOLDER,
     HTTP_URL,
+    NETWORKS,
+    ORIGINS,
     TEXT,
     TOKENS,
+    URL_PREFIX,
     WORDS,
     Kind,
     integer,
@@ -206,6 +209,24 @@ class Settings:
         "names under which browsers and clients may reach the app, besides loopback and `DATANECTAR_HOST`",
         WORDS,
     )
+    url_prefix: str = setting(
+        "DATANECTAR_URL_PREFIX",
+        "",
+        "the path under which a proxy serves the app, e.g. `/dn`; every link and page keeps it",
+        URL_PREFIX,
+    )
+    trusted_proxies: tuple[str, ...] = setting(
+        "DATANECTAR_TRUSTED_PROXIES",
+        (),
+        "addresses and networks of proxies whose `X-Forwarded-For`, `-Proto` and `-Host` are believed, e.g. `10.0.0.0/8`",
+        NETWORKS,
+    )
+    cors_origins: tuple[str, ...] = setting(
+        "DATANECTAR_CORS_ORIGINS",
+        (),
+        "origins whose pages may call the API, e.g. `https://dash.example`; they send a token, as any program does",
+        ORIGINS,
+    )
     result_folders: tuple[str, ...] = setting(
         "DATANECTAR_RESULT_FOLDERS",
         (),
@@ -259,7 +280,7 @@ class Settings:
         """The app's address on this machine."""
         host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104
         name = "localhost" if host == "127.0.0.1" else in_url(host)
-        return f"http://{name}:{self.port}"
+        return f"http://{name}:{self.port}{self.url_prefix}"
 
     @property
     def on_loopback(self) -> bool:

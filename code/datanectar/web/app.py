@@ -7,7 +7,7 @@ from flask import Flask
 from datanectar.api import chains, health, logs, runs, schedules, status, targets
 from datanectar.api.openapi import document as openapi
 from datanectar.child_pool import ChildPool
-from datanectar.http import auth
+from datanectar.http import auth, proxy
 from datanectar.http.envelope import handle_errors
 from datanectar.http.request_params import StrictRequest
 from datanectar.http.request_reader import LARGEST_BODY
@@ -45,6 +45,7 @@ def create_app(settings: Settings) -> Flask:
     auth.protect(app, settings)
     _register_routes(app, service)
     pages.prepare(app)
+    proxy.prepare(app, settings)
     return app
 
 

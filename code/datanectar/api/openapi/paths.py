@@ -65,7 +65,7 @@ def _file_head(name: str = "target.head") -> Json:
     return operation(
         name,
         "results",
-        "A file of a result",
+        "A file of a result, a folder of it as `<folder>.zip`, or the list of its files at `<folder>/`",
         {"*/*": {"schema": {}}},
         success="The file.",
         errors=(400, 404),
