@@ -145,9 +145,10 @@ class Client:
         """Return what :meth:`post` would run, its ``key`` included; starts nothing."""
         return dict(self.transport.call("GET", f"/api/chains/{path}/key", params=parameters))
 
-    def log(self, key: str, *, run: str | None = None) -> str:
-        """Return the log of a key: the latest, or what it wrote in one run."""
-        params = {"chain": key, **({"run": run} if run else {})}
+    def log(self, key: str, *, run: str | None = None, tail: int | None = None) -> str:
+        """Return the log of a key: the latest, or what it wrote in one run; all, or its last bytes."""
+        asked = {"chain": key, "run": run, "tail": tail}
+        params = {name: value for name, value in asked.items() if value is not None}
         response = self.transport.send("GET", f"{self.url}/api/chainlog", params=params)
         return response.content.decode(errors="replace")
 
