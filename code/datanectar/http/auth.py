@@ -33,6 +33,8 @@ ENDPOINT_SCOPES = {
             "chains.one_chain",
             "chains.one_task",
             "docs.docs",
+            "guide.file",
+            "guide.start",
             "health.metrics",
             "history_page.history",
             "home.home",
