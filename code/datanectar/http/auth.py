@@ -39,6 +39,8 @@ ENDPOINT_SCOPES = {
             "chains.one_chain",
             "chains.one_task",
             "docs.docs",
+            "guide.file",
+            "guide.start",
             "health.metrics",
             "history_page.history",
             "home.home",

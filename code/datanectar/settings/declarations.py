@@ -83,6 +83,11 @@ class Settings:
     project_bucket: str = setting(
         "PROJECT_BUCKET", "datanectar", "the bucket's name without the environment"
     )
+    bucket: str = setting(
+        "DATANECTAR_BUCKET",
+        lambda s: f"{s['env']}.{s['project_bucket']}",
+        "the bucket's whole name, for servers that allow no dot in it; `<ENV>.<PROJECT_BUCKET>` unless given",
+    )
     project: Path = setting(
         "DATANECTAR_PROJECT",
         lambda s: nearest_project(),
@@ -270,11 +275,6 @@ class Settings:
     def is_local(self) -> bool:
         """Whether ``NectarTask`` keeps its results on this disk."""
         return self.env == "local"
-
-    @property
-    def bucket(self) -> str:
-        """The bucket's full name, ``<ENV>.<PROJECT_BUCKET>``."""
-        return f"{self.env}.{self.project_bucket}"
 
     @property
     def code(self) -> Path:

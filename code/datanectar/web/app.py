@@ -17,7 +17,7 @@ from datanectar.queue import RunQueue
 from datanectar.runs.store import RunStore
 from datanectar.service.service import Service
 from datanectar.settings import Settings
-from datanectar.views import pages
+from datanectar.views import guide, pages
 from datanectar.views.catalogue import home, tasks
 from datanectar.views.operations import backfills as backfill_pages
 from datanectar.views.results import page as result_page
@@ -70,5 +70,6 @@ def _register_routes(app: Flask, service: Service) -> None:
     api_modules = (chains, status, logs, targets, runs, schedules, backfills, health, openapi)
     for module in (*api_modules, home, tasks, run, result_page, history, backfill_pages):
         app.register_blueprint(module.blueprint(service))
+    app.register_blueprint(guide.blueprint())
     app.register_blueprint(pages.docs())
     app.register_blueprint(pages.static_files())
