@@ -15,7 +15,7 @@ from datanectar.errors import BadRequest, ChainError, Conflict, NotFound
 from datanectar.keys import Key
 from datanectar.settings import Settings
 from datanectar.storage.s3 import S3Storage
-from datanectar.util.inputs.external import ExternalFile
+from datanectar.util.inputs.external import ExternalFile, refuse_other_files
 from datanectar.util.inputs.run_memory import kept_for_the_run
 from tests.util.chains import imported
 
@@ -100,9 +100,12 @@ def test_a_folder_is_no_file(chain: ModuleType, tmp_path: Path) -> None:
 
 def test_the_text_of_a_request_can_not_name_another_file(chain: ModuleType, prices: Path) -> None:
     """A client may start tasks, and not have them read what it likes."""
-    for text in ("/etc/passwd", "/etc/passwd#modified=1,1"):
-        with pytest.raises(BadRequest, match="and no other file: the class says so"):
-            chain.ReportTask.from_str_params({"day": DAY, "prices": text})
+    with pytest.raises(BadRequest, match="and no other file: the class says so"):
+        chain.ReportTask.from_str_params({"day": DAY, "prices": "/etc/passwd"})
+    task = chain.ReportTask.from_str_params({"day": DAY, "prices": "/etc/passwd#modified=1,1"})
+    with pytest.raises(BadRequest, match="and no other file: the class says so"):
+        refuse_other_files(task, ["day", "prices"])
+    refuse_other_files(report(chain), ["day", "prices"])
 
 
 def test_a_file_that_the_request_names_is_read(chain: ModuleType, prices: Path) -> None:
@@ -120,6 +123,8 @@ def test_code_may_name_another_file(chain: ModuleType, prices: Path) -> None:
     task = chain.ReportTask.from_str_params({"day": DAY}).clone(prices=str(other))
 
     assert task.prices.path == str(other)
+    again = chain.ReportTask.from_str_params(dict(task.to_str_params()))  # as for `yield`
+    assert again == task
 
 
 def test_the_task_is_made_again_from_its_texts(chain: ModuleType, prices: Path) -> None:

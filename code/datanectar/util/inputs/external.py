@@ -122,18 +122,15 @@ class ExternalParameter(luigi.Parameter):
         Raises:
             BadRequest: when it is not there, or the text of a request names another than the class.
         """
-        declared = self._declared_address(cls, name, others)
-        if isinstance(value, ExternalFile):
-            address = value.address
-        else:
-            address = declared if declared and value == self._default else str(value)
-        if declared and address != declared and isinstance(value, _Text | ExternalFile):
-            raise _refused(cls, name, f"it is {declared}, and no other file: the class says so")
         if isinstance(value, ExternalFile):
             return value
+        declared = self.declared_address(cls, name, others)
+        address = declared if declared and value == self._default else str(value)
+        if declared and address != declared and isinstance(value, _Text):
+            raise _refused_other(cls, name, declared)
         return ExternalFile(address, once_in_a_run(address, lambda: _stamp(cls, name, address)))
 
-    def _declared_address(
+    def declared_address(
         self, cls: type[luigi.Task], name: str, others: dict[str, Any]
     ) -> str | None:
         """Return the address on the class, with the values of the parameters that it names."""
@@ -167,6 +164,27 @@ def external(address: str | None = None, *, description: str | None = None) -> A
     return ExternalParameter(description=description, **default)
 
 
+def refuse_other_files(task: luigi.Task, supplied: Iterable[str]) -> None:
+    """Refuse a request that names, with a stamp, another file than the task's class does.
+
+    Without a stamp :meth:`ExternalParameter.file` refuses it, before the file is looked for.
+
+    Args:
+        task: the task of the request.
+        supplied: the parameters that the request supplies.
+
+    Raises:
+        BadRequest: naming the parameter.
+    """
+    items, values = dict(task.get_params()), dict(task.param_kwargs)
+    for name in supplied:
+        item = items[name]
+        if isinstance(item, ExternalParameter):
+            declared = item.declared_address(type(task), name, values)
+            if declared and values[name].address != declared:
+                raise _refused_other(type(task), name, declared)
+
+
 def with_files(
     cls: type[luigi.Task], params: Iterable[tuple[str, Any]], values: list[tuple[str, Any]]
 ) -> list[tuple[str, Any]]:
@@ -198,6 +216,10 @@ def _stamp(cls: type[luigi.Task], name: str, address: str) -> str:
         ) from problem
     except ValueError as problem:
         raise _refused(cls, name, str(problem)) from problem
+
+
+def _refused_other(cls: type[luigi.Task], name: str, declared: str) -> BadRequest:
+    return _refused(cls, name, f"it is {declared}, and no other file: the class says so")
 
 
 def _refused(cls: type[luigi.Task], name: str, why: str) -> BadRequest:
