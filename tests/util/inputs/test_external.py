@@ -11,6 +11,7 @@ from types import ModuleType
 
 import pytest
 
+from datanectar.catalog.collector import describe_task
 from datanectar.errors import BadRequest, ChainError, Conflict, NotFound
 from datanectar.keys import Key
 from datanectar.settings import Settings
@@ -156,6 +157,9 @@ def test_a_run_sees_one_state(chain: ModuleType, prices: Path) -> None:
 def test_an_address_that_can_not_be_filled_in_is_the_chains_error(chain: ModuleType) -> None:
     with pytest.raises(ChainError, match=r"MisspeltTask.prices is external\('\{dya\}.csv'\)"):
         chain.MisspeltTask()
+    error = describe_task(chain.MisspeltTask).error
+    assert "MisspeltTask.prices is external('{dya}.csv'), which can't be filled in" in str(error)
+    assert describe_task(chain.ReportTask).error is None
 
 
 def test_an_address_of_an_unknown_kind_is_refused(chain: ModuleType) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterable
+from string import Formatter
 from typing import IO, Any
 
 import luigi
@@ -139,10 +140,14 @@ class ExternalParameter(luigi.Parameter):
         try:
             return self._default.format_map(others)
         except (KeyError, IndexError, ValueError, AttributeError, TypeError) as problem:
-            raise ChainError(
-                f"{cls.__name__}.{name} is external({self._default!r}), which can't be filled in "
-                f"({type(problem).__name__}: {problem}): in braces it names parameters of the task."
-            ) from problem
+            raise self.unfit(cls, name, f"{type(problem).__name__}: {problem}") from problem
+
+    def unfit(self, cls: type[luigi.Task], name: str, why: str) -> ChainError:
+        """Return the error of an address on a class that can't be filled in."""
+        return ChainError(
+            f"{cls.__name__}.{name} is external({self._default!r}), which can't be filled in ({why}): "
+            "in braces it names parameters of the task."
+        )
 
 
 def external(address: str | None = None, *, description: str | None = None) -> Any:
@@ -162,6 +167,24 @@ def external(address: str | None = None, *, description: str | None = None) -> A
     """
     default = {} if address is None else {"default": address}
     return ExternalParameter(description=description, **default)
+
+
+def check_addresses(cls: type[luigi.Task]) -> None:
+    """Check that the addresses on a class name parameters that it has.
+
+    Raises:
+        ChainError: naming the declaration.
+    """
+    params = dict(cls.get_params())
+    for name, item in params.items():
+        if isinstance(item, ExternalParameter) and isinstance(item._default, str):
+            try:
+                fields = [field for _, field, _, _ in Formatter().parse(item._default) if field]
+                unknown = {re.split(r"[.\[]", field)[0] for field in fields} - set(params)
+            except ValueError as problem:
+                raise item.unfit(cls, name, str(problem)) from problem
+            if unknown:
+                raise item.unfit(cls, name, f"there is no {', '.join(sorted(unknown))}")
 
 
 def refuse_other_files(task: luigi.Task, supplied: Iterable[str]) -> None:
