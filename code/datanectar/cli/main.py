@@ -25,6 +25,8 @@ COMMANDS = {
     "chains": ("chains", "List the chains that a running app serves."),
     "schedules": ("chains", "List the tasks that have a schedule, and their next times."),
     "run": ("runs.run", "Run a task, follow its log, and end as it ends."),
+    "backfill": ("runs.backfill", "Run a task for many values, as far as results are missing."),
+    "backfills": ("runs.backfill", "List backfills; show one, cancel it, try again what failed."),
     "runs": ("runs.history", "List runs, the newest first."),
     "show": ("runs.history", "Show a run: status, parameters, why it failed, its tasks."),
     "logs": ("runs.logs", "Print the log of a run."),

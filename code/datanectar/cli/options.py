@@ -122,15 +122,29 @@ def shown_time(text: str | None) -> str | None:
 
 
 def read_parameters(words: tuple[str, ...]) -> dict[str, str]:
-    """Return the task's parameters that the words of a command line spell.
+    """Return the task's parameters that the words of a command line spell, see :func:`read_pairs`.
+
+    Raises:
+        click.UsageError: when a word spells none, or a parameter comes twice.
+    """
+    values: dict[str, str] = {}
+    for name, value in read_pairs(words):
+        if name in values:
+            raise click.UsageError(f"{name} is given more than once.")
+        values[name] = value
+    return values
+
+
+def read_pairs(words: tuple[str, ...]) -> list[tuple[str, str]]:
+    """Return names and values of the task's parameters that the words of a command line spell.
 
     ``name=value``, ``--name value`` and ``--name=value`` mean the same; ``--name`` alone means true,
     and a dash in ``--some-name`` is an underscore, as in Luigi's own command line.
 
     Raises:
-        click.UsageError: when a word is none of these, or a parameter comes twice.
+        click.UsageError: when a word is none of these.
     """
-    values: dict[str, str] = {}
+    pairs: list[tuple[str, str]] = []
     rest = list(words)
     while rest:
         word = rest.pop(0)
@@ -141,10 +155,8 @@ def read_parameters(words: tuple[str, ...]) -> dict[str, str]:
                 value = rest.pop(0) if rest and not rest[0].startswith("--") else "true"
         elif not separator:
             raise click.UsageError(f"{word!r}: parameters read name=value.")
-        if name in values:
-            raise click.UsageError(f"{name} is given more than once.")
-        values[name] = value
-    return values
+        pairs.append((name, value))
+    return pairs
 
 
 def check_task_path(path: str) -> str:

@@ -80,6 +80,11 @@ class Settings:
     project_bucket: str = setting(
         "PROJECT_BUCKET", "datanectar", "the bucket's name without the environment"
     )
+    bucket: str = setting(
+        "DATANECTAR_BUCKET",
+        lambda s: f"{s['env']}.{s['project_bucket']}",
+        "the bucket's whole name, for servers that allow no dot in it; `<ENV>.<PROJECT_BUCKET>` unless given",
+    )
     project: Path = setting(
         "DATANECTAR_PROJECT",
         lambda s: nearest_project(),
@@ -142,6 +147,12 @@ class Settings:
         10_000,
         "runs that may wait; beyond it a POST answers 429",
         integer(1, 10**9),
+    )
+    max_backfill_items: int = setting(
+        "DATANECTAR_MAX_BACKFILL_ITEMS",
+        10_000,
+        "tasks that one backfill may have",
+        integer(1, 100_000),
     )
     max_attempts: int = setting(
         "DATANECTAR_MAX_ATTEMPTS", 3, "how often a run is begun when its process is lost", integer(1, 1_000)
@@ -256,11 +267,6 @@ class Settings:
     def is_local(self) -> bool:
         """Whether ``NectarTask`` keeps its results on this disk."""
         return self.env == "local"
-
-    @property
-    def bucket(self) -> str:
-        """The bucket's full name, ``<ENV>.<PROJECT_BUCKET>``."""
-        return f"{self.env}.{self.project_bucket}"
 
     @property
     def code(self) -> Path:

@@ -28,6 +28,7 @@ _TRACEBACK_LINES = 12
 @click.option("--chain", shell_complete=complete_chain, help="Of this chain.")
 @click.option("--task", shell_complete=complete_task_name, help="Of this task.")
 @click.option("--key", help="Of this key.")
+@click.option("--backfill", metavar="ID", help="Started by this backfill.")
 @click.option("--status", type=click.Choice(_STATUSES), help="With this status.")
 @click.option("--since", help="Accepted at or after this time: 2026-06-03 or 2026-06-03T12:00:00Z.")
 @click.option("--until", help="Accepted before this time.")
