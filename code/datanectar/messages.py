@@ -34,6 +34,8 @@ Key = Annotated[str, Meta(pattern=rf"^chains/({_NAME}/){{3}}[0-9a-f]{{32}}\Z")]
 Name = Annotated[str, Meta(max_length=2000)]
 Names = Annotated[list[Name], _MANY]
 Texts = Annotated[list[str], _MANY]
+#: The texts of a task's public parameters, cut to what a page shows.
+ShownParams = Annotated[dict[str, str], Meta(max_length=100)]
 Integer = Annotated[int, Meta(ge=-_LARGEST_INTEGER, le=_LARGEST_INTEGER)]
 Stamp = Annotated[float, Meta(ge=0, le=_LATEST)]
 Percent = Annotated[int, Meta(ge=0, le=100)]
@@ -238,7 +240,8 @@ class TaskReport(Message, frozen=True):
 
     None means: nothing new. ``log_number`` is the N of ``log.N``, the name that the task's log gets
     once a later attempt writes ``log``. ``storage`` and ``output`` locate the result under the
-    task's key; ``results`` are the addresses of outputs outside the key.
+    task's key; ``results`` are the addresses of outputs outside the key. ``params`` has the texts of
+    the public parameters; long ones are cut.
     """
 
     task_id: Name
@@ -257,6 +260,7 @@ class TaskReport(Message, frozen=True):
     output: str | None = None
     results: Names | None = None
     traceback: str | None = None
+    params: ShownParams | None = None
 
 
 class SchedulerReport(Message, frozen=True):

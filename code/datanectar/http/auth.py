@@ -14,6 +14,7 @@ from datanectar.http.origin_checks import (
     check_host,
     check_site,
 )
+from datanectar.http.proxy import is_cors_request
 from datanectar.http.request_params import check_query_text
 from datanectar.settings import Settings
 
@@ -38,6 +39,8 @@ ENDPOINT_SCOPES = {
             "chains.one_chain",
             "chains.one_task",
             "docs.docs",
+            "guide.file",
+            "guide.start",
             "health.metrics",
             "history_page.history",
             "home.home",
@@ -144,7 +147,11 @@ def protect(app: Flask, settings: Settings) -> None:
     def check() -> None:
         check_host(names)
         check_query_text()
-        check_site()
+        origin = request.headers.get("Origin", "")
+        if not is_cors_request(origin, request.path, settings):
+            check_site()
+        elif request.method == "OPTIONS":  # a preflight request never has a token (Fetch, 3.2.2)
+            return
         if request.method not in SAFE_METHODS:
             check_body_type()
         if tokens:

@@ -169,6 +169,8 @@ tasks = Table(
     Column("output", SafeText),
     Column("results", Json),
     Column("traceback", SafeText),
+    # The texts of its public parameters; long ones are cut.
+    Column("params", Json),
 )
 Index("ix_tasks_key", tasks.c.key, tasks.c.run_id)
 

@@ -35,7 +35,7 @@ def blueprint(service: Service) -> Blueprint:
 
     @routes.get("/openapi.json")
     def openapi() -> Response:
-        address = request.host_url.rstrip("/")
+        address = request.url_root.rstrip("/")
         described = describe(service.catalog.chains(), address, bool(service.settings.tokens))
         return Response(json.dumps(described), mimetype="application/json")
 

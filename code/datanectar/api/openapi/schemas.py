@@ -245,8 +245,10 @@ SCHEMAS: Json = {
         scheduler=_NULLABLE, results=_list_of("ResultFile"),
     ),
     "ResultFile": _object(
-        name=_STR, url=_STR, expires_in=_NULLABLE_INT, size=_INT, modified=_NULLABLE,
+        name=_STR, url=_STR, expires_in=_NULLABLE_INT, size=_NULLABLE_INT, modified=_NULLABLE,
+        files_url=_NULLABLE,
     ),
+    "ResultFolder": _object(key=_STR, folder=_STR, zip_url=_STR, files=_list_of("ResultFile")),
     "Run": _object(
         id=_STR, key=_STR, type=_STR, chain=_STR, task=_STR, parameters=_STR_DICT,
         job_status=_STATUS, cancel_requested=_BOOL, trigger=_STR, attempts=_INT, created=_NULLABLE,
@@ -255,7 +257,8 @@ SCHEMAS: Json = {
     ),
     "Runs": _object(runs=_list_of("Run"), next_cursor=_NULLABLE),
     "Node": _object(
-        id=_STR, key=_NULLABLE, family=_STR, status=_STATUS, started=_NULLABLE, finished=_NULLABLE,
+        id=_STR, key=_NULLABLE, family=_STR, parameters=_STR_DICT, status=_STATUS,
+        started=_NULLABLE, finished=_NULLABLE,
         error=_NULLABLE, progress=_NULLABLE_INT, status_message=_NULLABLE, tracking_url=_NULLABLE,
         log_url=_NULLABLE,
     ),
