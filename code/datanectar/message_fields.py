@@ -1,10 +1,10 @@
-"""The types of the fields of messages: what each may hold, which is checked as a message is read."""
+"""What messages are made of: their base, and the types of their fields, each with what it may hold."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from msgspec import Meta
+from msgspec import Meta, Struct
 
 from datanectar.statuses import DONE, FAILED, PENDING, RUNNING
 
@@ -34,3 +34,7 @@ StorageName = Annotated[
 ]
 TaskStatus = Annotated[str, Meta(pattern=rf"^({PENDING}|{RUNNING}|{DONE}|{FAILED})\Z")]
 RunEnd = Annotated[str, Meta(pattern=rf"^({DONE}|{FAILED})\Z")]
+
+
+class Message(Struct, frozen=True, forbid_unknown_fields=True):
+    """The root of what :func:`datanectar.messages.decode` reads. Its fields are checked there, not when it is made."""

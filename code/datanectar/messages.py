@@ -11,7 +11,7 @@ import json
 from typing import Annotated, Any
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import field
 
 from datanectar.keys import is_file_name
 from datanectar.message_fields import (
@@ -19,6 +19,7 @@ from datanectar.message_fields import (
     Integer,
     Key,
     LogNumber,
+    Message,
     Name,
     Names,
     Percent,
@@ -30,14 +31,11 @@ from datanectar.message_fields import (
     Texts,
     Width,
 )
+from datanectar.plan_messages import Plan, PlanJob
 
 #: Characters that a text for people keeps; a longer one loses its middle.
 _LONGEST_TEXT = 32_000
 _CUT = "\n[...]\n"
-
-
-class Message(Struct, frozen=True, forbid_unknown_fields=True):
-    """The root of what :func:`decode` reads. Its fields are checked there, not when it is made."""
 
 
 # --- what chains there are -----------------------------------------------------------------
@@ -153,36 +151,6 @@ class Resolution(Message, frozen=True):
     given: Texts = field(default_factory=list)
     results: Names = field(default_factory=list)
     upstream: Annotated[list[Key], MANY] = field(default_factory=list)
-
-
-class PlanJob(Message, frozen=True):
-    """Find the tasks that a backfill is for; the reply: a :class:`Plan`.
-
-    ``over`` has several values of a parameter, by name; ``raw`` those of the others. ``most`` is how
-    many tasks there may be.
-    """
-
-    type: str
-    chain: str
-    task: str
-    raw: dict[str, Any]
-    over: dict[str, Any]
-    run_time: str
-    most: Integer
-
-
-class PlannedItem(Message, frozen=True):
-    """One task of a backfill: the values of the parameters that differ, its key, whether it is done."""
-
-    params: dict[str, str]
-    key: Key
-    complete: bool
-
-
-class Plan(Message, frozen=True):
-    """The tasks of a backfill, in the order in which they are to run."""
-
-    items: Annotated[list[PlannedItem], MANY]
 
 
 class RunJob(Message, frozen=True):
