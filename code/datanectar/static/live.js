@@ -86,6 +86,7 @@ function arrange(id, order, parts) {
 }
 
 function apply({ parts, lists }) {
+  holder().dataset.seen = ""; // another stream has to send all again
   for (const [id, html] of Object.entries(parts)) patch(id, html);
   for (const [id, order] of Object.entries(lists)) arrange(id, order, parts);
   announce();
@@ -146,7 +147,6 @@ function close() {
 
 function lost() {
   close();
-  holder().dataset.seen = ""; // all is sent again
   away.hidden = false;
   announcer.textContent = away.textContent;
   tell("lost");
@@ -206,10 +206,7 @@ addEventListener("popstate", () => {
 
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) close();
-  else if (!(isOver && logEnded)) {
-    if (holder()) holder().dataset.seen = "";
-    open();
-  }
+  else if (!(isOver && logEnded)) open();
 });
 
 shownPath = location.pathname + location.search;

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 WIDTH, HEIGHT = 236, 46
 _GAP_X, _GAP_Y, _MARGIN = 56, 14, 8
-_LANE = 12  # the height of a line's lane
+_LANE = 12.0  # the height of a line's lane
 _SWEEPS = 6
 
 Edges = set[tuple[str, str]]
@@ -132,7 +132,9 @@ def _mean(near: list[str] | None, values: dict[str, float], without: float) -> f
 
 def _heights(layers: list[list[str]], segments: Edges, lanes: dict[str, int]) -> dict[str, float]:
     """Return each box's and lane's top: level with its neighbours as far as there is room."""
-    size = {name: _LANE if name in lanes else HEIGHT + _GAP_Y for layer in layers for name in layer}
+    size: dict[str, float] = {
+        name: _LANE if name in lanes else HEIGHT + _GAP_Y for layer in layers for name in layer
+    }
     middle: dict[str, float] = {}
     for layer in layers:
         middle.update(_stacked(layer, size, dict.fromkeys(layer, 0.0)))
