@@ -6,16 +6,14 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from flask import Blueprint, Response, render_template, request
+from flask import Blueprint, Response, request
 
 from datanectar.api.health import health
 from datanectar.catalog.listing_cache import PAGE_PATIENCE
-from datanectar.http.event_stream import event_stream
 from datanectar.messages import ChainDescription
 from datanectar.runs.store import RunFilters
 from datanectar.service.service import Service
-from datanectar.views.live import digest, live_pieces
-from datanectar.views.pages import page
+from datanectar.views.live import live_events, live_page
 
 #: The number of chains on a page.
 PAGE = 40
@@ -46,24 +44,13 @@ def blueprint(service: Service) -> Blueprint:
             request.args.get("type", ""),
             request.args.get("page", ""),
         )
-        live = render_template("home_parts.html", **_live_values(service))
-        return page(
-            "home.html",
-            listing=listing,
-            chains=service.settings.chains,
-            live=live,
-            seen=digest(live),
-        )
+        values = _live_values(service)
+        shown = {"listing": listing, "chains": service.settings.chains}
+        return live_page("home.html", "home_parts.html", values, **shown)
 
     @routes.get("/events")
     def events() -> Response:
-        def render(values: dict[str, Any]) -> str:
-            return render_template("home_parts.html", **values)
-
-        pieces = live_pieces(
-            lambda: _live_values(service), render, seen=request.args.get("seen", "")
-        )
-        return event_stream(pieces)
+        return live_events("home_parts.html", lambda: _live_values(service))
 
     return routes
 
