@@ -29,6 +29,7 @@ from datanectar.messages import (
     decode,
     encode,
 )
+from datanectar.page_messages import Outline, OutlineJob, TableJob, TableRows
 from datanectar.settings import Settings
 
 #: Names, in the environment of the web and the worker, the socket on which they join a fork server.
@@ -39,6 +40,8 @@ _REPLIES: dict[type, type] = {
     DescribeJob: ChainDescription,
     ResolveJob: Resolution,
     UploadLogsJob: LogsUploaded,
+    TableJob: TableRows,
+    OutlineJob: Outline,
 }
 
 

@@ -31,7 +31,8 @@ class RunFilters:
     """Which runs to list; a filter that is None passes every run.
 
     ``since`` and ``until`` are Unix stamps, both inclusive, of when a run was accepted. ``param``
-    has the texts of parameters by name; each must be equal. Private parameters never match.
+    has the texts of parameters by name; each must be equal. Private parameters never match. ``parts``
+    has, by ``type``, ``chain`` or ``task``, what the name must contain, in small or large letters.
     """
 
     type: str | None = None
@@ -42,6 +43,7 @@ class RunFilters:
     since: float | None = None
     until: float | None = None
     param: Mapping[str, str] = field(default_factory=dict)
+    parts: Mapping[str, str] = field(default_factory=dict)
 
 
 class History(StoreBase):
@@ -114,6 +116,10 @@ class History(StoreBase):
             runs.c[name] == getattr(filters, name)
             for name in ("type", "chain", "task", "status", "key")
             if getattr(filters, name) is not None
+        ]
+        conditions += [
+            self._db.contains(func.lower(runs.c[name]), text.lower())
+            for name, text in filters.parts.items()
         ]
         # A run's id holds the time at which it was accepted; the list is ordered by it.
         if filters.since is not None:

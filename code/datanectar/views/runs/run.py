@@ -105,7 +105,7 @@ def run_values(service: Service, run: Run) -> dict[str, Any]:
         "rows": timeline.rows(run, tasks),
         "is_active": run.status in ACTIVE,
         "progress": _progress(run, own, tasks),
-        "results": result_values(key, found.files),
+        "results": result_values(key, found.files, run.public_params),
         "is_missing": found.missing,
         "missing_words": problem or found.note,
         "log": _log(run, key, tasks),
