@@ -12,6 +12,7 @@ setup(
     packages=find_namespace_packages("code", include=["datanectar", "datanectar.*"]),
     package_data={
         "datanectar": [
+            "guide/**/*",
             "py.typed",
             "luigid/luigid.cfg",
             *(f"**/*.{ending}" for ending in ("css", "html", "js", "svg", "txt")),

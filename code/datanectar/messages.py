@@ -169,6 +169,36 @@ class Resolution(Message, frozen=True):
     upstream: Annotated[list[Key], _MANY] = field(default_factory=list)
 
 
+class PlanJob(Message, frozen=True):
+    """Find the tasks that a backfill is for; the reply: a :class:`Plan`.
+
+    ``over`` has several values of a parameter, by name; ``raw`` those of the others. ``most`` is how
+    many tasks there may be.
+    """
+
+    type: str
+    chain: str
+    task: str
+    raw: dict[str, Any]
+    over: dict[str, Any]
+    run_time: str
+    most: Integer
+
+
+class PlannedItem(Message, frozen=True):
+    """One task of a backfill: the values of the parameters that differ, its key, whether it is done."""
+
+    params: dict[str, str]
+    key: Key
+    complete: bool
+
+
+class Plan(Message, frozen=True):
+    """The tasks of a backfill, in the order in which they are to run."""
+
+    items: Annotated[list[PlannedItem], _MANY]
+
+
 class RunJob(Message, frozen=True):
     """Build the root task and all it requires; the replies: reports, then an :class:`Outcome`.
 
@@ -261,8 +291,8 @@ class Refusal(Message, frozen=True):
 _KINDS: dict[str, type[Message]] = {
     cls.__name__: cls
     for cls in (
-        DescribeJob, DescribeManyJob, ResolveJob, RunJob, UploadLogsJob,
-        ChainDescription, Resolution, LogsUploaded, TaskReport, SchedulerReport, Outcome, Refusal,
+        DescribeJob, DescribeManyJob, PlanJob, ResolveJob, RunJob, UploadLogsJob,
+        ChainDescription, Plan, Resolution, LogsUploaded, TaskReport, SchedulerReport, Outcome, Refusal,
     )
 }  # fmt: skip
 

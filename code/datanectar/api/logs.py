@@ -32,11 +32,13 @@ def blueprint(service: Service) -> Blueprint:
 
 
 def _whole_log(service: Service, status: Status) -> Response:
-    name = _log_name(service, status.key)
+    tail, name = _tail(), _log_name(service, status.key)
     source = LogSource(service, status.key, name)
-    if source.version() is not None:
+    version = source.version()
+    if version is not None:
+        start = 0 if tail is None else max(0, version[1] - tail)
         headers = {"X-Accel-Buffering": "no"}
-        return Response(source.read(0), mimetype="text/plain", headers=headers)
+        return Response(source.read(start), mimetype="text/plain", headers=headers)
     if name == LOG_FILE and status.job_status in ACTIVE:
         return Response("", mimetype="text/plain")  # the run has written nothing yet
     was_there = status.job_status == DONE and not (status.run and status.run.attempt)

@@ -13,7 +13,7 @@ from typing import Any
 from datanectar import reasons
 from datanectar.catalog import chain_environment
 from datanectar.catalog.collector import APIChainCollector
-from datanectar.child import describe, outline, resolve, table
+from datanectar.child import describe, outline, plan, resolve, table
 from datanectar.child.exit import end_like_python, forget_inherited_handlers
 from datanectar.errors import DatanectarError
 from datanectar.forkserver.process_control import set_title
@@ -21,6 +21,7 @@ from datanectar.messages import (
     ChainDescription,
     DescribeJob,
     DescribeManyJob,
+    PlanJob,
     Refusal,
     ResolveJob,
     RunJob,
@@ -80,7 +81,7 @@ def main(jobs: int, reports: int, get_ready: Callable[[str], None]) -> int:
 def _serve(job: Any, pipe: Reports) -> None:
     try:
         set_title(f"datanectar: {_title(job)}")
-        if isinstance(job, (DescribeJob, OutlineJob, ResolveJob, RunJob)):
+        if isinstance(job, (DescribeJob, OutlineJob, PlanJob, ResolveJob, RunJob)):
             chain_environment.prepare_process(job.type, job.chain)
         reply = _JOBS[type(job)](job, pipe.send)
         if reply is not None:
@@ -99,6 +100,8 @@ def _title(job: Any) -> str:
         return f"resolve {job.type}/{job.chain}/{job.task}"
     if isinstance(job, OutlineJob):
         return f"outline {job.type}/{job.chain}/{job.task}"
+    if isinstance(job, PlanJob):
+        return f"plan a backfill of {job.type}/{job.chain}/{job.task}"
     if isinstance(job, DescribeJob):
         return f"describe {job.type}/{job.chain}"
     words = {DescribeManyJob: "describe chains", TableJob: "read a table"}
@@ -123,6 +126,7 @@ def _describe(job: DescribeJob, send: Callable[[Any], None]) -> ChainDescription
 _JOBS: dict[type, Callable[[Any, Callable[[Any], None]], Any]] = {
     DescribeJob: _describe,
     DescribeManyJob: describe.describe_many,
+    PlanJob: lambda job, send: plan.plan(job),
     ResolveJob: lambda job, send: resolve.resolve(job),
     RunJob: build.run,
     OutlineJob: lambda job, send: outline.outline(job),

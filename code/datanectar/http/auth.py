@@ -27,6 +27,11 @@ ENDPOINT_SCOPES = {
     **dict.fromkeys(("health.alive", "health.ready"), None),
     **dict.fromkeys(
         (
+            "backfills.every_backfill",
+            "backfills.one",
+            "backfills_page.every_backfill",
+            "backfills_page.live",
+            "backfills_page.one",
             "chains.chains_of_type",
             "chains.every_chain",
             "chains.key",
@@ -34,6 +39,8 @@ ENDPOINT_SCOPES = {
             "chains.one_chain",
             "chains.one_task",
             "docs.docs",
+            "guide.file",
+            "guide.start",
             "health.metrics",
             "history_page.history",
             "home.home",
@@ -59,6 +66,12 @@ ENDPOINT_SCOPES = {
     ),
     **dict.fromkeys(
         (
+            "backfills.cancel",
+            "backfills.retry",
+            "backfills.start",
+            "backfills_page.cancel",
+            "backfills_page.retry",
+            "backfills_page.start",
             "chains.run",
             "chains.run_by_short_form",
             "runs.cancel",

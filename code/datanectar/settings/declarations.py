@@ -9,6 +9,7 @@ which is the one ``AWS_*`` variable that boto3 does not read itself.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -41,6 +42,8 @@ PARENTS_ONLY = ("DATANECTAR_TOKENS", "DATANECTAR_DATABASE_URL", "DATANECTAR_QUEU
 #: Marks an environment that has all settings. A process that starts with it does not read the
 #: settings file: all processes of an app agree, also after an edit.
 COMPLETE = "DATANECTAR_COMPLETE"
+#: The header of ``/healthz`` that says whose app answers: :attr:`Settings.project_id`.
+PROJECT_HEADER = "Datanectar-Project"
 #: The variables that the package reads and that are no settings: what its processes pass on to each
 #: other, and where the command line finds an app.
 OTHER_VARIABLES = frozenset(
@@ -80,6 +83,11 @@ class Settings:
     )
     project_bucket: str = setting(
         "PROJECT_BUCKET", "datanectar", "the bucket's name without the environment"
+    )
+    bucket: str = setting(
+        "DATANECTAR_BUCKET",
+        lambda s: f"{s['env']}.{s['project_bucket']}",
+        "the bucket's whole name, for servers that allow no dot in it; `<ENV>.<PROJECT_BUCKET>` unless given",
     )
     project: Path = setting(
         "DATANECTAR_PROJECT",
@@ -143,6 +151,12 @@ class Settings:
         10_000,
         "runs that may wait; beyond it a POST answers 429",
         integer(1, 10**9),
+    )
+    max_backfill_items: int = setting(
+        "DATANECTAR_MAX_BACKFILL_ITEMS",
+        10_000,
+        "tasks that one backfill may have",
+        integer(1, 100_000),
     )
     max_attempts: int = setting(
         "DATANECTAR_MAX_ATTEMPTS", 3, "how often a run is begun when its process is lost", integer(1, 1_000)
@@ -260,14 +274,14 @@ class Settings:
         return {name: value for name, value in merged.items() if name not in PARENTS_ONLY}
 
     @property
+    def project_id(self) -> str:
+        """What tells this project from others of its machine; it does not show the folder's name."""
+        return hashlib.sha256(str(self.project.resolve()).encode(errors="surrogateescape")).hexdigest()[:16]
+
+    @property
     def is_local(self) -> bool:
         """Whether ``NectarTask`` keeps its results on this disk."""
         return self.env == "local"
-
-    @property
-    def bucket(self) -> str:
-        """The bucket's full name, ``<ENV>.<PROJECT_BUCKET>``."""
-        return f"{self.env}.{self.project_bucket}"
 
     @property
     def code(self) -> Path:

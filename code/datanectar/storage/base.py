@@ -17,7 +17,7 @@ from typing import IO, Any
 from datanectar.attempt_files import ATTEMPT_VARIABLE
 from datanectar.keys import Key, parse_key
 from datanectar.storage.atomic_file import AtomicFile, writer
-from datanectar.storage.threads import in_threads
+from datanectar.storage.threads import mapped
 
 _CHUNK = 1024 * 1024
 
@@ -248,7 +248,7 @@ class Storage(abc.ABC):
                 with writer(self.create_object(f"{prefix}{path}"), binary=True) as target:
                     shutil.copyfileobj(stream, target, _CHUNK)
 
-        in_threads(put, paths)
+        mapped(put, paths)
 
     def delete(self, key: Key, file: str) -> bool:
         """Delete the file; return whether it was there."""

@@ -55,6 +55,7 @@ def _log() -> Json:
         parameters=[
             STATUS_KEY,
             query("attempt", "an earlier attempt's: 1, 2 ...", type="integer", minimum=1),
+            query("tail", "so many bytes at its end alone", type="integer", minimum=0),
             query("run", "the one written in this run; without one, the latest"),
         ],
     )
