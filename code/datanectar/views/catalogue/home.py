@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, render_template, request
 
 from datanectar.api.health import health
 from datanectar.catalog.listing_cache import PAGE_PATIENCE
+from datanectar.http.event_stream import event_stream
 from datanectar.messages import ChainDescription
 from datanectar.runs.store import RunFilters
 from datanectar.service.service import Service
+from datanectar.views.live import digest, live_pieces
 from datanectar.views.pages import page
 
 #: The number of chains on a page.
@@ -33,7 +35,7 @@ class Listing:
 
 
 def blueprint(service: Service) -> Blueprint:
-    """Return the page, and the part of it that the browser reloads."""
+    """Return the page, and the stream of what changes in it."""
     routes = Blueprint("home", __name__)
 
     @routes.get("/")
@@ -44,13 +46,24 @@ def blueprint(service: Service) -> Blueprint:
             request.args.get("type", ""),
             request.args.get("page", ""),
         )
+        live = render_template("home_parts.html", **_live_values(service))
         return page(
-            "home.html", listing=listing, chains=service.settings.chains, **_live_values(service)
+            "home.html",
+            listing=listing,
+            chains=service.settings.chains,
+            live=live,
+            seen=digest(live),
         )
 
-    @routes.get("/live")
-    def live() -> Response:
-        return page("home_parts.html", **_live_values(service))
+    @routes.get("/events")
+    def events() -> Response:
+        def render(values: dict[str, Any]) -> str:
+            return render_template("home_parts.html", **values)
+
+        pieces = live_pieces(
+            lambda: _live_values(service), render, seen=request.args.get("seen", "")
+        )
+        return event_stream(pieces)
 
     return routes
 
