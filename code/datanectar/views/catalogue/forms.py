@@ -89,8 +89,9 @@ def _widget(
     if type.input == "checkbox":
         return ("select", ("", "True", "False")) if item.optional else ("checkbox", ())
     if item.choices is not None and type.several:
-        fits = all(choice in item.choices for choice in value.split(",") if choice)
-        return ("several", tuple(item.choices)) if fits else ("text", ())
+        chosen = value.split(",") if value else []
+        in_order = [choice for choice in item.choices if choice in chosen] == chosen
+        return ("several", tuple(item.choices)) if in_order else ("text", ())
     if item.choices is not None:
         return "select", _options(item, item.choices, value)
     if "\n" in value:
