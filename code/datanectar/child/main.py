@@ -104,8 +104,9 @@ def _title(job: Any) -> str:
         return f"plan a backfill of {job.type}/{job.chain}/{job.task}"
     if isinstance(job, DescribeJob):
         return f"describe {job.type}/{job.chain}"
-    words = {DescribeManyJob: "describe chains", TableJob: "read a table"}
-    return words.get(type(job), "upload logs")
+    if isinstance(job, DescribeManyJob):
+        return "describe chains"
+    return "read a table" if isinstance(job, TableJob) else "upload logs"
 
 
 def _next_job(descriptor: int) -> Any:
