@@ -24,6 +24,8 @@ setup(
         "click>=8.1,<9",
         "cronsim>=2.6,<3",
         "flask>=3.0,<4",
+        "flask-compress>=1.15,<2",
+        "flask-cors>=5,<7",
         "gunicorn>=27,<28",
         "huey>=3.5,<4",
         "luigi>=3.8,<4",

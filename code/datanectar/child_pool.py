@@ -22,6 +22,8 @@ from datanectar.messages import (
     ChainDescription,
     DescribeJob,
     LogsUploaded,
+    Plan,
+    PlanJob,
     Refusal,
     Resolution,
     ResolveJob,
@@ -37,6 +39,7 @@ FORK_SERVER_VARIABLE = "DATANECTAR_FORK_SERVER"
 #: Which message replies to a job. Whatever else a chain may send meanwhile does not.
 _REPLIES: dict[type, type] = {
     DescribeJob: ChainDescription,
+    PlanJob: Plan,
     ResolveJob: Resolution,
     UploadLogsJob: LogsUploaded,
 }

@@ -48,6 +48,12 @@ DEFAULT_OUTPUT = "out.txt"
 #: A regular expression for JSON Schema that every file name matches (see :func:`is_file_name`).
 FILE_NAME_PATTERN = r"[^\x00-\x1f\x7f/.\- ][^\x00-\x1f\x7f/]{0,127}"
 
+#: How the list of a folder's files is called: ``pages.files.json`` lies beside the folder ``pages``.
+#: It is written last, so its presence means that the folder is whole.
+FOLDER_LIST = ".files.json"
+#: Bytes that the path of a file in a folder may have: S3's names have 1,024 at most, key included.
+_LONGEST_PATH = 600
+
 _SERVICE_FILE = re.compile(rf"{re.escape(PARAMS_FILE)}|{LOG_FILE}(\.\d+)?")
 
 
@@ -85,7 +91,27 @@ def is_reserved_name(name: str) -> bool:
 
     On some file systems names that differ in case, or in how a letter is composed, mean one file.
     """
-    return is_service_file(unicodedata.normalize("NFKC", name).casefold().rstrip(". "))
+    plain = unicodedata.normalize("NFKC", name).casefold().rstrip(". ")
+    return is_service_file(plain) or plain.endswith(FOLDER_LIST)
+
+
+def is_folder_list(file: str) -> bool:
+    """Tell whether a file under a key is the list of the files of a folder."""
+    return file.endswith(FOLDER_LIST)
+
+
+def is_path_in_folder(path: str) -> bool:
+    """Tell whether a file in a folder may have this path, such as ``year=2026/part-0.parquet``.
+
+    It never leads out of the folder, and is one name on every disk and in every bucket.
+    """
+    plain = path.isprintable() and "\\" not in path and unicodedata.is_normalized("NFC", path)
+    parts = path.split("/")
+    return (
+        plain
+        and all(part not in ("", ".", "..") for part in parts)
+        and len(path.encode()) <= _LONGEST_PATH
+    )
 
 
 def is_file_name(name: str) -> bool:

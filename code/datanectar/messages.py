@@ -34,6 +34,8 @@ Key = Annotated[str, Meta(pattern=rf"^chains/({_NAME}/){{3}}[0-9a-f]{{32}}\Z")]
 Name = Annotated[str, Meta(max_length=2000)]
 Names = Annotated[list[Name], _MANY]
 Texts = Annotated[list[str], _MANY]
+#: The texts of a task's public parameters, cut to what a page shows.
+ShownParams = Annotated[dict[str, str], Meta(max_length=100)]
 Integer = Annotated[int, Meta(ge=-_LARGEST_INTEGER, le=_LARGEST_INTEGER)]
 Stamp = Annotated[float, Meta(ge=0, le=_LATEST)]
 Percent = Annotated[int, Meta(ge=0, le=100)]
@@ -167,6 +169,36 @@ class Resolution(Message, frozen=True):
     upstream: Annotated[list[Key], _MANY] = field(default_factory=list)
 
 
+class PlanJob(Message, frozen=True):
+    """Find the tasks that a backfill is for; the reply: a :class:`Plan`.
+
+    ``over`` has several values of a parameter, by name; ``raw`` those of the others. ``most`` is how
+    many tasks there may be.
+    """
+
+    type: str
+    chain: str
+    task: str
+    raw: dict[str, Any]
+    over: dict[str, Any]
+    run_time: str
+    most: Integer
+
+
+class PlannedItem(Message, frozen=True):
+    """One task of a backfill: the values of the parameters that differ, its key, whether it is done."""
+
+    params: dict[str, str]
+    key: Key
+    complete: bool
+
+
+class Plan(Message, frozen=True):
+    """The tasks of a backfill, in the order in which they are to run."""
+
+    items: Annotated[list[PlannedItem], _MANY]
+
+
 class RunJob(Message, frozen=True):
     """Build the root task and all it requires; the replies: reports, then an :class:`Outcome`.
 
@@ -208,7 +240,8 @@ class TaskReport(Message, frozen=True):
 
     None means: nothing new. ``log_number`` is the N of ``log.N``, the name that the task's log gets
     once a later attempt writes ``log``. ``storage`` and ``output`` locate the result under the
-    task's key; ``results`` are the addresses of outputs outside the key.
+    task's key; ``results`` are the addresses of outputs outside the key. ``params`` has the texts of
+    the public parameters; long ones are cut.
     """
 
     task_id: Name
@@ -227,6 +260,7 @@ class TaskReport(Message, frozen=True):
     output: str | None = None
     results: Names | None = None
     traceback: str | None = None
+    params: ShownParams | None = None
 
 
 class SchedulerReport(Message, frozen=True):
@@ -257,8 +291,8 @@ class Refusal(Message, frozen=True):
 _KINDS: dict[str, type[Message]] = {
     cls.__name__: cls
     for cls in (
-        DescribeJob, DescribeManyJob, ResolveJob, RunJob, UploadLogsJob,
-        ChainDescription, Resolution, LogsUploaded, TaskReport, SchedulerReport, Outcome, Refusal,
+        DescribeJob, DescribeManyJob, PlanJob, ResolveJob, RunJob, UploadLogsJob,
+        ChainDescription, Plan, Resolution, LogsUploaded, TaskReport, SchedulerReport, Outcome, Refusal,
     )
 }  # fmt: skip
 

@@ -24,7 +24,9 @@ def gauges(stack: Stack) -> dict[str, float]:
 
 
 def test_a_whole_service_is_alive_and_ready(stack: Stack) -> None:
-    assert data(stack.get("/healthz")) == {"alive": True}
+    alive = stack.get("/healthz")
+    assert data(alive) == {"alive": True}
+    assert alive.headers["Datanectar-Project"] == stack.settings.project_id
     parts = data(stack.get("/readyz"))
     assert parts == {"scheduler": True, "workers": 1, "store": True, "queue": True}
 

@@ -24,6 +24,10 @@ WRONG = {
     "width": [0, 101, 300_000, "wide", 1.5, True, None],
     "run_timeout": ["soon", -1, float("nan"), True, [1]],
     "storage_name": ["tape", 3, ["s3"]],
+    "memory": ["2", "much", "2 gb", 0, -1, 2.5, True, "-1 GB", "0 GB", ["2 GB"]],
+    "timeout": ["soon", 0, -1, float("inf"), float("nan"), True, (3, 10)],
+    "retries": [-1, 101, "x", 2.0, True, None],
+    "needs": [None, 4, ["gpu"], {"gpu": "one"}, {"gpu": -1}, {"g p u": 1}, {"gpu": True}, {1: 1}],
 }
 RIGHT = {
     "frequency": ["day", "hour", "once"],
@@ -36,6 +40,10 @@ RIGHT = {
     "width": [1, 100],
     "run_timeout": [None, 1, 0.5, float("inf")],
     "storage_name": [None, "local", "s3"],
+    "memory": [None, "2 GB", "512MiB", "1.5 GB", 10**9],
+    "timeout": [None, 1, 0.5],
+    "retries": [0, 3, 100],
+    "needs": [{}, {"cpus": 4, "gpu": 0.5}],
 }
 
 

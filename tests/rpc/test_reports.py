@@ -74,3 +74,20 @@ def test_progress_is_a_percentage(
     reporter.progress("t", said)
 
     assert sent == [TaskReport("t", progress=kept)]
+
+
+class SecretTask(luigi.Task):
+    """A task with a parameter that nobody may see."""
+
+    name = luigi.Parameter()
+    word = luigi.Parameter(visibility=luigi.parameter.ParameterVisibility.PRIVATE)
+
+
+def test_public_parameters_are_reported_once_and_cut(sent: list[TaskReport]) -> None:
+    tasks = RunTasks(by_id={"t": SecretTask(name="n" * 500, word="s3cret")})
+    reporter = TaskReporter(sent.append, tasks)
+
+    reporter.status("t", PENDING, {})
+    reporter.status("t", DONE, {})
+
+    assert [report.params for report in sent if report.params] == [{"name": "n" * 60 + "…"}]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -57,6 +58,9 @@ class FolderStorage(Storage):
     def list_family(self, key: Key, file: str) -> Iterator[str]:
         family = (self._folder / object_name(key, file)).parent.parent
         return (path.parent.name for path in family.glob(f"*/{file}"))
+
+    def delete_tree(self, prefix: str) -> None:
+        shutil.rmtree(self._folder / prefix, ignore_errors=True)
 
     def rename(self, key: Key, old: str, new: str) -> None:
         try:

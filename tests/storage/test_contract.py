@@ -16,11 +16,7 @@ from datanectar.attempt_files import ATTEMPT_VARIABLE
 from datanectar.errors import BadRequest, NotFound, StorageError
 from datanectar.keys import Key
 from datanectar.messages import TaskReport, decode, encode
-from datanectar.settings import Settings
 from datanectar.storage.base import Storage, keep_earlier
-from datanectar.storage.local import LocalStorage
-from datanectar.storage.s3 import S3Storage
-from tests.storage.folder_store import FolderStorage
 
 KEY = Key("testchains", "hello_chain", "Hello", "0" * 32)
 MIB = 1024 * 1024
@@ -28,21 +24,6 @@ MIB = 1024 * 1024
 
 def sibling(number: int, task: str = "Hello") -> Key:
     return Key("testchains", "hello_chain", task, f"{number:032x}")
-
-
-@pytest.fixture(params=["local", "moto", "rclone", "folder"])
-def storage(
-    request: pytest.FixtureRequest, tmp_path: Path, s3_settings: Callable[..., Settings]
-) -> Storage:
-    made: Storage
-    if request.param == "local":
-        made = LocalStorage(tmp_path / "local_targets")
-    elif request.param == "folder":
-        made = FolderStorage(tmp_path / "shelf")
-    else:
-        made = S3Storage(s3_settings(request.getfixturevalue(f"{request.param}_s3")))
-    made.prepare()
-    return made
 
 
 def test_prepare_may_be_called_again(storage: Storage) -> None:

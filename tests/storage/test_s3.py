@@ -29,8 +29,8 @@ from datanectar.errors import StartupError, StorageError
 from datanectar.keys import Key
 from datanectar.settings import Settings
 from datanectar.storage import s3, s3_client
+from datanectar.storage.bucket.streams import PART_SIZE
 from datanectar.storage.s3 import S3Storage
-from datanectar.storage.s3_streams import PART_SIZE
 from tests.servers.s3 import S3Server
 
 KEY = Key("testchains", "hello_chain", "Hello", "0" * 32)

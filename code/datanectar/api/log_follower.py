@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from datanectar.errors import DatanectarError
+from datanectar.http.event_stream import KEEP_ALIVE, STILL_HERE
 from datanectar.keys import LOG_FILE, Key
 from datanectar.service.service import Service
 from datanectar.service.status import Status
@@ -18,10 +19,6 @@ from datanectar.statuses import ACTIVE
 from datanectar.storage.base import Storage
 from datanectar.storage.plain import open_plain, plain_stat
 
-#: Seconds between two reads of a log that is followed.
-_INTERVAL = 0.2
-#: Seconds of silence after which a comment is sent, so that proxies keep the connection.
-_KEEP_ALIVE = 15.0
 #: The most that one event carries, in bytes.
 _PIECE = 64 * 1024
 
@@ -89,7 +86,10 @@ class LogFollower:
         self._start_at(offset)
 
     def events(self) -> Iterator[bytes]:
-        """Yield the log's content, each addition to it, and ``end`` when its run has ended."""
+        """Yield the log's content, each addition to it, and ``end`` when its run has ended.
+
+        An empty piece means that there is nothing new.
+        """
         last_event = time.monotonic()
         while True:
             status = self._service.status(self._key, self._file)
@@ -101,10 +101,10 @@ class LogFollower:
             if has_ended:
                 yield f"event: end\ndata: {status.job_status}\n\n".encode()
                 return
-            if time.monotonic() - last_event > _KEEP_ALIVE:
+            if time.monotonic() - last_event > KEEP_ALIVE:
                 last_event = time.monotonic()
-                yield b": still here\n\n"
-            time.sleep(_INTERVAL)
+                yield STILL_HERE
+            yield b""
 
     def _new_events(self, status: Status) -> Iterator[bytes]:
         source = LogSource(self._service, self._key, self._name)

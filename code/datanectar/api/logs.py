@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import threading
-
 from flask import Blueprint, Response, request
 
 from datanectar.api.log_follower import LogFollower, LogSource
 from datanectar.api.status import requested_key
-from datanectar.errors import BadRequest, NotFound, Unavailable
+from datanectar.errors import BadRequest, NotFound
+from datanectar.http.event_stream import event_stream
 from datanectar.keys import LOG_FILE, Key
 from datanectar.service.service import Service
 from datanectar.service.status import Status
@@ -21,25 +20,25 @@ _NO_LOG = "The result was there before any run of this service: there is no log 
 def blueprint(service: Service) -> Blueprint:
     """Return the route."""
     routes = Blueprint("logs", __name__, url_prefix="/api")
-    # A follower occupies a thread; half of them stay free for others.
-    followers = threading.Semaphore(max(1, service.settings.web_threads // 2))
 
     @routes.get("/chainlog")
     def chainlog() -> Response:
         status = service.status(*requested_key())
         if request.accept_mimetypes.best == "text/event-stream":
-            return _follow(service, status, followers)
+            return event_stream(follower(service, status).events())
         return _whole_log(service, status)
 
     return routes
 
 
 def _whole_log(service: Service, status: Status) -> Response:
-    name = _log_name(service, status.key)
+    tail, name = _tail(), _log_name(service, status.key)
     source = LogSource(service, status.key, name)
-    if source.version() is not None:
+    version = source.version()
+    if version is not None:
+        start = 0 if tail is None else max(0, version[1] - tail)
         headers = {"X-Accel-Buffering": "no"}
-        return Response(source.read(0), mimetype="text/plain", headers=headers)
+        return Response(source.read(start), mimetype="text/plain", headers=headers)
     if name == LOG_FILE and status.job_status in ACTIVE:
         return Response("", mimetype="text/plain")  # the run has written nothing yet
     was_there = status.job_status == DONE and not (status.run and status.run.attempt)
@@ -65,23 +64,20 @@ def _log_name(service: Service, key: Key) -> str:
     return service.log_of_run(service.run(run_id), key) if run_id else LOG_FILE
 
 
-def _follow(service: Service, status: Status, followers: threading.Semaphore) -> Response:
-    tail = _tail()  # may be refused: before it takes a follower's place
-    name = _log_name(service, status.key)
-    if not followers.acquire(blocking=False):
-        raise Unavailable(
-            "Too many logs are being followed; try again, or read without following.",
-            headers={"Retry-After": "5"},
-        )
-    headers = {"X-Accel-Buffering": "no", "Cache-Control": "no-store"}
-    events = LogFollower(service, status, name, _last_event_id(), tail).events()
-    response = Response(events, mimetype="text/event-stream", headers=headers)
-    response.call_on_close(followers.release)
-    return response
+def follower(service: Service, status: Status) -> LogFollower:
+    """Return what follows the log that the request names.
+
+    Raises:
+        BadRequest: when ``tail`` or ``attempt`` is no number.
+        NotFound: when there is no such run.
+    """
+    tail, name = _tail(), _log_name(service, status.key)
+    return LogFollower(service, status, name, _last_event_id(), tail)
 
 
 def _last_event_id() -> int:
-    text = request.headers.get("Last-Event-ID", "0")
+    """Return the byte to go on at: the id of the last event that the client has."""
+    text = request.headers.get("Last-Event-ID") or request.args.get("after", "0")
     return int(text) if text.isdecimal() and len(text) < 16 else 0
 
 

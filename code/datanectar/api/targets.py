@@ -7,10 +7,11 @@ from datetime import datetime, timezone
 
 from flask import Blueprint, Response, redirect, request
 
-from datanectar.errors import BadRequest
+from datanectar.errors import BadRequest, NotFound
 from datanectar.http import links
 from datanectar.http.envelope import json_response
 from datanectar.http.file_responses import send_plain
+from datanectar.http.serializers import folder_data
 from datanectar.keys import LOG_FILE, Key, parse_key
 from datanectar.service.result_file import ResultFile
 from datanectar.service.service import Service
@@ -30,8 +31,10 @@ def blueprint(service: Service) -> Blueprint:
 
     @routes.get("/<path:target>")
     def send(target: str) -> Response:
-        key, name = _key_and_name(target)
-        file = service.results.file(key, name)
+        key, name, path = _key_and_name(target)
+        if path == "":
+            return json_response(folder_data(key, service.results.folder(key, name)))
+        file = _file(service, key, name, path)
         if file.path is not None:
             missing = f"{key} has no file {name}."
             response = send_plain(file.path, _media_type(file.name), missing)
@@ -56,32 +59,47 @@ def blueprint(service: Service) -> Blueprint:
     return routes
 
 
-def _key_and_name(target: str) -> tuple[Key, str]:
+def _file(service: Service, key: Key, name: str, path: str | None) -> ResultFile:
+    """Return a file of a key; with a ``path``, that file in the folder ``name``."""
+    if path is None:
+        return service.results.file(key, name)
+    for file in service.results.folder(key, name).files():
+        if file.name == f"{name}/{path}":
+            return file
+    raise NotFound(f"The folder {name[:100]} of {key} has no file {path[:200]}.")
+
+
+def _key_and_name(target: str) -> tuple[Key, str, str | None]:
     """Return key and name of ``<key>/<name>``; authors may choose any name.
+
+    The third value is the path in ``<key>/<folder>/<path>``, empty for the folder itself; else None.
 
     Raises:
         BadRequest: when the key is malformed, or no file is named.
     """
-    parts = target.strip("/").split("/", 5)
+    parts = target.removeprefix("/").split("/", 5)
     key = parse_key("/".join(parts[:5]))
     if len(parts) < 6:
         raise BadRequest("Name a file: /api/targets/<key>/out.txt")
-    name = parts[5]
-    if "/" in name or name.startswith(".") or not name.isprintable():
+    name, slash, path = parts[5].partition("/")
+    if name.startswith(".") or not name.isprintable():
         raise BadRequest(f"{name[:200]!r} is not a file name that a key can hold.")
-    return key, name
+    return key, name, path if slash else None
 
 
 def _head(file: ResultFile) -> Response:
     """Return the response to a HEAD for a file in S3, with the headers that the file would have."""
     response = Response(mimetype=_media_type(file.name))
     response.headers.update(_SANDBOX)
-    response.content_length = file.size
+    if file.size is not None:
+        response.content_length = file.size
     response.last_modified = datetime.fromtimestamp(file.modified, timezone.utc)
     response.accept_ranges = "bytes"
     if file.etag:
         response.set_etag(file.etag.strip('"'))
     response.make_conditional(request)
+    if file.size is None:  # werkzeug has counted the empty body
+        response.headers.remove("Content-Length")
     return response
 
 

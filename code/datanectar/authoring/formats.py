@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import pickle
-from collections.abc import Callable
-from pathlib import Path
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path, PurePath
 from typing import IO, Any
 
 from datanectar.authoring import frames
+from datanectar.keys import is_path_in_folder
 
 TEXTS = (".txt", ".md", ".html", ".xml", ".yaml", ".yml", ".toml", ".sql", ".log")
 FIGURES = (".png", ".svg", ".pdf", ".jpg", ".jpeg")
@@ -36,6 +38,35 @@ def write(value: Any, suffix: str, path: str, *, pickled: bool) -> None:
         ValueError: when it takes the value's type but not the value, such as NaN in JSON.
     """
     _writer(value, suffix, pickled)(value, path)
+
+
+def write_folder(value: Any, folder: str, *, pickled: bool) -> None:
+    """Write values to files in a folder, or copy what another folder holds.
+
+    Args:
+        value: values by path, ``{"2026/sums.json": {...}}``, each written by its suffix; or the path
+            of a folder.
+        folder: where to.
+        pickled: whether the author allows pickles.
+
+    Raises:
+        TypeError, ValueError: as :func:`write`, with the file's path.
+    """
+    if isinstance(value, str | PurePath) and Path(value).is_dir():
+        shutil.copytree(value, folder, symlinks=True, dirs_exist_ok=True)
+        return
+    if not isinstance(value, Mapping):
+        wanted = "values by path, {'a.csv': frame, 'b/c.json': [1, 2]}, or the path of a folder"
+        raise TypeError(f"a folder takes {wanted}, and was given a {_type_name(value)}")
+    for path, each in value.items():
+        if not isinstance(path, str) or not is_path_in_folder(path):
+            raise ValueError(f"{path!r} is not the path of a file in the folder")
+        (Path(folder) / path).parent.mkdir(parents=True, exist_ok=True)
+        try:
+            write(each, PurePath(path).suffix.lower(), f"{folder}/{path}", pickled=pickled)
+        except (TypeError, ValueError) as problem:
+            kind = TypeError if isinstance(problem, TypeError) else ValueError
+            raise kind(f"{path}: {problem}") from problem
 
 
 def read(stream: IO[bytes], suffix: str, *, library: str | None, pickled: bool) -> Any:

@@ -48,7 +48,8 @@ class TaskHelpers:
             value: a DataFrame of pandas or polars for ``.parquet``, ``.csv`` and ``.feather``; what
                 JSON has for ``.json``, an iterable of it for ``.jsonl``; text for ``.txt``, ``.md``,
                 ``.html`` and the like; a matplotlib Figure for ``.png``, ``.svg``, ``.pdf`` and
-                ``.jpg``; bytes for any suffix but a pickle's.
+                ``.jpg``; bytes for any suffix but a pickle's. For a folder, such values by path,
+                ``{"sums.json": {...}, "2026/days.csv": frame}``, or the path of a folder to copy.
             to: the target to write, for a task whose ``output()`` has several.
             pickle: allow ``.pkl`` and ``.pickle``, which take any value.
 
@@ -59,17 +60,22 @@ class TaskHelpers:
         target = _only(self, self.output()) if to is None else to  # type: ignore[attr-defined]
         with target.temporary_path() as path:
             try:
-                formats.write(value, _suffix(target), path, pickled=pickle)
+                if _is_folder(target):
+                    formats.write_folder(value, path, pickled=pickle)
+                else:
+                    formats.write(value, _suffix(target), path, pickled=pickle)
             except (TypeError, ValueError) as problem:
                 kind = TypeError if isinstance(problem, TypeError) else ValueError
-                file = PurePath(target.path).name
-                raise kind(f"{type(self).__name__}.save() to {file}: {problem}") from problem
+                raise kind(
+                    f"{type(self).__name__}.save() to {_name(target)}: {problem}"
+                ) from problem
 
     def load(self, of: Any = None, *, frames: str | None = None, pickle: bool = False) -> Any:
         """Return the value in a result, in the format that the file's suffix names.
 
         ``self.load(self.input())`` returns what ``requires()`` has made, in the same shape: one
-        value, a list or a dict. ``task.load()`` returns the task's own result.
+        value, a list or a dict. ``task.load()`` returns the task's own result. Of a folder it returns
+        the path of a local folder with its files, to read.
 
         Args:
             of: a target, a task, or a list or dict of them; None: this task's own output.
@@ -128,8 +134,18 @@ def _load(source: Any, library: str | None, pickled: bool) -> Any:
         return _load(source.output(), library, pickled)
     if not isinstance(source, luigi.Target):
         return [_load(each, library, pickled) for each in source]
+    if _is_folder(source):
+        return source.local_folder()
     with _opened(source) as stream:
         return formats.read(stream, _suffix(source), library=library, pickled=pickled)
+
+
+def _is_folder(target: luigi.Target) -> bool:
+    return getattr(target, "is_folder", False) is True
+
+
+def _name(target: Any) -> str:
+    return f"{target.name}/" if _is_folder(target) else PurePath(target.path).name
 
 
 def _opened(target: luigi.Target) -> Any:

@@ -19,6 +19,30 @@ def complete_type(ctx: click.Context, param: click.Parameter, incomplete: str) -
     return sorted({t.path.split("/")[0] for t in _tasks() if t.path.startswith(incomplete)})
 
 
+def complete_chain(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Return the chains that begin so, without their types; those of ``--type`` where it is given."""
+    type = ctx.params.get("type")
+    chains = {tuple(task.path.split("/")[:2]) for task in _tasks()}
+    return sorted(
+        {name for of, name in chains if type in (None, of) and name.startswith(incomplete)}
+    )
+
+
+def complete_task_name(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Return the names of tasks that begin so."""
+    names = {task.path.split("/")[2] for task in _tasks()}
+    return sorted(name for name in names if name.startswith(incomplete))
+
+
+def complete_setting(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Return the names of settings that begin so, as in the settings file or as variables."""
+    from datanectar import settings
+
+    variables = [variable for variable, _, _ in settings.rows()]
+    names = [*map(settings.field_of, variables), *variables]
+    return [name for name in names if name.startswith(incomplete)]
+
+
 def complete_task(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Return the tasks, as TYPE/CHAIN/TASK, that begin so."""
     return [task.path for task in _tasks() if task.path.startswith(incomplete)]

@@ -14,6 +14,7 @@ from datanectar.http.origin_checks import (
     check_host,
     check_site,
 )
+from datanectar.http.proxy import is_cors_request
 from datanectar.http.request_params import check_query_text
 from datanectar.settings import Settings
 
@@ -26,6 +27,11 @@ ENDPOINT_SCOPES = {
     **dict.fromkeys(("health.alive", "health.ready"), None),
     **dict.fromkeys(
         (
+            "backfills.every_backfill",
+            "backfills.one",
+            "backfills_page.every_backfill",
+            "backfills_page.live",
+            "backfills_page.one",
             "chains.chains_of_type",
             "chains.every_chain",
             "chains.key",
@@ -58,6 +64,12 @@ ENDPOINT_SCOPES = {
     ),
     **dict.fromkeys(
         (
+            "backfills.cancel",
+            "backfills.retry",
+            "backfills.start",
+            "backfills_page.cancel",
+            "backfills_page.retry",
+            "backfills_page.start",
             "chains.run",
             "chains.run_by_short_form",
             "runs.cancel",
@@ -135,7 +147,11 @@ def protect(app: Flask, settings: Settings) -> None:
     def check() -> None:
         check_host(names)
         check_query_text()
-        check_site()
+        origin = request.headers.get("Origin", "")
+        if not is_cors_request(origin, request.path, settings):
+            check_site()
+        elif request.method == "OPTIONS":  # a preflight request never has a token (Fetch, 3.2.2)
+            return
         if request.method not in SAFE_METHODS:
             check_body_type()
         if tokens:

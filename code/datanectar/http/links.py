@@ -6,9 +6,10 @@ from urllib.parse import quote
 
 from flask import request
 
-from datanectar.keys import Key
-from datanectar.service.result_file import ResultFile
+from datanectar.keys import Key, is_folder_list
+from datanectar.service.result_file import ZIP, ResultFile, ResultFolder
 from datanectar.storage.base import Link
+from datanectar.storage.folders.contents import folder_of
 from datanectar.storage.registry import storage_named
 
 #: Seconds for which the URL of a result is valid: in the response to a POST, and in a status.
@@ -18,7 +19,7 @@ STATUS_LINK_LIFE = 600
 
 def url(path: str) -> str:
     """Return the address of a path of this app, as the client reached it."""
-    return request.host_url.rstrip("/") + path
+    return request.url_root.rstrip("/") + path
 
 
 def status_url(key: str, file: str | None) -> str:
@@ -42,7 +43,14 @@ def file_link(key: Key, file: ResultFile, life: int) -> Link:
     return file.link(life) or Link(target_url(key, file.name), life)
 
 
+def files_url(key: Key, file: ResultFile) -> str | None:
+    """Return the address of the list of a folder's files; None for a file."""
+    return target_url(key, f"{file.folder}/") if isinstance(file, ResultFolder) else None
+
+
 def result_link(storage: str, key: Key, file: str, life: int) -> Link:
     """Return the URL of a result: one that its store gives out, such as a presigned one, else this app's own."""
+    if is_folder_list(file):
+        return Link(target_url(key, f"{folder_of(file)}{ZIP}"), life)
     link = storage_named(storage).link(key, file, expires_in=life)
     return link or Link(target_url(key, file), life)

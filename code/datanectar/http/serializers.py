@@ -14,7 +14,7 @@ from datanectar.http.task_graph import edges
 from datanectar.keys import PARAMS_FILE, Key
 from datanectar.messages import ChainDescription, ParameterDescription, Resolution, TaskDescription
 from datanectar.runs.records import Run, TaskRow
-from datanectar.service.result_file import ResultFile
+from datanectar.service.result_file import ResultFile, ResultFolder
 from datanectar.service.service import MOST_NODES, Accepted
 from datanectar.service.status import Status
 from datanectar.statuses import CANCELLED, DONE
@@ -183,6 +183,17 @@ def _result_data(key: Key, file: ResultFile) -> dict[str, Any]:
         "expires_in": link.expires_in,
         "size": file.size,
         "modified": iso_time(file.modified),
+        "files_url": links.files_url(key, file),
+    }
+
+
+def folder_data(key: Key, folder: ResultFolder) -> dict[str, Any]:
+    """Return a folder of a result with its files; ``zip_url`` sends all of them."""
+    return {
+        "key": str(key),
+        "folder": folder.folder,
+        "zip_url": links.target_url(key, folder.name),
+        "files": [_result_data(key, file) for file in folder.files()],
     }
 
 
@@ -209,6 +220,7 @@ def graph_data(tasks: list[TaskRow]) -> dict[str, Any]:
                 "id": task.task_id,
                 "key": task.key,
                 "family": task.family,
+                "parameters": task.params,
                 "status": task.status,
                 "started": iso_time(task.started),
                 "finished": iso_time(task.finished),

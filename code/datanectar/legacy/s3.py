@@ -7,7 +7,7 @@ from typing import Any
 import luigi
 
 
-def S3Target(path: str, client: Any = None, **options: Any) -> luigi.Target:  # noqa: N802
+def S3Target(path: str, client: Any = None, **options: Any) -> luigi.Target:
     """Return the target of a file in S3, for the result of an old task the task's own.
 
     Args:

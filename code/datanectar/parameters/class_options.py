@@ -8,7 +8,7 @@ Options count on Nectar classes. On any other ``luigi.Task`` an attribute called
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -16,12 +16,15 @@ import luigi
 
 from datanectar import cron
 from datanectar.errors import ChainError, KeyUndefined
-from datanectar.keys import is_file_name, is_reserved_name
+from datanectar.keys import FOLDER_LIST, is_file_name, is_reserved_name
+from datanectar.parameters.notations import size_in_bytes
 from datanectar.parameters.visibility import short_repr
 from datanectar.storage.registry import STORES
 
 #: The highest ``width``: workers that share one run; and ``workers``: Luigi's processes in each.
 MOST_WIDTH, MOST_WORKERS = 100, 64
+#: The highest ``retries``.
+MOST_RETRIES = 100
 
 _OF_THE_KEY = ("frequency", "version")
 _OF_A_RUN = ("schedule", "catch_up", "workers", "width", "run_timeout")
@@ -82,10 +85,10 @@ def _one_of(*choices: str | None) -> Callable[[Any], str | None]:
     return problem
 
 
-def _whole_number(most: int) -> Callable[[Any], str | None]:
+def _whole_number(most: int, least: int = 1) -> Callable[[Any], str | None]:
     def problem(value: Any) -> str | None:
-        fits = type(value) is int and 1 <= value <= most
-        return None if fits else f"it can be a whole number from 1 to {most}"
+        fits = type(value) is int and least <= value <= most
+        return None if fits else f"it can be a whole number from {least} to {most}"
 
     return problem
 
@@ -97,9 +100,13 @@ def _version(value: Any) -> str | None:
 
 
 def _output_name(value: Any) -> str | None:
-    if not isinstance(value, str) or not is_file_name(value):
-        return "it can be a file name that a key can hold, such as 'out.csv'"
-    if is_reserved_name(value):
+    name = value.removesuffix("/") if isinstance(value, str) else ""
+    if not is_file_name(name) or (name != value and not is_file_name(f"{name}{FOLDER_LIST}")):
+        return (
+            "it can be a file name that a key can hold, such as 'out.csv', or a folder's with a "
+            "slash behind it, such as 'pages/'"
+        )
+    if is_reserved_name(name):
         return "datanectar writes a file of that name itself: choose another, such as 'out.txt'"
     return None
 
@@ -125,6 +132,27 @@ def _seconds(value: Any) -> str | None:
     return None if fits else "it can be a number of seconds"
 
 
+def _seconds_above_none(value: Any) -> str | None:
+    fits = value is None or (_is_number(value) and value > 0)
+    return None if fits else "it can be a number of seconds above 0"
+
+
+def _size(value: Any) -> str | None:
+    try:
+        size_in_bytes(value)
+    except ValueError as problem:
+        return str(problem)
+    return None
+
+
+def _amounts(value: Any) -> str | None:
+    fits = isinstance(value, Mapping) and all(
+        isinstance(name, str) and name.isidentifier() and _is_number(amount) and amount >= 0
+        for name, amount in value.items()
+    )
+    return None if fits else "it can be amounts by name, such as {'cpus': 4, 'gpu': 1}"
+
+
 def _is_number(value: Any, *, infinite: bool = False) -> bool:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return False
@@ -143,4 +171,8 @@ OPTIONS: dict[str, Callable[[Any], str | None]] = {
     "width": _whole_number(MOST_WIDTH),
     "run_timeout": _seconds,
     "storage_name": _one_of(None, *STORES),
+    "memory": _size,
+    "timeout": _seconds_above_none,
+    "retries": _whole_number(MOST_RETRIES, least=0),
+    "needs": _amounts,
 }

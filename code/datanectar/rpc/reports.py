@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import luigi
+
 from datanectar import reasons
 from datanectar.errors import DatanectarError
 from datanectar.messages import TaskReport
@@ -21,6 +23,8 @@ from datanectar.util.result_addresses import result_addresses
 
 #: Bytes that a text, or the ids of one report, may take as JSON.
 _ERROR_BYTES, _REQUIRES_BYTES, _MESSAGE_BYTES = 1500, 1000, 1500
+#: Characters of a parameter's text that are reported, and bytes of all parameters as JSON.
+_PARAM_LENGTH, _PARAMS_BYTES = 60, 2500
 #: Bytes that JSON takes for one character at most: two ``\\uXXXX``.
 _LONGEST_ESCAPE = 12
 
@@ -44,6 +48,7 @@ class TaskReporter:
         requires = [*(call.get("deps") or ()), *(call.get("new_deps") or ())]
         text = self._tasks.errors.get(task_id, "")
         first, *others = _divided(requires)
+        is_first = task_id in self._tasks.by_id and task_id not in self._with_key
         key = self._first_key(task_id)
         addresses = result_addresses(self._tasks.by_id[task_id]) if key else None
         self._send(
@@ -62,6 +67,8 @@ class TaskReporter:
         if status != PENDING and text:
             traceback = _clip(reasons.traceback_in(text), tail=True)
             self._send(TaskReport(task_id, traceback=traceback))
+        if is_first and (params := _shown_params(self._tasks.by_id[task_id])):
+            self._send(TaskReport(task_id, params=params))
         for ids in others:
             self.requires(task_id, ids)
         for results in _divided(addresses.results) if addresses and addresses.results else []:
@@ -122,6 +129,19 @@ def _clip(text: str, *, tail: bool = False) -> str:
         spare = max(1, (_json_bytes(text) - _MESSAGE_BYTES) // _LONGEST_ESCAPE)
         text = text[spare:] if tail else text[:-spare]
     return text
+
+
+def _shown_params(task: luigi.Task) -> dict[str, str]:
+    """Return the first public parameters, each cut, that take ``_PARAMS_BYTES`` as JSON."""
+    shown: dict[str, str] = {}
+    room = _PARAMS_BYTES
+    for name, text in task.to_str_params(only_public=True).items():
+        cut = text if len(text) <= _PARAM_LENGTH else f"{text[:_PARAM_LENGTH]}…"
+        room -= _json_bytes(name) + _json_bytes(cut) + 4
+        if room < 0:
+            break
+        shown[name] = cut
+    return shown
 
 
 def _short_reason(text: str) -> str:

@@ -14,7 +14,9 @@ import luigi
 from luigi.worker import ContextManagedTaskProcess
 
 from datanectar import reasons
+from datanectar.authoring.needs import needs_of
 from datanectar.runner import verdict
+from datanectar.runner.memory_limit import advice, memory_limited
 
 #: Seconds between SIGTERM and SIGKILL for a task that is out of time.
 _TERM_GRACE = 5.0
@@ -23,7 +25,8 @@ _TERM_GRACE = 5.0
 class RunTaskProcess(ContextManagedTaskProcess):
     """Luigi's process of a task (luigi/worker.py ``TaskProcess``), with a run's rules.
 
-    With one worker process, Luigi runs it within the worker's own process.
+    With one worker process, Luigi runs it within the worker's own process, unless the task has a
+    limit of time or of memory.
     """
 
     #: Whether the worker has reported that this process ended without a result.
@@ -32,8 +35,15 @@ class RunTaskProcess(ContextManagedTaskProcess):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        self._has_memory_limit = needs_of(type(self.task)).memory is not None
+        if self._has_memory_limit:
+            self.use_multiprocessing = True
         self._is_complete = self.check_complete
         self.check_complete = self._check_complete
+
+    def _run_get_new_deps(self) -> Any:
+        with memory_limited(type(self.task)):
+            return super()._run_get_new_deps()
 
     def _check_complete(self, task: luigi.Task) -> bool:
         """Tell whether a dependency is complete, or whether this task, which has run, is done."""
@@ -65,6 +75,8 @@ class RunTaskProcess(ContextManagedTaskProcess):
         """
         if self.exitcode:
             reason = f"Task {self.task.task_id} died unexpectedly ({_cause(self.exitcode)})."
+            if self._has_memory_limit:
+                reason += f" It may have wanted more than {advice(type(self.task))}"
             self.task.trigger_event(luigi.Event.PROCESS_FAILURE, self.task, reason)
             return reason
         if self.exitcode == 0:
@@ -74,7 +86,10 @@ class RunTaskProcess(ContextManagedTaskProcess):
         if self.timeout_time is not None and time.time() > self.timeout_time:
             self._stop()
             limit = f"{self.worker_timeout:g}"
-            reason = f"Task {self.task.task_id} timed out after {limit} seconds and was terminated."
+            reason = (
+                f"Task {self.task.task_id} timed out after {limit} seconds and was terminated: "
+                "raise `timeout` on its class, or let it do less at a time."
+            )
             self.task.trigger_event(luigi.Event.TIMEOUT, self.task, reason)
             return reason
         return None

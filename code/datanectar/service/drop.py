@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datanectar.errors import Conflict, NotFound
 from datanectar.keys import Key, is_service_file
 from datanectar.runs.store import RunStore
-from datanectar.service.result_file import ResultFile
+from datanectar.service.result_file import ResultFile, under_key
 from datanectar.service.results import Results
 from datanectar.statuses import ACTIVE
 
@@ -50,8 +50,9 @@ def drop_results(
 
 def _delete(store: RunStore, results: Results, key: Key) -> list[str]:
     storage = results.storage_of(key)
-    files = [info.name for info in storage.list_files(key) if not is_service_file(info.name)]
-    dropped = [name for name in files if storage.delete(key, name)]
+    infos = (info for info in storage.list_files(key) if not is_service_file(info.name))
+    files = [under_key(storage, key, info) for info in infos]
+    dropped = [file.name for file in files if file.delete()]
     if not dropped:
         dropped = [file.name for file in _made_elsewhere(store, results, key) if file.delete()]
     return dropped

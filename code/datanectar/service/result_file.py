@@ -1,4 +1,4 @@
-"""One file of a result that is there and may be served."""
+"""One file, or a folder, of a result that is there and may be served."""
 
 from __future__ import annotations
 
@@ -7,10 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from datanectar.errors import StorageError
-from datanectar.keys import Key
+from datanectar.keys import Key, is_folder_list
 from datanectar.storage.base import FileInfo, Link, Storage, object_name
+from datanectar.storage.folders.contents import delete, folder_of, prefix_of, read_contents
+from datanectar.storage.folders.zipped import zipped
 from datanectar.storage.plain import open_plain
 
+#: The ending of a folder that is sent as one file.
+ZIP = ".zip"
 _CHUNK = 1024 * 1024
 
 
@@ -18,12 +22,12 @@ _CHUNK = 1024 * 1024
 class ResultFile:
     """A file on this host, which has a ``path``, or an object in a store, or both.
 
-    ``name`` is what it is called in ``/api/targets/<key>/<name>``, ``size`` is in bytes,
-    ``modified`` is a Unix stamp, ``object`` is the object's name in ``storage``.
+    ``name`` is what it is called in ``/api/targets/<key>/<name>``, ``size`` is in bytes, None where
+    it is not known, ``modified`` is a Unix stamp, ``object`` is the object's name in ``storage``.
     """
 
     name: str
-    size: int
+    size: int | None
     modified: float
     path: Path | None = None
     storage: Storage | None = None
@@ -69,7 +73,13 @@ def _unlink(path: Path) -> bool:
 
 
 def under_key(storage: Storage, key: Key, info: FileInfo) -> ResultFile:
-    """Return a file that lies under its key, from what its store knows of it."""
+    """Return a file that lies under its key, from what its store knows of it.
+
+    The list of a folder's files stands for the folder.
+    """
+    if is_folder_list(info.name):
+        name = f"{folder_of(info.name)}{ZIP}"
+        return ResultFolder(name, None, info.modified, storage=storage, key=key)
     return ResultFile(
         info.name,
         info.size,
@@ -79,3 +89,59 @@ def under_key(storage: Storage, key: Key, info: FileInfo) -> ResultFile:
         object=object_name(key, info.name),
         etag=info.etag,
     )
+
+
+@dataclass(frozen=True)
+class ResultFolder(ResultFile):
+    """A folder, which is sent as a zip of its files: ``pages/`` is called ``pages.zip``.
+
+    ``storage`` and ``key`` say where it lies.
+    """
+
+    key: Key | None = None
+
+    @property
+    def folder(self) -> str:
+        """The folder's name."""
+        return self.name.removesuffix(ZIP)
+
+    def files(self) -> list[ResultFile]:
+        """Return its files, by path; each is called ``<folder>/<path>``.
+
+        Raises:
+            NotFound, StorageError: when the folder can't be read.
+        """
+        storage, key = self._place()
+        contents = read_contents(storage, key, self.folder)
+        prefix = prefix_of(key, self.folder, contents.version)
+        root = storage.local_path(key, self.folder)
+        return [
+            ResultFile(
+                f"{self.folder}/{path}",
+                size,
+                self.modified,
+                path=root / contents.version / path if root else None,
+                storage=storage,
+                object=f"{prefix}{path}",
+            )
+            for path, size in sorted(contents.files.items())
+        ]
+
+    def read(self) -> Iterator[bytes]:
+        """Yield a zip of the files, which is made while it is read."""
+        storage, key = self._place()
+        return zipped(storage, key, self.folder)
+
+    def link(self, life: int) -> Link | None:
+        """Return None: no store makes a zip."""
+        return None
+
+    def delete(self) -> bool:
+        """Delete the folder; return whether it was there."""
+        storage, key = self._place()
+        return delete(storage, key, self.folder)
+
+    def _place(self) -> tuple[Storage, Key]:
+        assert self.storage is not None
+        assert self.key is not None
+        return self.storage, self.key

@@ -8,14 +8,21 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from datanectar.errors import NotFound, StorageError
-from datanectar.keys import DEFAULT_OUTPUT, Key, is_file_name, is_service_file
+from datanectar.keys import (
+    DEFAULT_OUTPUT,
+    Key,
+    is_file_name,
+    is_folder_list,
+    is_service_file,
+)
 from datanectar.runs.records import Run, TaskRow
 from datanectar.runs.store import RunStore
 from datanectar.service.declared_outputs import DeclaredOutputs
-from datanectar.service.result_file import ResultFile, under_key
+from datanectar.service.result_file import ZIP, ResultFile, ResultFolder, under_key
 from datanectar.settings import Settings
 from datanectar.statuses import ACTIVE, DONE
-from datanectar.storage.base import Storage
+from datanectar.storage.base import FileInfo, Storage
+from datanectar.storage.folders.contents import list_of
 from datanectar.storage.registry import (
     LOCAL,
     default_name,
@@ -96,7 +103,7 @@ class Results:
         """
         if place.is_reported and not place.output:
             files, missing = self._declared.look(place.results, place.storage)
-            return Found(place.storage, files, missing)
+            return Found(place.storage, [_folder_or_file(key, file) for file in files], missing)
         note = None
         for storage in self._stores(place.storage):
             try:
@@ -128,14 +135,26 @@ class Results:
             NotFound: when there is none of that name that may be served.
         """
         place = place_of(key, *self.run_of(key)) or Place(default_name(self._settings))
-        if is_file_name(name):
+        wanted = [name, list_of(name.removesuffix(ZIP))] if name.endswith(ZIP) else [name]
+        for file in filter(is_file_name, wanted):
             for storage in map(storage_named, self._stores(place.storage)):
-                if info := storage.info(key, name):
+                if info := storage.info(key, file):
                     return under_key(storage, key, info)
         for found in self.at(place.results, place.storage):
             if found.name == name:
                 return found
         raise NotFound(f"{key} has no file {name[:100]}.")
+
+    def folder(self, key: Key, name: str) -> ResultFolder:
+        """Return a folder of a key's result.
+
+        Raises:
+            NotFound: when there is none of that name.
+        """
+        found = self.file(key, list_of(name))
+        if not isinstance(found, ResultFolder):
+            raise NotFound(f"{key} has no folder {name[:100]}.")
+        return found
 
     def at(self, addresses: list[str], storage: str) -> list[ResultFile]:
         """Return the files at the addresses of a result in ``storage`` that may be served."""
@@ -177,6 +196,15 @@ def _place_of_run(run: Run, own: TaskRow | None) -> Place:
 def place_of_task(run: Run, task: TaskRow) -> Place:
     """Return where the result of a task of a run lies."""
     return Place(task.storage or run.storage, task.output, task.results, task.storage is not None)
+
+
+def _folder_or_file(key: Key, file: ResultFile) -> ResultFile:
+    """Return the folder of a key whose list was declared as an output; any other file as it is."""
+    where = str(file.path) if file.path else file.object
+    if not is_folder_list(file.name) or not where.endswith(f"{key}/{file.name}"):
+        return file
+    storage = file.storage or storage_named(LOCAL)
+    return under_key(storage, key, FileInfo(file.name, file.size or 0, file.modified))
 
 
 def _under_key(key: Key, store: str, output: str | None, file: str | None) -> list[ResultFile]:

@@ -2,6 +2,7 @@
 
 from datanectar.settings.declarations import (
     OTHER_VARIABLES,
+    PROJECT_HEADER,
     Settings,
     field_of,
     rows,
@@ -12,6 +13,7 @@ from datanectar.settings.loading import current, is_configured, keep, load, load
 
 __all__ = [
     "OTHER_VARIABLES",
+    "PROJECT_HEADER",
     "Settings",
     "current",
     "field_of",

@@ -9,6 +9,7 @@ which is the one ``AWS_*`` variable that boto3 does not read itself.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,8 +22,11 @@ from datanectar.settings.kinds import (
     DATABASE_URL,
     FOLDER,
     HTTP_URL,
+    NETWORKS,
+    ORIGINS,
     TEXT,
     TOKENS,
+    URL_PREFIX,
     WORDS,
     Kind,
     integer,
@@ -37,6 +41,8 @@ PARENTS_ONLY = ("DATANECTAR_TOKENS", "DATANECTAR_DATABASE_URL", "DATANECTAR_QUEU
 #: Marks an environment that has all settings. A process that starts with it does not read the
 #: settings file: all processes of an app agree, also after an edit.
 COMPLETE = "DATANECTAR_COMPLETE"
+#: The header of ``/healthz`` that says whose app answers: :attr:`Settings.project_id`.
+PROJECT_HEADER = "Datanectar-Project"
 #: The variables that the package reads and that are no settings: what its processes pass on to each
 #: other, and where the command line finds an app.
 OTHER_VARIABLES = frozenset(
@@ -145,6 +151,12 @@ class Settings:
         "runs that may wait; beyond it a POST answers 429",
         integer(1, 10**9),
     )
+    max_backfill_items: int = setting(
+        "DATANECTAR_MAX_BACKFILL_ITEMS",
+        10_000,
+        "tasks that one backfill may have",
+        integer(1, 100_000),
+    )
     max_attempts: int = setting(
         "DATANECTAR_MAX_ATTEMPTS", 3, "how often a run is begun when its process is lost", integer(1, 1_000)
     )
@@ -208,6 +220,24 @@ class Settings:
         "names under which browsers and clients may reach the app, besides loopback and `DATANECTAR_HOST`",
         WORDS,
     )
+    url_prefix: str = setting(
+        "DATANECTAR_URL_PREFIX",
+        "",
+        "the path under which a proxy serves the app, e.g. `/dn`; every link and page keeps it",
+        URL_PREFIX,
+    )
+    trusted_proxies: tuple[str, ...] = setting(
+        "DATANECTAR_TRUSTED_PROXIES",
+        (),
+        "addresses and networks of proxies whose `X-Forwarded-For`, `-Proto` and `-Host` are believed, e.g. `10.0.0.0/8`",
+        NETWORKS,
+    )
+    cors_origins: tuple[str, ...] = setting(
+        "DATANECTAR_CORS_ORIGINS",
+        (),
+        "origins whose pages may call the API, e.g. `https://dash.example`; they send a token, as any program does",
+        ORIGINS,
+    )
     result_folders: tuple[str, ...] = setting(
         "DATANECTAR_RESULT_FOLDERS",
         (),
@@ -237,6 +267,11 @@ class Settings:
         return {name: value for name, value in merged.items() if name not in PARENTS_ONLY}
 
     @property
+    def project_id(self) -> str:
+        """What tells this project from others of its machine; it does not show the folder's name."""
+        return hashlib.sha256(str(self.project.resolve()).encode(errors="surrogateescape")).hexdigest()[:16]
+
+    @property
     def is_local(self) -> bool:
         """Whether ``NectarTask`` keeps its results on this disk."""
         return self.env == "local"
@@ -251,7 +286,7 @@ class Settings:
         """The app's address on this machine."""
         host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104
         name = "localhost" if host == "127.0.0.1" else in_url(host)
-        return f"http://{name}:{self.port}"
+        return f"http://{name}:{self.port}{self.url_prefix}"
 
     @property
     def on_loopback(self) -> bool:

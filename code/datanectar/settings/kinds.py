@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,6 +117,32 @@ def _http_url(text: str) -> str:
     return text
 
 
+def _url_prefix(text: str) -> str:
+    if text and not re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", text):
+        raise ValueError("it can be a path such as /dn, without a slash at its end")
+    return text
+
+
+def _networks(text: str) -> tuple[str, ...]:
+    entries = _words(text)
+    for entry in entries:
+        try:
+            ipaddress.ip_network(entry)
+        except ValueError as problem:
+            raise ValueError(f"its entries are addresses or networks; {problem}") from None
+    return entries
+
+
+def _origins(text: str) -> tuple[str, ...]:
+    entries = _words(text)
+    for entry in entries:
+        parts = urlsplit(entry)  # RFC 6454: what browsers send as Origin
+        is_origin = parts.hostname and entry == f"{parts.scheme}://{parts.netloc}".lower()
+        if not is_origin or parts.scheme not in ("http", "https") or "*" in entry:
+            raise ValueError(f"{entry!r} is no origin: https://name or https://name:port")
+    return entries
+
+
 def integer(least: int, most: int) -> Kind:
     """Return the kind of a whole number from ``least`` to ``most``."""
 
@@ -150,4 +178,7 @@ FOLDER = Kind(parse_folder, (str,), "a path in quotes", _anchored_folder)
 HTTP_URL = Kind(_http_url, (str,), _A_TEXT)
 DATABASE_URL = Kind(str, (str,), _A_TEXT, _anchored_database)
 WORDS = Kind(_words, (list,), _TEXTS)
+ORIGINS = Kind(_origins, (list,), _TEXTS)
+NETWORKS = Kind(_networks, (list,), _TEXTS)
+URL_PREFIX = Kind(_url_prefix, (str,), _A_TEXT)
 TOKENS = Kind(_tokens, (list,), _TEXTS)

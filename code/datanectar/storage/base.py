@@ -17,6 +17,7 @@ from typing import IO, Any
 from datanectar.attempt_files import ATTEMPT_VARIABLE
 from datanectar.keys import Key, parse_key
 from datanectar.storage.atomic_file import AtomicFile, writer
+from datanectar.storage.threads import mapped
 
 _CHUNK = 1024 * 1024
 
@@ -102,6 +103,10 @@ class Storage(abc.ABC):
 
         Pages of the listing are requested as they are needed.
         """
+
+    @abc.abstractmethod
+    def delete_tree(self, prefix: str) -> None:
+        """Delete all objects whose names begin with ``prefix``, which ends in a slash."""
 
     @abc.abstractmethod
     def rename(self, key: Key, old: str, new: str) -> None:
@@ -201,14 +206,10 @@ class Storage(abc.ABC):
             shutil.copyfileobj(stream, target, _CHUNK)
 
     @contextlib.contextmanager
-    def temporary_file(self, key: Key, file: str) -> Iterator[Path]:
-        """Give the block a local path of that name; what is there at its end becomes the file.
+    def temporary_place(self, key: Key, name: str) -> Iterator[Path]:
+        """Give the block a local path at which nothing is yet; what is put there is removed after it.
 
-        The path lies among the files of the current attempt, which are removed however that ends;
-        outside of a run, in the system's temporary folder.
-
-        Raises:
-            OSError: when no file, or a folder, was left there.
+        It lies among the attempt's files, which are removed however that ends, or in a temporary folder.
         """
         attempt_dir = os.environ.get(ATTEMPT_VARIABLE)
         if attempt_dir:
@@ -216,10 +217,38 @@ class Storage(abc.ABC):
         with tempfile.TemporaryDirectory(
             prefix="datanectar-", dir=attempt_dir, ignore_cleanup_errors=True
         ) as folder:
-            path = Path(folder) / file
+            yield Path(folder) / name
+
+    @contextlib.contextmanager
+    def temporary_file(self, key: Key, file: str) -> Iterator[Path]:
+        """Give the block a local path of that name; what is there at its end becomes the file.
+
+        Raises:
+            OSError: when no file, or a folder, was left there.
+        """
+        with self.temporary_place(key, file) as path:
             yield path
             check_file(path)
-            self.put_file(key, file, path)
+            self.take_file(key, file, path)
+
+    def take_file(self, key: Key, file: str, path: Path) -> None:
+        """Make a local file of :meth:`temporary_place` the file under the key."""
+        self.put_file(key, file, path)
+
+    def take_tree(self, prefix: str, folder: Path, paths: list[str]) -> None:
+        """Make the files of a local folder of :meth:`temporary_place` objects below ``prefix``.
+
+        Args:
+            prefix: ends in a slash; there is no object below it.
+            folder: the folder, and ``paths`` those of its files in it.
+        """
+
+        def put(path: str) -> None:
+            with (folder / path).open("rb") as stream:
+                with writer(self.create_object(f"{prefix}{path}"), binary=True) as target:
+                    shutil.copyfileobj(stream, target, _CHUNK)
+
+        mapped(put, paths)
 
     def delete(self, key: Key, file: str) -> bool:
         """Delete the file; return whether it was there."""

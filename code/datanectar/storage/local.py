@@ -16,7 +16,7 @@ from typing import BinaryIO
 from datanectar.errors import NotFound, StartupError, StorageError
 from datanectar.keys import Key, is_file_name
 from datanectar.storage.atomic_file import AtomicFile
-from datanectar.storage.base import FileInfo, Storage, check_file, object_name
+from datanectar.storage.base import FileInfo, Storage, object_name
 from datanectar.storage.plain import open_plain, plain_stat
 
 _REMEDIES = {
@@ -96,29 +96,42 @@ class LocalStorage(Storage):
         return (md5 for md5 in _names_in(family) if plain_stat(family / md5 / file))
 
     @contextlib.contextmanager
-    def temporary_file(self, key: Key, file: str) -> Iterator[Path]:
-        """Give the block a path in a hidden folder beside the file; what is there is moved in its place."""
-        target = self.local_path(key, file)
+    def temporary_place(self, key: Key, name: str) -> Iterator[Path]:
+        """Give the block a path in a hidden folder beside the file of that name."""
+        target = self.local_path(key, name)
         with _explained("write", target):
             target.parent.mkdir(parents=True, exist_ok=True)
             _remove_leftovers(target)
             descriptor, folder = _create_hidden(target, is_folder=True)
         try:
-            yield folder / file
-            self._publish(folder / file, key, file)
+            yield folder / name
         finally:
             os.close(descriptor)
             shutil.rmtree(folder, ignore_errors=True)
 
-    def _publish(self, path: Path, key: Key, file: str) -> None:
-        check_file(path)
+    def take_file(self, key: Key, file: str, path: Path) -> None:
+        """Move the file to its place."""
         if path.is_symlink():  # the file that it leads to stays where it is
             self.put_file(key, file, path)
             return
         target = self.local_path(key, file)
-        with _explained("write", target), path.open("rb") as written:
-            os.fsync(written.fileno())  # see ``_LocalFile._publish``
+        with _explained("write", target):
+            _sync(path)
             path.replace(target)
+
+    def take_tree(self, prefix: str, folder: Path, paths: list[str]) -> None:
+        """Move the folder to its place."""
+        target = self.root / prefix
+        with _explained("write", target):
+            for path in paths:
+                _sync(folder / path)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            folder.replace(target)
+
+    def delete_tree(self, prefix: str) -> None:
+        """Delete the folder."""
+        with _explained("delete", self.root / prefix), contextlib.suppress(FileNotFoundError):
+            shutil.rmtree(self.root / prefix)
 
     def rename(self, key: Key, old: str, new: str) -> None:
         """Give a file of the key another name, in place of a file that has that name."""
@@ -223,6 +236,12 @@ def _remove_leftovers(target: Path) -> None:
                 shutil.rmtree(hidden) if is_folder else hidden.unlink()
             finally:
                 os.close(descriptor)
+
+
+def _sync(path: Path) -> None:
+    """Write a file's content to the disk: a power cut could else leave the name without it."""
+    with path.open("rb") as written:
+        os.fsync(written.fileno())
 
 
 def _names_in(folder: Path) -> list[str]:

@@ -14,8 +14,9 @@ from datanectar.keys import LOG_FILE, Key, is_file_name
 from datanectar.settings import Settings
 from datanectar.storage.atomic_file import AtomicFile
 from datanectar.storage.base import FileInfo, Link, Storage, object_name
-from datanectar.storage.s3_client import DEFAULT_REGION, Clients, error_code, preload
-from datanectar.storage.s3_streams import Download, Upload
+from datanectar.storage.bucket.client import DEFAULT_REGION, Clients, error_code, preload
+from datanectar.storage.bucket.streams import Download, Upload
+from datanectar.storage.threads import mapped
 
 _READ_BUFFER = 256 * 1024
 
@@ -99,6 +100,15 @@ class S3Storage(Storage):
         depth = len(key.family_prefix)
         paths = (path[depth:].split("/") for path, _ in self._list(key.family_prefix))
         return (parts[0] for parts in paths if parts[1:] == [file])
+
+    def delete_tree(self, prefix: str) -> None:
+        """List the objects and delete each: other servers than AWS take no list of names."""
+
+        def delete(name: str) -> None:
+            with self._clients.request(f"DeleteObject {name}") as client:
+                client.delete_object(Bucket=self.bucket, Key=name)
+
+        mapped(delete, [name for name, _ in self._list(prefix)])
 
     def rename(self, key: Key, old: str, new: str) -> None:
         """Copy the file within the bucket, then delete the one with the old name."""

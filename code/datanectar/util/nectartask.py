@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, ClassVar
 
 import luigi
 
+from datanectar.authoring.needs import needs_of
 from datanectar.authoring.task_helpers import TaskHelpers
 from datanectar.keys import DEFAULT_OUTPUT, Key
 from datanectar.parameters.class_options import Nectar, class_option
 from datanectar.parameters.texts import Texts
 from datanectar.parameters.visibility import task_in_words
 from datanectar.util.identity import key_of
+from datanectar.util.inputs.external import with_files
 from datanectar.util.sqla import mend_sqla
-from datanectar.util.target import NectarTarget
+from datanectar.util.target import FolderTarget, NectarTarget
 from datanectar.util.task_params import readable_texts
 from datanectar.util.tasklog import record_run, storage_of
 
@@ -49,7 +52,8 @@ class NectarTask(Nectar, luigi.Task, TaskHelpers):
     frequency: ClassVar[str] = "day"
     #: Part of the key when set: change it when the method changes and old results no longer count.
     version: ClassVar[str | None] = None
-    #: The result's file name; libraries and browsers read its ending.
+    #: The result's file name; libraries and browsers read its ending. A name that ends in a slash,
+    #: ``"pages/"``, makes the result a folder.
     output_name: ClassVar[str] = DEFAULT_OUTPUT
     #: Whether the result is bytes rather than text.
     output_binary: ClassVar[bool] = False
@@ -68,11 +72,35 @@ class NectarTask(Nectar, luigi.Task, TaskHelpers):
     run_timeout: ClassVar[float | None] = None
     #: The store's name, ``local`` or ``s3``; None: the one that ``ENV`` names.
     storage_name: ClassVar[str | None] = None
+    #: The most that a task may allocate: ``"2 GB"``, ``"512 MiB"`` or bytes; None: no limit.
+    memory: ClassVar[str | int | None] = None
+    #: Seconds that ``run()`` may take; None: no limit but that of the whole run.
+    timeout: ClassVar[float | None] = None
+    #: How often a task that failed is tried again within its run.
+    retries: ClassVar[int] = 0
+    #: What else a task needs, ``{"cpus": 4, "gpu": 1}``, for an engine that places tasks on machines.
+    needs: ClassVar[Mapping[str, float]] = {}
 
     def __init_subclass__(cls, **options: Any) -> None:
         """Make the class's ``run`` write ``log`` and ``params.txt``, whoever calls it."""
         super().__init_subclass__(**options)
         record_run(cls)
+
+    @classmethod
+    def get_param_values(cls, params: Any, args: Any, kwargs: Any) -> list[tuple[str, Any]]:
+        """Return names and values as ``luigi.Task.get_param_values`` does, with files of others."""
+        return with_files(cls, params, super().get_param_values(params, args, kwargs))
+
+    @property
+    def worker_timeout(self) -> float | None:
+        """The option ``timeout``, under Luigi's name: Luigi gives the task a process of its own."""
+        return needs_of(type(self)).timeout
+
+    @property
+    def retry_count(self) -> int | None:
+        """The option ``retries``, in Luigi's way of counting: how often a task is tried in all."""
+        retries = needs_of(type(self)).retries
+        return retries + 1 if retries else None
 
     def to_str_params(self, *args: Any, **options: Any) -> dict[str, str]:
         """Return parameters as text, as ``luigi.Task.to_str_params`` does, equal values as one text.
@@ -115,6 +143,8 @@ class NectarTask(Nectar, luigi.Task, TaskHelpers):
     def named_output(self, file: str) -> NectarTarget:
         """Return the target of a file of that name under the key, for a task with several results.
 
+        A name that ends in a slash is a folder's.
+
         The task is done when all that ``output()`` returns is there::
 
             def output(self):
@@ -123,10 +153,15 @@ class NectarTask(Nectar, luigi.Task, TaskHelpers):
         Raises:
             ChainError: when the service itself writes a file of that name.
         """
+        if file.endswith("/"):
+            return FolderTarget(storage_of(self), key_of(self), file[:-1])
         binary = class_option(type(self), "output_binary", False)
         return NectarTarget(storage_of(self), key_of(self), file, binary=binary)
 
 
 def output_name(cls: type[luigi.Task]) -> str:
-    """Return the name of the result's file; a parameter called ``output_name`` is no option."""
+    """Return the name of the result's file, or of its folder with a slash.
+
+    A parameter called ``output_name`` is no option.
+    """
     return str(class_option(cls, "output_name", DEFAULT_OUTPUT))

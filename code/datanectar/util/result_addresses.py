@@ -12,6 +12,7 @@ import luigi
 from luigi.task import flatten
 
 from datanectar.keys import Key
+from datanectar.storage.folders.contents import list_of
 from datanectar.storage.registry import store_address
 from datanectar.util.identity import key_of
 from datanectar.util.nectartask import NectarTask, output_name
@@ -26,6 +27,8 @@ _MOST = 1000
 class ResultAddresses:
     """Where a result lies: as the file ``output`` under the key in ``storage``, or at ``results``.
 
+    A folder is there when the list of its files is, so it is that file.
+
     These are absolute paths on this host, and addresses in a store such as ``s3://<bucket>/<name>``.
     """
 
@@ -39,12 +42,18 @@ def result_addresses(task: luigi.Task) -> ResultAddresses:
     cls = type(task)
     storage = store_address(storage_name(cls))
     if has_nectar_output(cls):
-        return ResultAddresses(storage, output_name(cls))
+        return ResultAddresses(storage, result_file(cls))
     targets, key = _targets(task), key_of(task)
     if len(targets) == 1 and _is_under(key, targets[0]):
         return ResultAddresses(targets[0].storage.store_address, targets[0].file)
     found = (address for target in targets for address in _addresses(target))
     return ResultAddresses(storage, None, list(dict.fromkeys(found))[:_MOST])
+
+
+def result_file(cls: type[luigi.Task]) -> str:
+    """Return the file under a key whose presence means that the result of such a class is there."""
+    name = output_name(cls)
+    return list_of(name[:-1]) if name.endswith("/") else name
 
 
 def has_nectar_output(cls: type[luigi.Task]) -> bool:
@@ -70,7 +79,9 @@ def _addresses(target: Any) -> Iterator[str]:
         return
     if isinstance(target, luigi.LocalTarget):
         yield os.path.abspath(path)  # noqa: PTH100  # a path may be relative to this child
-    elif isinstance(target, NectarTarget) or _is_s3_target(target):
+    elif isinstance(target, NectarTarget):
+        yield target.storage.address(target.key, target.file)
+    elif _is_s3_target(target):
         yield str(path)
 
 

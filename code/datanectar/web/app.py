@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from flask import Flask
 
-from datanectar.api import chains, health, logs, runs, schedules, status, targets
+from datanectar.api import backfills, chains, health, logs, runs, schedules, status, targets
 from datanectar.api.openapi import document as openapi
 from datanectar.child_pool import ChildPool
-from datanectar.http import auth
+from datanectar.http import auth, proxy
 from datanectar.http.envelope import handle_errors
 from datanectar.http.request_params import StrictRequest
 from datanectar.http.request_reader import LARGEST_BODY
@@ -19,6 +19,7 @@ from datanectar.service.service import Service
 from datanectar.settings import Settings
 from datanectar.views import guide, pages
 from datanectar.views.catalogue import home, tasks
+from datanectar.views.operations import backfills as backfill_pages
 from datanectar.views.results import page as result_page
 from datanectar.views.runs import history, run
 
@@ -45,6 +46,7 @@ def create_app(settings: Settings) -> Flask:
     auth.protect(app, settings)
     _register_routes(app, service)
     pages.prepare(app)
+    proxy.prepare(app, settings)
     return app
 
 
@@ -65,8 +67,8 @@ def _service(settings: Settings) -> Service:
 
 
 def _register_routes(app: Flask, service: Service) -> None:
-    api_modules = (chains, status, logs, targets, runs, schedules, health, openapi)
-    for module in (*api_modules, home, tasks, run, result_page, history):
+    api_modules = (chains, status, logs, targets, runs, schedules, backfills, health, openapi)
+    for module in (*api_modules, home, tasks, run, result_page, history, backfill_pages):
         app.register_blueprint(module.blueprint(service))
     app.register_blueprint(guide.blueprint())
     app.register_blueprint(pages.docs())

@@ -1,8 +1,8 @@
 """gunicorn's threaded worker, changed so that slow clients occupy connections and no working threads.
 
 One thread waits for all connections and reads the requests; a complete request gets a thread of the
-pool. Responses to slow clients are sent by extra threads. Bytes that can't become a request get a JSON
-response too.
+pool. Responses to slow clients are sent by extra threads, event streams by those of a hub. Bytes that
+can't become a request get a JSON response too.
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ from gunicorn.http.errors import (
 from gunicorn.http.wsgi import FileWrapper
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
+from datanectar.http.event_stream import ROOM, STREAM
 from datanectar.http.request_reader import RefusedRequest, RequestReader
+from datanectar.web.stream_hub import StreamHub
 
 #: Seconds from the first byte of a head to its end, and from there to the end of the body.
 _HEAD_TIME = 10.0
@@ -72,6 +74,8 @@ class WebWorker(ThreadWorker):
         self._working = threading.Semaphore(self.cfg.threads)
         self._sending: dict[socket.socket, None] = {}  # the oldest comes first
         self._sending_lock = threading.Lock()
+        self._streams = StreamHub(self.worker_connections // 2)
+        self._handed_over: set[socket.socket] = set()  # the hub has a duplicate of each
 
     def load_wsgi(self) -> None:
         """Load the app, and limit the threads that work in it at a time to the setting."""
@@ -102,6 +106,10 @@ class WebWorker(ThreadWorker):
 
     def finish_request(self, conn: _Connection, done: Future[bool]) -> None:
         """Wait for the connection's next request after a response, or close it."""
+        if conn.sock in self._handed_over:
+            self._handed_over.discard(conn.sock)
+            self._close(conn)
+            return
         is_kept = not done.cancelled() and done.exception() is None and done.result()
         if not is_kept or conn.parser.unreader.take_buffered():
             self._linger(conn)
@@ -231,9 +239,13 @@ class WebWorker(ThreadWorker):
         _send(client, _refusal(status, f"This is no request that can be read: {str(exc)[:300]}"))
 
     def _call_app(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+        environ[ROOM] = self._streams.has_room()
         with self._working:
             body: Iterable[bytes] = self.flask(environ, start)
         client = environ["gunicorn.socket"]
+        if STREAM in environ:
+            self._hand_over(start.__self__, client, environ[STREAM])  # type: ignore[attr-defined]
+            return ()
         with self._sending_lock:
             self._sending[client] = None
             if len(self._sending) > _SLOW_RESPONSES:
@@ -246,6 +258,14 @@ class WebWorker(ThreadWorker):
         client.settimeout(_PIECE_TIME)
         whole: Iterable[bytes] = body
         return whole
+
+    def _hand_over(self, response: Any, client: socket.socket, pieces: Iterator[bytes]) -> None:
+        """Send a response's head, and leave its body and the connection to the hub."""
+        response.force_close()
+        response.send_headers()
+        self._handed_over.add(client)
+        self._streams.add(client, pieces, chunked=response.chunked)
+        response.chunked = False  # gunicorn must not end the body
 
 
 _PARSE_STATUSES = {

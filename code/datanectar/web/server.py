@@ -46,6 +46,9 @@ class _Gunicorn(BaseApplication):
             "graceful_timeout": 5,
             "keepalive": 15,
             "limit_request_line": 8190,
+            # gunicorn believes a client on loopback; `http/proxy.py` decides whom to believe.
+            "forwarded_allow_ips": "",
+            "forwarder_headers": "",
             "control_socket_disable": True,
             "loglevel": "warning",
             "pre_fork": lambda server, worker: set_title("datanectar: web (master)"),

@@ -75,6 +75,6 @@ def _merge(known: TaskReport, report: TaskReport) -> TaskReport:
 
 def _size(report: TaskReport) -> int:
     """Return about how many characters a report holds."""
-    values = structs.asdict(report).values()
+    values = [*structs.asdict(report).values(), *(report.params or {}).values()]
     texts = sum(len(value) for value in values if isinstance(value, str))
     return texts + sum(sum(map(len, value)) for value in values if isinstance(value, list))

@@ -91,7 +91,9 @@ def test_run_says_which_task_failed_why_and_where_to_read_on(stack: Stack) -> No
         (log,) = [line.removeprefix("  log: ") for line in end if line.startswith("  log: ")]
         assert "/SumTask/" in log
         assert "KeyError: 'amout'" in requests.get(log, timeout=10).text
-        assert requests.get(end[-1].removeprefix("  run: "), timeout=10).ok
+        assert requests.get(end[-2].removeprefix("  run: "), timeout=10).ok
+        read_on = end[-1].removeprefix("  read on: datanectar ").split()
+        assert "KeyError: 'amout'" in command(stack, *read_on).stdout
         told = [line for line in lines if "Informed scheduler that task" in line]
         assert len(set(told)) == len(told)
         read = next(line for line in lines if line.startswith("[") and "DONE ReadTask" in line)
@@ -157,20 +159,32 @@ def test_ctrl_c_of_run_says_that_the_run_goes_on_and_how_to_stop_it(
 
     assert process.returncode == 130
     told = words.strip().splitlines()[-1]
-    assert told.startswith(f"The run goes on. To stop it: curl -X DELETE {stack.url}/api/runs/")
-    run = stack.get("/api/runs/" + told.rpartition("/")[2]).json()["data"]
-    assert run["job_status"] == "RUNNING"
-    assert requests.delete(told.rpartition(" ")[2], timeout=10).ok
+    assert told.startswith("The run goes on. To stop it: datanectar cancel ")
+    run = told.rpartition(" ")[2]
+    assert stack.get(f"/api/runs/{run}").json()["data"]["job_status"] == "RUNNING"
+    assert command(stack, "cancel", run).returncode == 0
 
 
-def test_run_on_the_app_of_another_project_says_whose_it_is(stack: Stack, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "words", [["run", "basic/plain_chain/GreetTask", "name=x"], ["runs"], ["chains"], ["status"]]
+)
+def test_the_app_of_another_project_is_not_asked(
+    stack: Stack, tmp_path: Path, words: list[str]
+) -> None:
+    """Two projects on one machine have the same port by default, and often the same names."""
     (tmp_path / "code" / "chains").mkdir(parents=True)
+    variables = {"DATANECTAR_PORT": str(stack.port)}
 
-    done = in_project(
-        tmp_path, "run", "etl/orders_chain/ReportTask", DATANECTAR_PORT=str(stack.port)
-    )
+    done = in_project(tmp_path, *words, **variables)
 
-    assert done.returncode == 2
-    assert "There is no chain etl/orders_chain" in done.stderr
+    assert (done.returncode, done.stdout) == (2, "")
     assert f"{stack.settings.app_url} is the app of another project" in done.stderr
-    assert "--here" in done.stderr
+    assert ("--here" in done.stderr) == (words[0] == "run")
+    named = in_project(tmp_path, *words, **variables, DATANECTAR_URL=stack.url)
+    assert named.returncode == 0, named.stderr
+
+
+def test_outside_of_projects_the_app_of_this_machine_is_asked(stack: Stack, tmp_path: Path) -> None:
+    done = in_project(tmp_path, "chains", "basic", DATANECTAR_PORT=str(stack.port))
+
+    assert done.returncode == 0, done.stderr

@@ -7,6 +7,7 @@ from importlib.metadata import version
 
 from flask import Blueprint, Response, request
 
+from datanectar.api.openapi.backfills import BACKFILL_PATHS
 from datanectar.api.openapi.operations import RUN_ERRORS, RUN_SUCCESS, get, operation
 from datanectar.api.openapi.paths import FIXED_PATHS
 from datanectar.api.openapi.schemas import (
@@ -34,7 +35,7 @@ def blueprint(service: Service) -> Blueprint:
 
     @routes.get("/openapi.json")
     def openapi() -> Response:
-        address = request.host_url.rstrip("/")
+        address = request.url_root.rstrip("/")
         described = describe(service.catalog.chains(), address, bool(service.settings.tokens))
         return Response(json.dumps(described), mimetype="application/json")
 
@@ -58,7 +59,7 @@ def describe(chains: list[ChainDescription], address: str, with_tokens: bool = F
             '`{"data": ..., "message": ..., "status": N}`.',
         },
         "servers": [{"url": address}],
-        "paths": {**_task_paths(chains), **FIXED_PATHS},
+        "paths": {**_task_paths(chains), **FIXED_PATHS, **BACKFILL_PATHS},
         "components": {"schemas": SCHEMAS, "responses": RESPONSES},
     }
     if with_tokens:

@@ -55,6 +55,7 @@ def _log() -> Json:
         parameters=[
             STATUS_KEY,
             query("attempt", "an earlier attempt's: 1, 2 ...", type="integer", minimum=1),
+            query("tail", "so many bytes at its end alone", type="integer", minimum=0),
             query("run", "the one written in this run; without one, the latest"),
         ],
     )
@@ -64,7 +65,7 @@ def _file_head(name: str = "target.head") -> Json:
     return operation(
         name,
         "results",
-        "A file of a result",
+        "A file of a result, a folder of it as `<folder>.zip`, or the list of its files at `<folder>/`",
         {"*/*": {"schema": {}}},
         success="The file.",
         errors=(400, 404),

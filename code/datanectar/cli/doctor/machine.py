@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from datanectar.cli.doctor.finding import BAD, GOOD, NOTICE, Finding
-from datanectar.cli.up.ports import answers, has_been_up, is_free
+from datanectar.cli.up.ports import answers, is_anothers_app, is_free
 from datanectar.errors import SchedulerError
 from datanectar.luigid import launch
 from datanectar.luigid.address import host_and_port
@@ -78,7 +78,7 @@ def check_ports(settings: Settings) -> Iterator[Finding]:
 
 
 def _check_running(settings: Settings) -> Finding:
-    if has_been_up(settings):
+    if not is_anothers_app(settings):
         return Finding(GOOD, "app", f"runs at {settings.app_url}")
     message = f"{settings.app_url} is the app of another project"
     cure = f"To have both up, {_ANOTHER_PORT}."

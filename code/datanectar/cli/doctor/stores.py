@@ -57,7 +57,7 @@ def check_s3(settings: Settings) -> Iterator[Finding]:
     """Check the bucket, that it can be written to, and this machine's clock; nothing in local mode."""
     if settings.is_local:
         return
-    from datanectar.storage.s3_client import Clients
+    from datanectar.storage.bucket.client import Clients
 
     clients = Clients(settings.bucket)
     cure = "See the message; `datanectar up` makes the bucket if it is missing and may be made."

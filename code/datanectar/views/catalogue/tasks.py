@@ -94,7 +94,7 @@ def show(
         beside={name: why for name, why in errors.items() if name not in names},
         key=key,
         runs=_latest(service, type, chain, task),
-        api=f"{request.host_url}api/chains/{type}/{chain}/{task}",
+        api=f"{request.url_root}api/chains/{type}/{chain}/{task}",
     )
 
 

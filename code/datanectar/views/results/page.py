@@ -47,7 +47,7 @@ def blueprint(service: Service) -> Blueprint:
 def _picture(service: Service, key: Key, file: str) -> Response:
     """Return a picture. Its address is this app's own: pages may show no other site's, such as S3's."""
     found = service.results.file(key, file)
-    if found.size > LARGEST_PICTURE:
+    if found.size is None or found.size > LARGEST_PICTURE:
         raise NotFound(f"{key} has no picture {file[:100]} that can be shown.")
     try:
         content = b"".join(found.read())
@@ -64,7 +64,7 @@ def result_values(key: Key, files: list[ResultFile]) -> list[dict[str, Any]]:
     return [
         {
             "file": file.name,
-            "look": preview(file) if number < _PREVIEWS else Preview("binary", file.size),
+            "look": preview(file) if number < _PREVIEWS else Preview("binary", file.size or 0),
             "link": links.file_link(key, file, links.STATUS_LINK_LIFE).url,
             "key": key,
         }

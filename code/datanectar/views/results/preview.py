@@ -8,13 +8,13 @@ import json
 from dataclasses import dataclass, field
 
 from datanectar.errors import DatanectarError
-from datanectar.service.result_file import ResultFile
+from datanectar.service.result_file import ResultFile, ResultFolder
 
 #: The bytes of a result that are read.
 PREVIEW_BYTES = 64 * 1024
 #: The largest picture that is shown, in bytes.
 LARGEST_PICTURE = 10_000_000
-_MOST_ROWS, _MOST_COLUMNS = 50, 30
+_MOST_ROWS, _MOST_COLUMNS, _MOST_PATHS = 50, 30, 200
 _PICTURES = {
     b"\x89PNG\r\n\x1a\n": "image/png",
     b"\xff\xd8\xff": "image/jpeg",
@@ -24,13 +24,17 @@ _PICTURES = {
 
 @dataclass(frozen=True)
 class Preview:
-    """``kind`` is text, table, json, picture, binary, empty or missing."""
+    """``kind`` is text, table, json, picture, binary, empty, folder or missing.
+
+    ``paths`` are a folder's files. ``size`` is in bytes.
+    """
 
     kind: str
     size: int = 0
     text: str = ""
     header: list[str] = field(default_factory=list)
     rows: list[list[str]] = field(default_factory=list)
+    paths: list[tuple[str, int]] = field(default_factory=list)
     cut: bool = False
     media_type: str | None = None
 
@@ -38,9 +42,18 @@ class Preview:
 def preview(file: ResultFile) -> Preview:
     """Return a file's preview; when it can't be read, one of kind ``missing`` with the reason."""
     try:
-        return _preview(_beginning(file), file.size, file.name)
+        if isinstance(file, ResultFolder):
+            return _listing(file)
+        return _preview(_beginning(file), file.size or 0, file.name)
     except (DatanectarError, OSError) as problem:
         return Preview("missing", text=str(problem))
+
+
+def _listing(folder: ResultFolder) -> Preview:
+    files = [(file.name, file.size or 0) for file in folder.files()]
+    cut = len(files) > _MOST_PATHS
+    size = sum(size for _, size in files)
+    return Preview("folder", size, paths=files[:_MOST_PATHS], cut=cut)
 
 
 def _beginning(file: ResultFile) -> bytes:

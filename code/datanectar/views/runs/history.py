@@ -18,7 +18,7 @@ from datanectar.views.pages import page
 
 #: The most names that the form suggests, of chains and of tasks each.
 _SUGGESTED = 200
-_FIELDS = {"status", "type", "chain", "task", "param", "since", "until", "zone"}
+_FIELDS = {"status", "type", "chain", "task", "backfill", "param", "since", "until", "zone"}
 
 
 #: Seconds to wait for chains that are being read: here they are only suggestions for the filters.

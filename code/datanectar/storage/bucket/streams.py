@@ -11,7 +11,7 @@ from typing import Any
 
 from datanectar.errors import NotFound, StorageError
 from datanectar.storage.atomic_file import AtomicFile
-from datanectar.storage.s3_client import Clients, error_code
+from datanectar.storage.bucket.client import Clients, error_code
 
 #: Bytes of one part. S3 allows 10,000 parts, so 120 GB; some servers want parts of equal size.
 PART_SIZE = 12 * 1024 * 1024

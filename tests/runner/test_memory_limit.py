@@ -1,0 +1,129 @@
+"""What a class declares that its tasks need, in runs of the service: a real luigid, real children."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from datanectar.messages import Outcome
+from datanectar.statuses import DONE, FAILED
+from tests.servers.bench import Bench, Ran
+
+PLACE = "made/needy_chain"
+CHAIN = '''
+import luigi, os, pathlib, subprocess, sys
+from datanectar import NectarTask
+
+class HungryTask(NectarTask):
+    """Takes as many megabytes as it is told to."""
+    megabytes = luigi.IntParameter()
+    memory = "200 MB"
+    def run(self):
+        held = bytearray(self.megabytes * 10**6)
+        with self.output().open("w") as out:
+            out.write(str(len(held)))
+
+class HungryChildTask(HungryTask):
+    """Has another program take them."""
+    def run(self):
+        taken = f"bytearray({self.megabytes} * 10**6)"
+        done = subprocess.run([sys.executable, "-c", taken], capture_output=True, text=True)
+        with self.output().open("w") as out:
+            out.write(done.stderr)
+
+class ModestTask(NectarTask):
+    """Runs after a hungry one, without a limit."""
+    def requires(self):
+        return HungryTask(megabytes=10)
+    def run(self):
+        held = bytearray(500 * 10**6)
+        with self.output().open("w") as out:
+            out.write(str(len(held)))
+
+class AbortingTask(NectarTask):
+    """Dies as C code does that can't go on."""
+    memory = "200 MB"
+    def run(self):
+        os.abort()
+
+class SlowTask(NectarTask):
+    timeout = 1
+    def run(self):
+        while True:
+            pass
+
+class FlakyTask(NectarTask):
+    folder = luigi.Parameter()
+    retries = 2
+    def run(self):
+        tries = pathlib.Path(self.folder, "tries")
+        with tries.open("a") as lines:
+            print("try", file=lines)
+        if len(tries.read_text().split()) < 3:
+            raise ValueError("not yet")
+        self.save("at last")
+'''
+
+
+@pytest.fixture
+def needy(make_bench: Callable[..., Bench]) -> Bench:
+    bench = make_bench(DATANECTAR_RETRY_DELAY="0.1").start()
+    bench.stack.chain(PLACE, CHAIN)
+    return bench
+
+
+def error_of(ran: Ran) -> str:
+    assert ran.outcome is not None and ran.outcome.status == FAILED, ran.outcome
+    return str(ran.outcome.error)
+
+
+def test_a_task_that_wants_more_than_its_memory_fails_with_the_limit_and_what_to_do(
+    needy: Bench,
+) -> None:
+    ran = needy.run(f"{PLACE}/HungryTask", megabytes=300)
+
+    error = error_of(ran)
+    assert error.startswith("MemoryError: HungryTask wanted more than its memory = '200 MB': raise")
+    assert "held = bytearray" in needy.log(ran.key)
+    assert not needy.file(ran.key).exists()
+
+
+def test_a_task_within_its_memory_is_done(needy: Bench) -> None:
+    """Fault: what the process had before, the modules of the fork server, counted as well."""
+    ran = needy.run(f"{PLACE}/HungryTask", megabytes=180)
+
+    assert ran.outcome == Outcome(DONE), needy.log(ran.key)
+
+
+def test_the_limit_is_for_the_programs_that_a_task_starts_too(needy: Bench) -> None:
+    ran = needy.run(f"{PLACE}/HungryChildTask", megabytes=400)
+
+    assert "MemoryError" in needy.file(ran.key).read_text()
+
+
+def test_the_next_task_of_the_run_has_no_limit(needy: Bench) -> None:
+    ran = needy.run(f"{PLACE}/ModestTask")
+
+    assert ran.outcome == Outcome(DONE), needy.log(ran.key)
+
+
+def test_a_task_that_dies_with_a_memory_limit_is_told_of_it(needy: Bench) -> None:
+    error = error_of(needy.run(f"{PLACE}/AbortingTask"))
+
+    assert "killed by SIGABRT" in error
+    assert "It may have wanted more than its memory = '200 MB'" in error
+
+
+def test_a_task_ends_at_its_timeout(needy: Bench) -> None:
+    error = error_of(needy.run(f"{PLACE}/SlowTask"))
+
+    assert "timed out after 1 seconds" in error
+    assert "raise `timeout` on its class" in error
+
+
+def test_a_task_that_fails_is_tried_again(needy: Bench, tmp_path: object) -> None:
+    ran = needy.run(f"{PLACE}/FlakyTask", folder=str(tmp_path))
+
+    assert ran.outcome == Outcome(DONE)
+    assert needy.file(ran.key).read_text() == "at last"
