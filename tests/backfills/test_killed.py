@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 from collections import Counter
@@ -118,4 +119,4 @@ def test_a_worker_that_dies_is_followed_by_another_that_keeps_to_at_once(
     runs = stack.client.runs(backfill=backfill["id"], limit=100)["runs"]
     assert len(runs) == 31
     spans = sorted((run["started"], run["finished"]) for run in runs if run["attempts"] == 1)
-    assert all(before[1] <= after[0] for before, after in zip(spans, spans[1:], strict=False))
+    assert all(before[1] <= after[0] for before, after in itertools.pairwise(spans))
