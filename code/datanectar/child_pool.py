@@ -22,8 +22,6 @@ from datanectar.messages import (
     ChainDescription,
     DescribeJob,
     LogsUploaded,
-    Plan,
-    PlanJob,
     Refusal,
     Resolution,
     ResolveJob,
@@ -31,6 +29,7 @@ from datanectar.messages import (
     decode,
     encode,
 )
+from datanectar.plan_messages import Plan, PlanJob
 from datanectar.settings import Settings
 
 #: Names, in the environment of the web and the worker, the socket on which they join a fork server.

@@ -21,7 +21,6 @@ from datanectar.messages import (
     ChainDescription,
     DescribeJob,
     DescribeManyJob,
-    PlanJob,
     Refusal,
     ResolveJob,
     RunJob,
@@ -29,6 +28,7 @@ from datanectar.messages import (
     decode,
     encode,
 )
+from datanectar.plan_messages import PlanJob
 from datanectar.runner import build, output, task_log
 
 
