@@ -47,14 +47,14 @@ def _whole_log(service: Service, status: Status) -> Response:
     raise NotFound(f"{status.key} has no {name}.")
 
 
-def _log_name(service: Service, key: Key) -> str:
-    """Return the file name of the log that ``attempt`` or ``run`` names, else of the latest.
+def _log_name(service: Service, key: Key, run_id: str | None = None) -> str:
+    """Return the file name of the log that ``attempt`` or ``run`` names, or ``run_id``, else of the latest.
 
     Raises:
         BadRequest: when ``attempt`` is no number.
         NotFound: when there is no such run.
     """
-    attempt, run_id = request.args.get("attempt", ""), request.args.get("run", "")
+    attempt, run_id = request.args.get("attempt", ""), request.args.get("run", run_id)
     if attempt and not (attempt.isdecimal() and len(attempt) < 6):
         raise BadRequest(
             "attempt is the number of an earlier log: 1, 2...", fields={"attempt": "a number"}
@@ -64,14 +64,14 @@ def _log_name(service: Service, key: Key) -> str:
     return service.log_of_run(service.run(run_id), key) if run_id else LOG_FILE
 
 
-def follower(service: Service, status: Status) -> LogFollower:
-    """Return what follows the log that the request names.
+def follower(service: Service, status: Status, run_id: str | None = None) -> LogFollower:
+    """Return what follows the log that the request, or else ``run_id``, names.
 
     Raises:
         BadRequest: when ``tail`` or ``attempt`` is no number.
         NotFound: when there is no such run.
     """
-    tail, name = _tail(), _log_name(service, status.key)
+    tail, name = _tail(), _log_name(service, status.key, run_id)
     return LogFollower(service, status, name, _last_event_id(), tail)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from datanectar.cli.completion import complete_parameter, complete_task
+from datanectar.cli.completion import TaskCommand, complete_parameter, complete_task
 from datanectar.cli.exit_codes import FAILED, OK
 from datanectar.cli.options import (
     check_task_path,
@@ -31,7 +31,7 @@ _COUNTS = ("made", "there_before", "failed", "cancelled", "running", "waiting")
 _UNKNOWN = {"ignore_unknown_options": True, "allow_extra_args": True}
 
 
-@click.command(context_settings=_UNKNOWN)
+@click.command(cls=TaskCommand, context_settings=_UNKNOWN)
 @click.argument("path", metavar="TYPE/CHAIN/TASK", shell_complete=complete_task)
 @click.argument(
     "parameters",
