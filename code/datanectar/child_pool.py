@@ -29,6 +29,7 @@ from datanectar.messages import (
     decode,
     encode,
 )
+from datanectar.page_messages import Outline, OutlineJob, TableJob, TableRows
 from datanectar.plan_messages import Plan, PlanJob
 from datanectar.settings import Settings
 
@@ -41,6 +42,8 @@ _REPLIES: dict[type, type] = {
     PlanJob: Plan,
     ResolveJob: Resolution,
     UploadLogsJob: LogsUploaded,
+    TableJob: TableRows,
+    OutlineJob: Outline,
 }
 
 

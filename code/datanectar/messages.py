@@ -250,6 +250,12 @@ _KINDS: dict[str, type[Message]] = {
     )
 }  # fmt: skip
 
+
+def register(*kinds: type[Message]) -> None:
+    """Let :func:`decode` read these messages too."""
+    _KINDS.update({cls.__name__: cls for cls in kinds})
+
+
 #: Python's encoder, since lone surrogates (in a file's name, in an error's text) must pass.
 _JSON = json.JSONEncoder(default=msgspec.structs.asdict)
 

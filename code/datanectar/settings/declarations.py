@@ -30,6 +30,7 @@ from datanectar.settings.kinds import (
     Kind,
     integer,
     number,
+    one_of,
     sqlite_url,
     to_text,
 )
@@ -240,6 +241,12 @@ class Settings:
         (),
         "folders, besides the project's and `DATANECTAR_LOCAL_TARGETS`, from which files that plain Luigi tasks declare as their output are given out, e.g. `/data/exports`",
         WORDS,
+    )
+    result_scripts: str = setting(
+        "DATANECTAR_RESULT_SCRIPTS",
+        "refuse",
+        "`allow`: scripts in HTML and SVG results run when a page shows them, in a sandbox that reaches nothing of this app",
+        one_of("refuse", "allow"),
     )
     s3_public_endpoint: str = setting(
         "DATANECTAR_S3_PUBLIC_ENDPOINT",
