@@ -32,6 +32,7 @@ class ParameterType:
         several: whether its text holds several values, separated by commas.
         keeps_empty: whether an empty text is one of its values.
         input: the widget in a form: ``checkbox``, ``textarea``, or the type of an HTML ``input``.
+        step: the step of that ``input``: ``any``, or in its own unit (seconds of a time).
         label: its name in a form, where Luigi's is unclear.
         hint: an example in a form.
         schema: the JSON Schema of its text in a query string.
@@ -44,6 +45,7 @@ class ParameterType:
     several: bool = False
     keeps_empty: bool = False
     input: str = "text"
+    step: str | None = None
     label: str | None = None
     hint: str | None = None
     schema: Json = field(default_factory=lambda: {"type": "string"})
@@ -133,11 +135,13 @@ TYPES = {
     "PathParameter": ParameterType(keeps_empty=True),
     "TaskParameter": ParameterType(),
     "IntParameter": ParameterType(
-        reads="a whole number", input="number", schema={"type": "integer"}, after=_plus
+        reads="a whole number", input="number", step="1", schema={"type": "integer"}, after=_plus
     ),
-    "FloatParameter": ParameterType(reads="a number", input="number", schema={"type": "number"}),
+    "FloatParameter": ParameterType(
+        reads="a number", input="number", step="any", schema={"type": "number"}
+    ),
     "NumericalParameter": ParameterType(
-        reads=_range, input="number", schema={"type": "number"}, after=_plus
+        reads=_range, input="number", step="any", schema={"type": "number"}, after=_plus
     ),
     "BoolParameter": ParameterType(
         reads="true or false", input="checkbox", label="yes or no", schema={"type": "boolean"}
@@ -163,12 +167,15 @@ TYPES = {
     "YearParameter": ParameterType(
         reads="a year such as 2016",
         input="number",
+        step="1",
         schema={"type": "integer"},
         after=lambda value, count: _plus_months(value, 12 * count),
     ),
     "DateHourParameter": ParameterType(
         reads="an hour such as 2016-05-17T09, in UTC if it has a zone",
         to_luigi=time_to("hour"),
+        input="datetime-local",
+        step="3600",
         label="date and hour",
         hint="2026-06-03T14",
         schema={"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}T\d{2}$"},
@@ -177,6 +184,8 @@ TYPES = {
     "DateMinuteParameter": ParameterType(
         reads="a minute such as 2016-05-17T0930, in UTC if it has a zone",
         to_luigi=time_to("minute"),
+        input="datetime-local",
+        step="60",
         label="date and minute",
         hint="2026-06-03T1430",
         schema={"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}T\d{4}$"},
@@ -185,6 +194,8 @@ TYPES = {
     "DateSecondParameter": ParameterType(
         reads="a second such as 2016-05-17T093015, in UTC if it has a zone",
         to_luigi=time_to("second"),
+        input="datetime-local",
+        step="1",
         label="date and time",
         hint="2026-06-03T143000",
         schema={"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}T\d{6}$"},

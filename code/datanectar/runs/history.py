@@ -32,7 +32,8 @@ class RunFilters:
     """Which runs to list; a filter that is None passes every run.
 
     ``since`` and ``until`` are Unix stamps, both inclusive, of when a run was accepted. ``param``
-    has the texts of parameters by name; each must be equal. Private parameters never match.
+    has the texts of parameters by name; each must be equal. Private parameters never match. ``parts``
+    has, by ``type``, ``chain`` or ``task``, what the name must contain, in small or large letters.
     ``backfill`` is the id of the one that started them.
     """
 
@@ -45,6 +46,7 @@ class RunFilters:
     since: float | None = None
     until: float | None = None
     param: Mapping[str, str] = field(default_factory=dict)
+    parts: Mapping[str, str] = field(default_factory=dict)
 
 
 class History(StoreBase):
@@ -117,6 +119,10 @@ class History(StoreBase):
             runs.c[name] == getattr(filters, name)
             for name in ("type", "chain", "task", "status", "key")
             if getattr(filters, name) is not None
+        ]
+        conditions += [
+            self._db.contains(func.lower(runs.c[name]), text.lower())
+            for name, text in filters.parts.items()
         ]
         if filters.backfill is not None:
             own = runs.c.trigger == f"backfill {filters.backfill}"

@@ -16,10 +16,10 @@ from datanectar.views import wording
 STATIC = Path(__file__).parents[1] / "static"
 
 #: The Content-Security-Policy of pages: only this app's own files, no inline script or style, no
-#: frame.
+#: frame but those of results.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "connect-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 
 #: The Content-Security-Policy of all other responses.

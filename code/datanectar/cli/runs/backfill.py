@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from datanectar.cli.completion import complete_parameter, complete_task
+from datanectar.cli.completion import TaskCommand, complete_parameter, complete_task
 from datanectar.cli.exit_codes import FAILED, OK
 from datanectar.cli.options import (
     check_task_path,
@@ -26,10 +26,12 @@ if TYPE_CHECKING:
 
 #: So many items that failed are named; the page has all.
 _NAMED = 20
+#: In the order in which they are told.
+_COUNTS = ("made", "there_before", "failed", "cancelled", "running", "waiting")
 _UNKNOWN = {"ignore_unknown_options": True, "allow_extra_args": True}
 
 
-@click.command(context_settings=_UNKNOWN)
+@click.command(cls=TaskCommand, context_settings=_UNKNOWN)
 @click.argument("path", metavar="TYPE/CHAIN/TASK", shell_complete=complete_task)
 @click.argument(
     "parameters",
@@ -191,8 +193,10 @@ def _show(client: Client, found: dict[str, Any]) -> None:
 
 def _words(found: dict[str, Any]) -> str:
     """Return the counts in words, without those that are none."""
-    counts = found["counts"].items()
-    words = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts if count)
+    counts = found["counts"]
+    words = ", ".join(
+        f"{counts[name]} {name.replace('_', ' ')}" for name in _COUNTS if counts[name]
+    )
     return f"{found['total']} in all: {words}" if words else "nothing to do"
 
 

@@ -72,7 +72,7 @@ def run_values(service: Service, state: RunState, asked: Mapping[str, str]) -> d
         "list": task_list(run, tasks, asked),
         "is_active": not state.is_over,
         "progress": _progress(run, own, tasks),
-        "results": result_values(key, found.files),
+        "results": result_values(key, found.files, run.public_params),
         "is_missing": found.missing,
         "missing_words": problem or found.note,
         "selected": selected(run, tasks, asked.get("task", "")),
