@@ -24,6 +24,10 @@ class InProcessScheduler:
         self._scheduler: Any = Scheduler(retry_count=1, record_task_history=False)
         self._lock = threading.Lock()  # the thread that pings calls as well
 
+    def is_our_luigid(self) -> bool:
+        """Return False: this is Luigi's scheduler as it comes."""
+        return False
+
     def fetch(self, full_url: str, body: dict[str, str], timeout: float) -> str:
         """Return the body of the response to an RPC, as luigid would send it."""
         method = urlsplit(full_url).path.rpartition("/")[2]
