@@ -60,7 +60,6 @@ class LuigidConnection:
         """Send a request soon, without waiting for the response; luigid does it before later ones."""
         self.outbox().send(urlsplit(full_url).path, body["data"], timeout)
 
-
     def flush(self, timeout: float) -> None:
         """Wait until luigid has done all that was sent; raises as :meth:`fetch` does."""
         with self._reachability_reported():

@@ -73,7 +73,7 @@ class Batches:
         self._lock = threading.RLock()
         self._kept: list[str] = []
         self._folder = ""
-        self._sent_at = 0.0
+        self._sent_at = time.monotonic()
 
     def send(self, path: str, data: str, timeout: float) -> None:
         """Keep a call; send what is kept when it is much, or has been kept for long."""

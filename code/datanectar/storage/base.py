@@ -11,6 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
 
@@ -255,6 +256,7 @@ class Storage(abc.ABC):
         return self.delete_object(object_name(key, file))
 
 
+@lru_cache(maxsize=1000)
 def object_name(key: Key, file: str) -> str:
     """Return the name that a file has in a store: ``chains/<type>/<chain>/<Task>/<md5>/<file>``.
 

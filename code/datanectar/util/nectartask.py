@@ -65,6 +65,9 @@ class NectarTask(Nectar, luigi.Task, TaskHelpers):
     catch_up: ClassVar[str] = "latest"
     #: Processes within one run, as ``luigi --workers``.
     workers: ClassVar[int] = 1
+    #: Whether each task of the class gets a process of its own, with ``workers`` above 1. Small
+    #: tasks otherwise run in one process after the other, as all do with one worker.
+    own_process: ClassVar[bool] = False
     #: How many workers, on any hosts, share the tasks of one run.
     width: ClassVar[int] = 1
     #: Seconds that a run that was submitted for this task may take; None:
