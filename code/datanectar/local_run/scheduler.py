@@ -11,7 +11,7 @@ from luigi.scheduler import Scheduler
 
 
 class InProcessScheduler:
-    """Takes the place of a run's connection to luigid (:mod:`datanectar.rpc.connection`).
+    """Takes the place of a run's connection to luigid (:mod:`datanectar.rpc.wire.connection`).
 
     Calls and results go through JSON, as over HTTP: a run behaves as it does in the service.
     """

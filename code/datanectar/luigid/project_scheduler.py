@@ -74,7 +74,7 @@ class ProjectScheduler(Scheduler):
         task.time_running = time.time()
         self._update_task_history(task, RUNNING, host=host)
 
-    @rpc_method()
+    @rpc_method()  # type: ignore[untyped-decorator]
     def give_back(self, worker: str, task_ids: list[str]) -> None:
         """Let tasks be PENDING again that a worker got and has not begun."""
         for task in map(self._state.get_task, task_ids):

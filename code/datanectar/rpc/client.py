@@ -16,13 +16,13 @@ from tenacity import Retrying, retry_if_exception_type, wait_fixed
 
 from datanectar.errors import SchedulerError
 from datanectar.luigid.access_token import token_for
-from datanectar.rpc import replies
 from datanectar.rpc.batches import can_batch
-from datanectar.rpc.connection import LuigidConnection
 from datanectar.rpc.hand import Hand
-from datanectar.rpc.replies import NO_WORK
 from datanectar.rpc.run_tasks import RunTasks
 from datanectar.rpc.task_names import TaskNames
+from datanectar.rpc.wire import replies
+from datanectar.rpc.wire.connection import LuigidConnection
+from datanectar.rpc.wire.replies import NO_WORK
 from datanectar.statuses import FAILED
 
 #: Seconds between two tries to reach luigid.

@@ -14,10 +14,10 @@ import luigi
 from datanectar.luigid.names import INTERRUPTED
 from datanectar.rpc.batches import batch_task
 from datanectar.rpc.client import PENDING_AT_ONCE, LuigidClient
-from datanectar.rpc.replies import NO_WORK, failure_text
 from datanectar.rpc.reports import TaskReporter
 from datanectar.rpc.resources import acceptable, shortage
 from datanectar.rpc.retries import Retries
+from datanectar.rpc.wire.replies import NO_WORK, failure_text
 from datanectar.statuses import DISABLED, DONE, FAILED, PENDING, RUNNING, UNKNOWN
 
 #: Seconds between two pings of luigid.

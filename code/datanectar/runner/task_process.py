@@ -40,6 +40,7 @@ class RunTaskProcess(ContextManagedTaskProcess):
     #: Whether the worker has reported that this process ended without a result.
     end_reported = False
     check_complete: Callable[[luigi.Task], Any]
+    use_multiprocessing: bool
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -65,7 +66,7 @@ class RunTaskProcess(ContextManagedTaskProcess):
     @property
     def exitcode(self) -> int | None:
         """How its process ended; None when it has not."""
-        return self.host and self.host.exitcode
+        return self.host.exitcode if self.host is not None else None
 
     def terminate(self) -> None:
         """End its process and all below it."""

@@ -7,7 +7,7 @@ import time
 from typing import Protocol
 from urllib.parse import urlencode
 
-from datanectar.rpc.pipeline import OUTAGE, Pipeline, Request
+from datanectar.rpc.wire.pipeline import OUTAGE, Pipeline, Request
 
 #: How many calls are kept at most before they are sent, and for how many seconds.
 _MOST_KEPT, _KEPT_FOR = 50, 0.02

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 from datanectar.luigid.address import full_url
 from datanectar.messages import SchedulerReport
-from datanectar.rpc.outbox import Batches, Outbox, Singles
-from datanectar.rpc.pipeline import OUTAGE, Pipeline
+from datanectar.rpc.wire.outbox import Batches, Outbox, Singles
+from datanectar.rpc.wire.pipeline import OUTAGE, Pipeline
 
 
 class LuigidConnection:
