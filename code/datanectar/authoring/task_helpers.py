@@ -135,7 +135,7 @@ def _load(source: Any, library: str | None, pickled: bool) -> Any:
     if not isinstance(source, luigi.Target):
         return [_load(each, library, pickled) for each in source]
     if _is_folder(source):
-        return source.local_folder()  # type: ignore[attr-defined]
+        return source.local_folder()
     with _opened(source) as stream:
         return formats.read(stream, _suffix(source), library=library, pickled=pickled)
 

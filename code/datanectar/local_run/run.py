@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import luigi
+from luigi.task import flatten
 
 from datanectar import reasons
 from datanectar.catalog.collector import APIChainCollector
@@ -28,8 +29,6 @@ from datanectar.parameters.reading import make_task
 from datanectar.runner.luigi_setup import configure_luigi
 from datanectar.settings import current
 from datanectar.statuses import DONE
-from datanectar.storage.registry import storage_named
-from datanectar.util.identity import key_of
 from datanectar.util.result_addresses import result_addresses
 
 #: Seconds that the processes of an interrupted run get to end by themselves.
@@ -154,4 +153,4 @@ def _addresses(root: luigi.Task) -> list[str]:
     place = result_addresses(root)
     if place.output is None:
         return place.results
-    return [storage_named(place.storage).address(key_of(root), place.output)]
+    return [target.path for target in flatten(root.output())]

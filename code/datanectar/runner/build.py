@@ -35,6 +35,7 @@ from datanectar.statuses import DONE, FAILED
 from datanectar.storage.registry import default_name, storage_named
 from datanectar.util.completeness import INDEX
 from datanectar.util.identity import key_of
+from datanectar.util.inputs.run_memory import kept_for_the_run
 from datanectar.util.task_params import remake
 from datanectar.util.tasklog import storage_name
 
@@ -44,6 +45,7 @@ Send = Callable[[Any], None]
 _FIRST_WAIT, _LONGEST_WAIT = 0.05, 1.0
 
 
+@kept_for_the_run()
 def run(job: RunJob, send: Send) -> Outcome:
     """Do the job in this process.
 
@@ -92,6 +94,7 @@ def _make_root(job: RunJob) -> luigi.Task:
     return root
 
 
+@kept_for_the_run()
 def build_until_ended(
     root: luigi.Task, job: RunJob, scheduler: RunScheduler, **worker_options: Any
 ) -> Outcome:

@@ -45,7 +45,8 @@ class RunTaskProcess(ContextManagedTaskProcess):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._has_memory_limit = needs_of(type(self.task)).memory is not None
-        self.use_multiprocessing = self.use_multiprocessing or self._has_memory_limit
+        if self._has_memory_limit:
+            self.use_multiprocessing = True
         self._is_complete = self.check_complete
         self.check_complete = self._check_complete
 

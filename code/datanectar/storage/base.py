@@ -11,14 +11,13 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
 
 from datanectar.attempt_files import ATTEMPT_VARIABLE
 from datanectar.keys import Key, parse_key
 from datanectar.storage.atomic_file import AtomicFile, writer
-from datanectar.storage.threads import in_threads
+from datanectar.storage.threads import mapped
 
 _CHUNK = 1024 * 1024
 
@@ -249,14 +248,13 @@ class Storage(abc.ABC):
                 with writer(self.create_object(f"{prefix}{path}"), binary=True) as target:
                     shutil.copyfileobj(stream, target, _CHUNK)
 
-        in_threads(put, paths)
+        mapped(put, paths)
 
     def delete(self, key: Key, file: str) -> bool:
         """Delete the file; return whether it was there."""
         return self.delete_object(object_name(key, file))
 
 
-@lru_cache(maxsize=1000)
 def object_name(key: Key, file: str) -> str:
     """Return the name that a file has in a store: ``chains/<type>/<chain>/<Task>/<md5>/<file>``.
 

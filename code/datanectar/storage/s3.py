@@ -16,7 +16,7 @@ from datanectar.storage.atomic_file import AtomicFile
 from datanectar.storage.base import FileInfo, Link, Storage, object_name
 from datanectar.storage.bucket.client import DEFAULT_REGION, Clients, error_code, preload
 from datanectar.storage.bucket.streams import Download, Upload
-from datanectar.storage.threads import in_threads
+from datanectar.storage.threads import mapped
 
 _READ_BUFFER = 256 * 1024
 
@@ -108,7 +108,7 @@ class S3Storage(Storage):
             with self._clients.request(f"DeleteObject {name}") as client:
                 client.delete_object(Bucket=self.bucket, Key=name)
 
-        in_threads(delete, [name for name, _ in self._list(prefix)])
+        mapped(delete, [name for name, _ in self._list(prefix)])
 
     def rename(self, key: Key, old: str, new: str) -> None:
         """Copy the file within the bucket, then delete the one with the old name."""

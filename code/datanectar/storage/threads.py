@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+Value = TypeVar("Value")
 
 #: Objects that are written, read or deleted at a time. An upload takes up to 36 MiB.
 _AT_ONCE = 4
 
 
-def in_threads(do: Callable[[str], object], names: Iterable[str]) -> None:
-    """Do something for each name, some at a time; the first error ends it."""
+def mapped(do: Callable[[str], Value], names: Iterable[str]) -> list[Value]:
+    """Return what a function returns for each name, in order; some calls are made at a time.
+
+    The first error ends it.
+    """
     with ThreadPoolExecutor(_AT_ONCE) as threads:
         try:
-            for _ in threads.map(do, names):
-                pass
+            return list(threads.map(do, names))
         except BaseException:
             threads.shutdown(cancel_futures=True)
             raise

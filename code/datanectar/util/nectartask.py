@@ -16,6 +16,7 @@ from datanectar.parameters.class_options import Nectar, class_option
 from datanectar.parameters.texts import Texts
 from datanectar.parameters.visibility import task_in_words
 from datanectar.util.identity import key_of
+from datanectar.util.inputs.external import with_files
 from datanectar.util.sqla import mend_sqla
 from datanectar.util.target import FolderTarget, NectarTarget
 from datanectar.util.task_params import readable_texts
@@ -88,6 +89,11 @@ class NectarTask(Nectar, luigi.Task, TaskHelpers):
         """Make the class's ``run`` write ``log`` and ``params.txt``, whoever calls it."""
         super().__init_subclass__(**options)
         record_run(cls)
+
+    @classmethod
+    def get_param_values(cls, params: Any, args: Any, kwargs: Any) -> list[tuple[str, Any]]:
+        """Return names and values as ``luigi.Task.get_param_values`` does, with files of others."""
+        return with_files(cls, params, super().get_param_values(params, args, kwargs))
 
     @property
     def worker_timeout(self) -> float | None:

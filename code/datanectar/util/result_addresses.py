@@ -42,7 +42,7 @@ def result_addresses(task: luigi.Task) -> ResultAddresses:
     cls = type(task)
     storage = store_address(storage_name(cls))
     if has_nectar_output(cls):
-        return ResultAddresses(storage, _file_under_key(output_name(cls)))
+        return ResultAddresses(storage, result_file(cls))
     targets, key = _targets(task), key_of(task)
     if len(targets) == 1 and _is_under(key, targets[0]):
         return ResultAddresses(targets[0].storage.store_address, targets[0].file)
@@ -50,13 +50,15 @@ def result_addresses(task: luigi.Task) -> ResultAddresses:
     return ResultAddresses(storage, None, list(dict.fromkeys(found))[:_MOST])
 
 
+def result_file(cls: type[luigi.Task]) -> str:
+    """Return the file under a key whose presence means that the result of such a class is there."""
+    name = output_name(cls)
+    return list_of(name[:-1]) if name.endswith("/") else name
+
+
 def has_nectar_output(cls: type[luigi.Task]) -> bool:
     """Tell whether the class has the ``output()`` of :class:`NectarTask`."""
     return issubclass(cls, NectarTask) and cls.output is NectarTask.output
-
-
-def _file_under_key(name: str) -> str:
-    return list_of(name[:-1]) if name.endswith("/") else name
 
 
 def _targets(task: luigi.Task) -> list[Any]:

@@ -145,7 +145,12 @@ def _begin(
 
 def storage_of(task: luigi.Task) -> Storage:
     """Return the store that keeps this task's log and parameters."""
-    return storage_named(storage_name(type(task)))
+    return storage_of_class(type(task))
+
+
+def storage_of_class(cls: type[luigi.Task]) -> Storage:
+    """Return the store that keeps what tasks of a class make."""
+    return storage_named(storage_name(cls))
 
 
 def storage_name(cls: type[luigi.Task]) -> str:

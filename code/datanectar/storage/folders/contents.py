@@ -18,7 +18,7 @@ import msgspec
 from datanectar.errors import NotFound, StorageError
 from datanectar.keys import FOLDER_LIST, Key, is_path_in_folder
 from datanectar.storage.base import Storage, object_name
-from datanectar.storage.threads import in_threads
+from datanectar.storage.threads import mapped
 
 _CHUNK = 1024 * 1024
 
@@ -99,7 +99,7 @@ def fetch(storage: Storage, key: Key, name: str, contents: Contents, into: Path)
             for piece in storage.object_chunks(f"{prefix}{path}"):
                 file.write(piece)
 
-    in_threads(copy, contents.files)
+    mapped(copy, contents.files)
 
 
 def _contents_or_none(storage: Storage, key: Key, name: str) -> Contents | None:
