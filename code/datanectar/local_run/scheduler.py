@@ -39,6 +39,9 @@ class InProcessScheduler:
         """Make a call of which the response does not matter."""
         self.fetch(full_url, body, timeout)
 
+    def push(self, timeout: float) -> None:
+        """Do nothing: no call is kept."""
+
     def flush(self, timeout: float) -> None:
         """Return at once: every call is done by now."""
 

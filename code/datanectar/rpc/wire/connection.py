@@ -60,6 +60,10 @@ class LuigidConnection:
         """Send a request soon, without waiting for the response; luigid does it before later ones."""
         self.outbox().send(urlsplit(full_url).path, body["data"], timeout)
 
+    def push(self, timeout: float) -> None:
+        """Send at once what :meth:`send` has kept."""
+        self.outbox().push(timeout)
+
     def flush(self, timeout: float) -> None:
         """Wait until luigid has done all that was sent; raises as :meth:`fetch` does."""
         with self._reachability_reported():
