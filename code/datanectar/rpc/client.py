@@ -87,7 +87,7 @@ class LuigidClient(RemoteScheduler):
         body = {"data": json.dumps(self.names.outgoing(data))}
         if url in _WITHOUT_REPLY:
             self._fetcher.send(self._url + url, body, self._connect_timeout)
-            if data.get("status") == PENDING_AT_ONCE or "tracking_url" in data:
+            if data.get("status") == PENDING_AT_ONCE or data.get("tracking_url"):
                 # The one undoes that a task is done, if that has happened since it was looked for.
                 # The other comes from a task that runs.
                 self._fetcher.push(self._connect_timeout)
