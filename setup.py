@@ -59,6 +59,7 @@ setup(
     },
     install_requires=[
         "alembic>=1.13,<2",
+        "argon2-cffi>=23.1,<26",
         "boto3>=1.36,<2",
         "click>=8.1,<9",
         "cronsim>=2.6,<3",
@@ -83,6 +84,7 @@ setup(
         "postgres": ["psycopg[binary]>=3.2,<4"],
         "redis": ["redis>=5,<9"],
         "examples": ["matplotlib>=3.8", "scikit-learn>=1.4"],
+        "oidc": ["authlib>=1.6,<2", "joserfc>=1,<2"],
         "frames": ["openpyxl>=3.1", "pandas>=2.0", "pyarrow>=14"],
     },
     entry_points={

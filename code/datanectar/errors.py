@@ -80,6 +80,12 @@ class TooManyRuns(DatanectarError):
     status = 429
 
 
+class TooManyAttempts(DatanectarError):
+    """Raised when an address has sent too many wrong tokens or passwords; carries ``Retry-After``."""
+
+    status = 429
+
+
 class ChainError(DatanectarError):
     """Raised when the author's code is at fault: it can't be imported, hangs, or exits."""
 

@@ -21,6 +21,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import func, inspect, select, text
 
+import datanectar.access.tables
 import datanectar.backfills.tables  # noqa: F401, they are in the same database
 from datanectar.errors import StartupError
 from datanectar.runs import migrate

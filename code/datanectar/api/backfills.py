@@ -11,6 +11,7 @@ from datanectar.backfills.records import Backfill, Counts, Item
 from datanectar.errors import BadRequest, Conflict
 from datanectar.http import links
 from datanectar.http.envelope import iso_time, json_response
+from datanectar.http.identity import current
 from datanectar.http.request_params import request_params
 from datanectar.plan_messages import PlannedItem
 from datanectar.service.service import Service
@@ -42,7 +43,7 @@ def _add_all(routes: Blueprint, service: Service, backfills: Backfills) -> None:
         wanted, dry_run = read_request(service, raw)
         if dry_run:
             return json_response(plan_data(backfills.plan(wanted)))
-        backfill, is_new = backfills.start(wanted)
+        backfill, is_new = backfills.start(wanted, current.name())
         data = {**backfill_data(backfill, backfills.counts(backfill)), "new": is_new}
         return json_response(data, headers={"Location": data["api_href"]})
 
@@ -78,7 +79,9 @@ def _page(backfills: Backfills) -> dict[str, Any]:
             f"limit is a number from 1 to {_LARGEST_LIMIT}.",
             fields={"limit": f"a number from 1 to {_LARGEST_LIMIT}"},
         )
-    found, cursor = backfills.store.page(cursor=request.args.get("cursor"), limit=int(limit))
+    found, cursor = backfills.store.page(
+        cursor=request.args.get("cursor"), limit=int(limit), types=current.types()
+    )
     counts = backfills.store.counts(backfill.id for backfill in found)
     listed = [backfill_data(backfill, counts[backfill.id]) for backfill in found]
     return {"backfills": listed, "next_cursor": cursor}
@@ -116,6 +119,7 @@ def read_request(service: Service, raw: dict[str, Any]) -> tuple[BackfillRequest
     if problems:
         listed = "; ".join(f"{name[:100]}: {why}" for name, why in problems.items())
         raise BadRequest(f"A backfill can't be asked for like that: {listed}.", fields=problems)
+    current.require_types(path[0])
     chain = path[1] if len(path) == 3 else service.chain_of_task(*path)
     wanted = BackfillRequest(path[0], chain, path[-1], over or {}, params, int(at_once))
     return wanted, dry_run == "true"
@@ -145,6 +149,7 @@ def backfill_data(backfill: Backfill, counts: Counts) -> dict[str, Any]:
         "at_once": backfill.at_once,
         "status": backfill.status,
         "cancel_requested": backfill.cancel_requested,
+        "requested_by": backfill.requested_by,
         "created": iso_time(backfill.created),
         "finished": iso_time(backfill.finished),
         "total": counts.total,

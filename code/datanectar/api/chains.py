@@ -13,6 +13,7 @@ from datanectar.catalog.files import CHAIN_SUFFIX, no_task
 from datanectar.errors import NotFound
 from datanectar.http import links
 from datanectar.http.envelope import json_response
+from datanectar.http.identity import current
 from datanectar.http.request_params import request_params
 from datanectar.http.serializers import (
     accepted_data,
@@ -55,7 +56,9 @@ def blueprint(service: Service) -> Blueprint:
 def _add_listings(routes: Blueprint, service: Service) -> None:
     @routes.get("")
     def every_chain() -> Response:
-        return json_response([chain_data(chain) for chain in service.catalog.chains()])
+        return json_response(
+            [chain_data(chain) for chain in current.visible(service.catalog.chains())]
+        )
 
     @routes.get("/<type>")
     def chains_of_type(type: str) -> Response:
@@ -120,7 +123,7 @@ def _run(
     service: Service, waiters: threading.Semaphore, type: str, chain: str, task: str
 ) -> Response:
     wait = _preferred_wait()
-    accepted = service.accept(type, chain, task, request_params())
+    accepted = service.accept(type, chain, task, request_params(), requested_by=current.name())
     if wait is None or accepted.run is None or accepted.done:
         return _accepted(service, accepted, waited=wait)
     if not waiters.acquire(blocking=False):  # a server may ignore a preference (RFC 7240)

@@ -10,8 +10,8 @@ from flask import Blueprint, Response, request
 from werkzeug.datastructures import MultiDict
 
 from datanectar.errors import BadRequest, Conflict
-from datanectar.http.auth import require_scope
 from datanectar.http.envelope import json_response
+from datanectar.http.identity import current
 from datanectar.http.request_params import request_params
 from datanectar.http.serializers import accepted_data, graph_data, run_data, shortened
 from datanectar.runs.store import RunFilters
@@ -55,8 +55,15 @@ def blueprint(service: Service) -> Blueprint:
     def rerun(run_id: str) -> Response:
         force, upstream = _rerun_options(request_params())
         if force or upstream:
-            require_scope("admin")
-        again = run_again(service, run_id, force=force, upstream=upstream)
+            current.require_scope("admin")
+        again = run_again(
+            service,
+            run_id,
+            force=force,
+            upstream=upstream,
+            requested_by=current.name(),
+            types=current.types(),
+        )
         data = {**accepted_data(again.accepted, None), "dropped": again.dropped, "kept": again.kept}
         return json_response(data, headers={"Location": data["status_url"]})
 
@@ -111,7 +118,7 @@ def history_filters(query: MultiDict[str, str]) -> tuple[RunFilters, str | None,
     if problems:
         listed = "; ".join(f"{name}: {why}" for name, why in problems.items())
         raise BadRequest(f"The history can't be asked like that: {listed}.", fields=problems)
-    filters = RunFilters(**values, param=_param_filter(pairs))
+    filters = RunFilters(**values, param=_param_filter(pairs), types=current.types())
     return filters, query.get("cursor"), int(limit)
 
 

@@ -10,6 +10,7 @@ from flask import Blueprint, Response
 
 from datanectar.http import links
 from datanectar.http.envelope import iso_time, json_response
+from datanectar.http.identity import current
 from datanectar.http.serializers import run_data
 from datanectar.service.schedules import ScheduleState, set_paused, states
 from datanectar.service.service import Service
@@ -21,7 +22,11 @@ def blueprint(service: Service) -> Blueprint:
 
     @routes.get("")
     def every_schedule() -> Response:
-        return json_response([schedule_data(state) for state in states(service, time.time())])
+        found = states(service, time.time())
+        seen = {item.type for item in current.visible(state.schedule for state in found)}
+        return json_response(
+            [schedule_data(state) for state in found if state.schedule.type in seen]
+        )
 
     @routes.post("/<type>/<chain>/<task>/pause")
     def pause(type: str, chain: str, task: str) -> Response:

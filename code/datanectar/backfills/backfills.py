@@ -80,7 +80,9 @@ class Backfills:
         )
         return plan.items
 
-    def start(self, request: BackfillRequest) -> tuple[Backfill, bool]:
+    def start(
+        self, request: BackfillRequest, requested_by: str | None = None
+    ) -> tuple[Backfill, bool]:
         """Make a backfill; workers drive it from here on, whatever becomes of them or of this process.
 
         Returns:
@@ -96,6 +98,7 @@ class Backfills:
             run_time=run_time,
             status=RUNNING,
             created=made_at(backfill_id),
+            requested_by=requested_by,
             **vars(request),
         )
         items = [_item(new, number, item) for number, item in enumerate(planned)]

@@ -111,6 +111,7 @@ class Driver:
             backfill.task,
             {**backfill.params, **item.params},
             trigger=backfill.trigger,
+            requested_by=backfill.requested_by,
             at=datetime.fromisoformat(backfill.run_time),
             on_new=partial(self._store.note_run, item),
         )

@@ -28,6 +28,7 @@ class Backfill:
     created: float
     cancel_requested: bool = False
     finished: float | None = None
+    requested_by: str | None = None
 
     @property
     def path(self) -> str:

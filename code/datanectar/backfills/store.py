@@ -61,7 +61,9 @@ class BackfillStore(StoreBase):
         with self._db.read() as connection:
             return _one(connection, backfills.c.id == backfill_id)
 
-    def page(self, *, cursor: str | None, limit: int) -> tuple[list[Backfill], str | None]:
+    def page(
+        self, *, cursor: str | None, limit: int, types: Sequence[str] | None = None
+    ) -> tuple[list[Backfill], str | None]:
         """Return a page of the backfills, newest first, and the cursor of the next page or None.
 
         Raises:
@@ -75,6 +77,8 @@ class BackfillStore(StoreBase):
                     fields={"cursor": "not one that this app gave out"},
                 )
             query = query.where(backfills.c.id < cursor)
+        if types is not None:
+            query = query.where(backfills.c.type.in_(types))
         with self._db.read() as connection:
             found = [Backfill(**row) for row in connection.execute(query).mappings()]
         return found[:limit], found[limit - 1].id if len(found) > limit else None

@@ -29,6 +29,7 @@ backfills = Table(
     # The worker that drives it, and until when no other may take it over.
     Column("owner", SafeText),
     Column("held_until", Double),
+    Column("requested_by", SafeText),
 )
 _ACTIVE = text("status = 'RUNNING'")
 Index(

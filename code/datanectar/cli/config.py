@@ -72,5 +72,7 @@ def _masked(variable: str, value: str) -> str:
     """Return a setting's value without its secrets: tokens, and passwords in URLs."""
     if variable == "DATANECTAR_TOKENS":
         return " ".join("***" for _ in value.split())
+    if variable == "DATANECTAR_OIDC_CLIENT_SECRET":
+        return "***" if value else ""
     value = re.sub(r"(://[^/@]*?):.*@", r"\1:***@", value)
     return re.sub(r"(?i)(password=)[^&]*", r"\1***", value)

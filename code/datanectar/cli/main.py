@@ -37,7 +37,8 @@ COMMANDS = {
     "doctor": ("doctor.command", "Look for what is wrong, and say what to do about it."),
     "config": ("config", "Show the settings in force, and where each comes from."),
     "settings": ("config", "The same as config."),
-    "token": ("token", "Make an API token, or check one."),
+    "token": ("access.token", "Make, list and revoke API tokens; check one."),
+    "user": ("access.user", "Let people log in by name and password."),
 }
 
 _EXIT_CODES = """\b

@@ -106,6 +106,10 @@ class Client:
             if cursor is None:
                 return
 
+    def whoami(self) -> dict[str, Any]:
+        """Return whose the token is, and what that account may: ``name``, ``scope``, ``types``..."""
+        return dict(self.transport.call("GET", "/api/whoami"))
+
     def run_record(self, run_id: str) -> dict[str, Any]:
         """Return one run, with its ``graph``."""
         return dict(self.transport.call("GET", f"/api/runs/{quote(run_id, safe='')}"))

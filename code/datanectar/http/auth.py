@@ -1,12 +1,17 @@
-"""API tokens and their scopes: which token a request needs, and the checks before every request."""
+"""The checks before every request: where it comes from, whose it is, and the scope that it needs."""
 
 from __future__ import annotations
 
-import hmac
+from collections.abc import Callable
 
-from flask import Flask, g, request
+from flask import Flask, Response, g, redirect, request, session, url_for
 
-from datanectar.errors import Forbidden, StartupError, Unauthorized
+from datanectar.access.accounts import Accounts
+from datanectar.access.records import Account
+from datanectar.errors import Unauthorized
+from datanectar.http.envelope import wants_page
+from datanectar.http.identity import audit, current, sessions, type_limits
+from datanectar.http.identity.attempts import Attempts
 from datanectar.http.origin_checks import (
     SAFE_METHODS,
     app_names,
@@ -14,17 +19,27 @@ from datanectar.http.origin_checks import (
     check_host,
     check_site,
 )
-from datanectar.http.proxy import is_cors_request
+from datanectar.http.proxy import FROM_PROXY, is_cors_request
 from datanectar.http.request_params import check_query_text
+from datanectar.service.service import Service
 from datanectar.settings import Settings
-
-#: Each scope includes those before it.
-SCOPES = ("read", "run", "admin")
 
 #: The scope that each endpoint needs; None: no token. An endpoint that is not here needs ``admin``,
 #: so that a new route is closed at first.
 ENDPOINT_SCOPES = {
-    **dict.fromkeys(("health.alive", "health.ready"), None),
+    **dict.fromkeys(
+        (
+            "health.alive",
+            "health.ready",
+            "login.ask",
+            "login.enter",
+            "login.leave",
+            "login.oidc",
+            "login.oidc_back",
+            "static_files.static_file",
+        ),
+        None,
+    ),
     **dict.fromkeys(
         (
             "backfills.every_backfill",
@@ -55,12 +70,12 @@ ENDPOINT_SCOPES = {
             "schedules.every_schedule",
             "runs_page.events",
             "runs_page.run",
-            "static_files.static_file",
             "status.chaingraph",
             "logs.chainlog",
             "status.chainstatus",
             "targets.send",
             "tasks.form",
+            "whoami.whoami",
         ),
         "read",
     ),
@@ -89,110 +104,95 @@ ENDPOINT_SCOPES = {
 }
 
 
-class Tokens:
-    """The tokens of ``DATANECTAR_TOKENS`` with their scopes.
-
-    Args:
-        entries: ``<token>`` or ``<token>:<scope>`` each.
-
-    Raises:
-        StartupError: when a scope is unknown or a token is too short to be a secret.
-    """
-
-    def __init__(self, entries: tuple[str, ...]) -> None:
-        self._scopes: list[tuple[bytes, str]] = []
-        for number, entry in enumerate(entries, 1):
-            token, _, scope = entry.partition(":")
-            if scope not in ("", *SCOPES):
-                raise StartupError(
-                    f"DATANECTAR_TOKENS: what follows the colon in entry {number} is no scope; "
-                    f"there are {', '.join(SCOPES)}."
-                )
-            if len(token) < 16:
-                raise StartupError(
-                    f"DATANECTAR_TOKENS: entry {number} is shorter than 16 characters; "
-                    "make one with: openssl rand -hex 24"
-                )
-            self._scopes.append((token.encode(), scope or "admin"))
-
-    def __bool__(self) -> bool:
-        return bool(self._scopes)
-
-    def scope(self, token: str) -> str | None:
-        """Return a token's scope, or None; takes equally long whichever token matches."""
-        found = None
-        for known, scope in self._scopes:
-            if hmac.compare_digest(known, token.encode()):
-                found = scope
-        return found
-
-
-def check_start(settings: Settings) -> None:
-    """Refuse to start when others could reach the app without a token, or when a token is unusable.
-
-    Raises:
-        StartupError: naming the ways out.
-    """
-    Tokens(settings.tokens)
-    if not settings.on_loopback and not settings.tokens:
-        raise StartupError(
-            f"DATANECTAR_HOST={settings.host} can be reached from outside this machine: set "
-            "DATANECTAR_TOKENS (openssl rand -hex 24), or listen on 127.0.0.1."
-        )
-
-
-def protect(app: Flask, settings: Settings) -> None:
-    """Check every request of the app: host, origin, text, body type and token."""
-    tokens, names = Tokens(settings.tokens), app_names(settings)
+def protect(app: Flask, settings: Settings, service: Service, accounts: Accounts) -> None:
+    """Check every request of the app: host, origin, text, body type, account, scope and types."""
+    app.extensions["datanectar.accounts"] = accounts
+    sessions.prepare(app, settings, accounts)
+    gate, names = _Gate(settings, accounts), app_names(settings)
 
     @app.before_request
-    def check() -> None:
+    def check() -> Response | None:
         check_host(names)
         check_query_text()
         origin = request.headers.get("Origin", "")
         if not is_cors_request(origin, request.path, settings):
             check_site()
         elif request.method == "OPTIONS":  # a preflight request never has a token (Fetch, 3.2.2)
-            return
+            return None
         if request.method not in SAFE_METHODS:
             check_body_type()
-        if tokens:
-            _check_token(tokens, _needed_scope())
+        response = gate.check()
+        type_limits.check(service)
+        return response
+
+    audit.prepare(app, settings.audit_log, accounts)
 
 
-def require_scope(needed: str) -> None:
-    """Refuse the request unless its token has this scope: for one whose options do more than its route.
+class _Gate:
+    """Finds the account that sends a request, and compares its scope with what the route needs."""
 
-    Raises:
-        Forbidden: naming the scopes.
-    """
-    if "scope" in g:  # without tokens, everybody may do everything
-        _compare(g.scope, needed)
+    def __init__(self, settings: Settings, accounts: Accounts) -> None:
+        self._settings, self._accounts = settings, accounts
+        self.attempts = Attempts(settings.login_attempts)
 
+    def check(self) -> Response | None:
+        """Refuse the request, or return the way to the login; None: it may go on.
 
-def _check_token(tokens: Tokens, needed: str | None) -> None:
-    if needed is None:
-        return
-    scope = tokens.scope(_sent_token())
-    if scope is None:
+        Raises:
+            Unauthorized: when it needs an account and has none.
+            Forbidden: when its account's scope is too small, or the page's token is missing.
+            TooManyAttempts: when its address has sent too many wrong tokens.
+        """
+        g.attempts = self.attempts
+        if self._accounts.is_open():
+            return None
+        needed = _needed_scope()
+        account = self._account()
+        if account is not None and needed is not None:
+            current.require_scope(needed)
+        if account is None and needed is not None:
+            return self._ask()
+        return None
+
+    def _account(self) -> Account | None:
+        """Return the account that the request has proof of: by a token, a proxy's word or a session."""
+        token = _sent_token()
+        if token is not None:
+            self.attempts.check(request.remote_addr or "")
+            return self._take(lambda: self._accounts.by_token(token))
+        name = request.headers.get(self._settings.user_header or "-", "")
+        if name and request.environ.get(FROM_PROXY):
+            return self._take(lambda: self._accounts.by_word(name))
+        secret = session.get("id")
+        account = self._take(lambda: self._accounts.by_session(secret)) if secret else None
+        is_of_page = account is not None or request.endpoint == "login.enter"
+        if is_of_page and request.method not in SAFE_METHODS:
+            sessions.check_csrf()
+        return account
+
+    def _take(self, find: Callable[[], Account | None]) -> Account | None:
+        current.set_account(find(), again=find)
+        return current.account()
+
+    def _ask(self) -> Response | None:
+        """Send a browser to the login page; refuse others."""
+        g.tried = request.authorization is not None
+        if g.tried:
+            self.attempts.fail(request.remote_addr or "")
+        elif wants_page() and request.method in ("GET", "HEAD"):
+            place = request.full_path.rstrip("?")
+            return redirect(url_for("login.ask", next=place if place != "/" else None), 303)  # type: ignore[return-value]
         raise Unauthorized(
-            "This app wants a token: send Authorization: Bearer <token>.",
-            headers={"WWW-Authenticate": 'Basic realm="datanectar", charset="UTF-8"'},
+            "This app wants a token: send Authorization: Bearer <token>, or log in at /login.",
+            headers={"WWW-Authenticate": 'Bearer realm="datanectar"'},
         )
-    g.scope = scope
-    _compare(scope, needed)
 
 
-def _compare(scope: str, needed: str) -> None:
-    if SCOPES.index(scope) < SCOPES.index(needed):
-        raise Forbidden(f"This token may {scope}; this request needs one that may {needed}.")
-
-
-def _sent_token() -> str:
-    """Return the bearer token, or the password of Basic, for which browsers can ask the user."""
+def _sent_token() -> str | None:
+    """Return the bearer token, or the password of Basic; None: the request has neither."""
     sent = request.authorization
     if sent is None:
-        return ""
+        return None
     return (sent.token if sent.type == "bearer" else sent.password) or ""
 
 

@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 
 #: Headers of Flask's own errors that their responses keep.
 _KEPT_HEADERS = ("Allow", "Content-Range", "Retry-After")
+#: Paths of the API.
+_API_PATHS = ("/api/", "/healthz", "/readyz", "/metrics", "/openapi.json")
 #: What gunicorn raises when a chunked body is malformed or ends early.
 _BROKEN_BODIES = (
     ChunkMissingTerminator,
@@ -52,6 +54,13 @@ def iso_time(timestamp: float | None) -> str | None:
     if timestamp is None:
         return None
     return datetime.fromtimestamp(timestamp, timezone.utc).isoformat(timespec="milliseconds")
+
+
+def wants_page() -> bool:
+    """Tell whether a browser asks for a page; the API's answers stay JSON for a browser too."""
+    if request.path.startswith(_API_PATHS):
+        return False
+    return any(kind == "text/html" for kind, _ in request.accept_mimetypes)
 
 
 def handle_errors(app: Flask) -> None:

@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from flask import Response, request
 
 from datanectar.errors import Unavailable
+from datanectar.http.identity import current
 
 #: Names in the WSGI environment: whether the server has room for a stream, and the stream.
 ROOM, STREAM = "datanectar.stream_room", "datanectar.stream"
 #: Seconds between two pieces when there was nothing new.
 PAUSE = 0.2
+#: Seconds between two looks whether the reader may still read.
+_RECHECK = 2.0
 #: Seconds of silence after which a comment is sent, so that proxies keep the connection.
 KEEP_ALIVE = 15.0
 #: That comment.
@@ -50,8 +53,20 @@ def event_stream(pieces: Iterator[bytes]) -> Response:
     refuse_if_full()
     if request.method == "HEAD":
         return Response(mimetype="text/event-stream", headers=_HEADERS)
+    pieces = _while_allowed(pieces, current.still_allowed())
     request.environ[STREAM] = pieces
     return Response(_waiting(pieces), mimetype="text/event-stream", headers=_HEADERS)
+
+
+def _while_allowed(pieces: Iterator[bytes], is_allowed: Callable[[], bool]) -> Iterator[bytes]:
+    """Yield the pieces until whoever asked for them has been logged out, has expired or been revoked."""
+    due = time.monotonic() + _RECHECK
+    for piece in pieces:
+        if time.monotonic() >= due:
+            if not is_allowed():
+                return
+            due = time.monotonic() + _RECHECK
+        yield piece
 
 
 def event(name: str, data: Any) -> bytes:

@@ -13,6 +13,8 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from datanectar.settings import Settings
 
+#: The name in the WSGI environment of: a trusted proxy has sent the request.
+FROM_PROXY = "datanectar.from_proxy"
 #: The headers of responses that scripts of other origins may read.
 _EXPOSED_HEADERS = ("ETag", "Link", "Location", "Preference-Applied", "Retry-After")
 #: Seconds for which a browser keeps the answer to its preflight request.
@@ -71,7 +73,8 @@ class Front:
             environ["SCRIPT_NAME"] = self._prefix
             if path == self._prefix or path.startswith(self._prefix + "/"):
                 environ["PATH_INFO"] = path[len(self._prefix) :] or "/"
-        app = self._believing if self._is_trusted(environ.get("REMOTE_ADDR", "")) else self._app
+        environ[FROM_PROXY] = self._is_trusted(environ.get("REMOTE_ADDR", ""))
+        app = self._believing if environ[FROM_PROXY] else self._app
         return app(environ, start_response)
 
     def _is_trusted(self, address: str) -> bool:

@@ -118,6 +118,7 @@ def run_data(run: Run) -> dict[str, Any]:
         "job_status": run.status,
         "cancel_requested": run.cancel_requested,
         "trigger": run.trigger,
+        "requested_by": run.requested_by,
         "attempts": run.attempt,
         "created": iso_time(run.created),
         "started": iso_time(run.started),

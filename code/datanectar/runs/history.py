@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import ColumnElement, TextClause, delete, func, select, text
@@ -34,7 +34,7 @@ class RunFilters:
     ``since`` and ``until`` are Unix stamps, both inclusive, of when a run was accepted. ``param``
     has the texts of parameters by name; each must be equal. Private parameters never match. ``parts``
     has, by ``type``, ``chain`` or ``task``, what the name must contain, in small or large letters.
-    ``backfill`` is the id of the one that started them.
+    ``backfill`` is the id of the one that started them; ``types``: a run is of one of these.
     """
 
     type: str | None = None
@@ -43,6 +43,7 @@ class RunFilters:
     status: str | None = None
     key: str | None = None
     backfill: str | None = None
+    types: Sequence[str] | None = None
     since: float | None = None
     until: float | None = None
     param: Mapping[str, str] = field(default_factory=dict)
@@ -124,6 +125,8 @@ class History(StoreBase):
             self._db.contains(func.lower(runs.c[name]), text.lower())
             for name, text in filters.parts.items()
         ]
+        if filters.types is not None:
+            conditions.append(runs.c.type.in_(filters.types))
         if filters.backfill is not None:
             own = runs.c.trigger == f"backfill {filters.backfill}"
             conditions += [text(OF_BACKFILL), own]  # so that the partial index is used

@@ -21,6 +21,7 @@ class NewRun:
     task: str
     resolution: Resolution
     trigger: str = "http"
+    requested_by: str | None = None
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ class Run:
     handed_back: int = 0
     given: list[str] | None = None
     results: list[str] = field(default_factory=list)
+    requested_by: str | None = None
 
     @property
     def losses(self) -> int:

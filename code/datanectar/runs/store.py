@@ -212,6 +212,7 @@ def _pending(new: NewRun) -> Run:
         attempt=0,
         created=made_at(run_id),
         trigger=new.trigger,
+        requested_by=new.requested_by,
         **{name: value for name, value in resolved.items() if name in fields},
     )
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from datanectar.errors import BadRequest, Conflict
+from datanectar.errors import BadRequest, Conflict, Forbidden
 from datanectar.keys import Key, parse_key
 from datanectar.messages import Resolution
 from datanectar.runs.records import Run
@@ -34,6 +35,8 @@ def rerun(
     force: bool = False,
     upstream: bool = False,
     trigger: str = "http",
+    requested_by: str | None = None,
+    types: Collection[str] | None = None,
 ) -> Rerun:
     """Run again what a run was for, under the same key; a chain goes on at the step that failed.
 
@@ -41,9 +44,11 @@ def rerun(
         run_id: a run that has ended.
         force: drop the result first, so that it is made again.
         upstream: as ``force``, with the results of all that the task requires.
-        trigger: what asks for it.
+        trigger, requested_by: what and who asks for it.
+        types: the types of chains whose results may be dropped; None: all.
 
     Raises:
+        Forbidden: when a result of another type would be dropped.
         NotFound: when there is no such run, chain or task.
         Conflict: while the run goes on, when the same parameters mean another key by now, or while
             another run makes or needs what would be dropped; then nothing is dropped.
@@ -57,12 +62,21 @@ def rerun(
     place, raw, at = (run.type, run.chain, run.task), request_params(run), run_date(run)
     resolution = service.resolve(*place, raw, at=at, upstream=upstream)
     keys = _keys(run, resolution)
+    _refuse_other_types(keys, types)
     dropped: dict[str, list[str]] = {}
     kept: dict[str, str] = {}
     if force or upstream:
         service.store.refuse_if_full(service.settings.max_queued)
         dropped, kept = drop_results(service.store, service.results, keys)
-    return Rerun(service.accept(*place, raw, trigger, at), dropped, kept)
+    return Rerun(service.accept(*place, raw, trigger, requested_by, at), dropped, kept)
+
+
+def _refuse_other_types(keys: Collection[Key], types: Collection[str] | None) -> None:
+    others = {key.type for key in keys if types is not None and key.type not in types}
+    if others:
+        raise Forbidden(
+            f"That would drop results of type {', '.join(sorted(others))}, which you may not see."
+        )
 
 
 def _keys(run: Run, resolution: Resolution) -> list[Key]:

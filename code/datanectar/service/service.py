@@ -147,6 +147,7 @@ class Service:
         task: str,
         raw: dict[str, Any],
         trigger: str = "http",
+        requested_by: str | None = None,
         at: datetime | None = None,
         on_new: OnNew | None = None,
     ) -> Accepted:
@@ -158,6 +159,7 @@ class Service:
             type, chain, task: the names in the route.
             raw: the request's parameters as they came.
             trigger: what submits it: ``http``, a schedule or a backfill.
+            requested_by: the name of the account that asks.
             at: the run's time, in the zone that it belongs to; None: now, in the server's.
             on_new: see :meth:`~datanectar.runs.store.RunStore.accept`.
 
@@ -166,7 +168,7 @@ class Service:
             NotFound, BadRequest, ChainError, KeyUndefined: see :meth:`resolve`.
         """
         with self._resolved(type, chain, task, raw, to_run=True, at=at) as (resolution, child):
-            new = NewRun(type, chain, task, resolution, trigger)
+            new = NewRun(type, chain, task, resolution, trigger, requested_by)
             if self.is_complete(resolution):
                 return Accepted(resolution, self._run_of_existing_result(new), True)
             most = self.settings.max_queued

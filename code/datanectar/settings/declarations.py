@@ -37,7 +37,12 @@ from datanectar.settings.kinds import (
 from datanectar.settings.project_file import nearest_project
 
 #: Children don't get these variables: whoever holds them can start runs or change the history.
-PARENTS_ONLY = ("DATANECTAR_TOKENS", "DATANECTAR_DATABASE_URL", "DATANECTAR_QUEUE_URL")
+PARENTS_ONLY = (
+    "DATANECTAR_TOKENS",
+    "DATANECTAR_DATABASE_URL",
+    "DATANECTAR_QUEUE_URL",
+    "DATANECTAR_OIDC_CLIENT_SECRET",
+)
 #: Marks an environment that has all settings. A process that starts with it does not read the
 #: settings file: all processes of an app agree, also after an edit.
 COMPLETE = "DATANECTAR_COMPLETE"
@@ -211,6 +216,48 @@ class Settings:
         (),
         "API tokens as `<token>:<scope>`, scope `read`, `run` or `admin`; a token without one is `admin`",
         TOKENS,
+    )
+    session_hours: float = setting(
+        "DATANECTAR_SESSION_HOURS", 12.0, "hours for which a browser stays logged in", number(0.001, 8760)
+    )
+    login_attempts: int = setting(
+        "DATANECTAR_LOGIN_ATTEMPTS",
+        20,
+        "wrong tokens and passwords that one address may send in a minute",
+        integer(1, 10**6),
+    )
+    audit_log: Path = setting(
+        "DATANECTAR_AUDIT_LOG",
+        lambda s: s["state"] / "audit.jsonl",
+        "the file that is told who changed what, from where, once there are accounts",
+        FOLDER,
+    )
+    user_header: str = setting(
+        "DATANECTAR_USER_HEADER",
+        "",
+        "the header in which a proxy of `DATANECTAR_TRUSTED_PROXIES` names the user, e.g. `X-Forwarded-Email`",
+    )
+    vouched_scope: str = setting(
+        "DATANECTAR_VOUCHED_SCOPE",
+        "read",
+        "what may be done by those whom the proxy or the OpenID provider names and who are no users of `datanectar user`",
+        one_of("none", "read", "run", "admin"),
+    )
+    oidc_issuer: str = setting(
+        "DATANECTAR_OIDC_ISSUER",
+        "",
+        "the OpenID provider that people log in with, e.g. `https://login.example/realms/team`; needs `datanectar[oidc]`",
+    )
+    oidc_client_id: str = setting(
+        "DATANECTAR_OIDC_CLIENT_ID", "datanectar", "what the OpenID provider calls this app"
+    )
+    oidc_client_secret: str = setting(
+        "DATANECTAR_OIDC_CLIENT_SECRET", "", "the secret that the OpenID provider has given this app"
+    )
+    oidc_claim: str = setting(
+        "DATANECTAR_OIDC_CLAIM",
+        "email",
+        "the claim of the OpenID provider that names a user; users must not be able to change theirs",
     )
     allowed_hosts: tuple[str, ...] = setting(
         "DATANECTAR_ALLOWED_HOSTS",

@@ -108,12 +108,18 @@ function address(operation, form) {
   return query.size ? `${path}?${query}` : path;
 }
 
+// What tells the app that a page of its own asks, when the browser is logged in.
+function csrfHeader() {
+  const token = document.querySelector('meta[name="csrf-token"]')?.content;
+  return token ? { "X-CSRF-Token": token } : {};
+}
+
 async function send(operation, form, answer) {
   const where = address(operation, form);
   answer.hidden = false;
   answer.textContent = `${operation.method.toUpperCase()} ${where}\n\n…`;
   try {
-    const reply = await fetch(where, { method: operation.method.toUpperCase() });
+    const reply = await fetch(where, { method: operation.method.toUpperCase(), headers: csrfHeader() });
     const text = await reply.text();
     answer.textContent = `${operation.method.toUpperCase()} ${where}\n${reply.status} ${reply.statusText}\n\n${pretty(text)}`;
   } catch (problem) {

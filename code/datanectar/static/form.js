@@ -29,7 +29,7 @@ function values() {
   const hidden = commands.dataset.private.split(" ");
   const found = new Map();
   for (const [name, text] of new FormData(form)) {
-    if (hidden.includes(name)) continue;
+    if (hidden.includes(name) || name === "csrf-token") continue;
     const several = form.querySelector(`#p-${CSS.escape(name)}.choices`);
     found.set(name, several ? [found.get(name), text].filter(Boolean).join(",") : text);
   }

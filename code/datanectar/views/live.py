@@ -14,9 +14,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from flask import Response, copy_current_request_context, g, render_template, request
+from flask import Response, copy_current_request_context, render_template, request
 
 from datanectar.http.event_stream import KEEP_ALIVE, STILL_HERE, event, event_stream
+from datanectar.http.identity import current
 from datanectar.views.pages import page
 
 #: Seconds between two looks, and how many times longer than a look itself the pause is at least.
@@ -132,12 +133,11 @@ def live_pieces(
         seen: the digest of the text that the page shows already.
         is_over: tells whether nothing will change any more; the stream then ends with ``over``.
     """
-    scope = g.get("scope")
+    account = current.account()
 
     @copy_current_request_context
     def now(last: State) -> tuple[State, str | None]:
-        if scope is not None:
-            g.scope = scope
+        current.set_account(account)
         state = look()
         return state, None if state == last else render(state)
 

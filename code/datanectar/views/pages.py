@@ -11,6 +11,8 @@ from typing import Any
 
 from flask import Blueprint, Flask, Response, render_template, request, send_from_directory
 
+from datanectar.http.envelope import wants_page
+from datanectar.http.identity import current, sessions
 from datanectar.views import wording
 
 STATIC = Path(__file__).parents[1] / "static"
@@ -25,8 +27,6 @@ POLICY = (
 #: The Content-Security-Policy of all other responses.
 _NO_PAGE_POLICY = "default-src 'none'; frame-ancestors 'none'"
 
-#: Paths of the API: errors stay JSON, also for a browser.
-_API_PATHS = ("/api/", "/healthz", "/readyz", "/metrics", "/openapi.json")
 #: A year in seconds: a file's address changes with its content.
 _FOREVER = 31_536_000
 
@@ -97,6 +97,8 @@ def prepare(app: Flask) -> None:
         app.jinja_env.filters[name] = getattr(wording, name)
     app.jinja_env.filters["shell_quoted"] = shlex.quote
     app.jinja_env.globals["now"] = time.time
+    app.jinja_env.globals |= {"csrf": sessions.csrf_field, "may": current.may}
+    app.jinja_env.globals |= {"account": current.account, "is_open": current.is_open}
     app.jinja_env.globals["server_zone"] = wording.server_zone
     app.jinja_env.globals["static"] = lambda name: f"/static/{static_version()}/{name}"
     app.after_request(_add_headers)  # runs last: Flask starts with the one registered last
@@ -105,7 +107,7 @@ def prepare(app: Flask) -> None:
 
 def _error_page(response: Response) -> Response:
     """Turn a JSON error for a browser into a page with the same status, message and headers."""
-    if response.status_code < 400 or response.mimetype != "application/json" or not _wants_page():
+    if response.status_code < 400 or response.mimetype != "application/json" or not wants_page():
         return response
     words = (response.get_json(silent=True) or {}).get("message", "")
     response.set_data(
@@ -113,12 +115,6 @@ def _error_page(response: Response) -> Response:
     )
     response.mimetype = "text/html"
     return response
-
-
-def _wants_page() -> bool:
-    if request.path.startswith(_API_PATHS):
-        return False
-    return any(kind == "text/html" for kind, _ in request.accept_mimetypes)
 
 
 def _add_headers(response: Response) -> Response:

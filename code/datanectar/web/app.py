@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from flask import Flask
 
-from datanectar.api import backfills, chains, health, logs, runs, schedules, status, targets
+from datanectar.access.accounts import Accounts
+from datanectar.api import (
+    backfills,
+    chains,
+    health,
+    logs,
+    runs,
+    schedules,
+    status,
+    targets,
+    whoami,
+)
 from datanectar.api.openapi import document as openapi
 from datanectar.child_pool import ChildPool
 from datanectar.http import auth, proxy
@@ -17,7 +28,7 @@ from datanectar.queue import RunQueue
 from datanectar.runs.store import RunStore
 from datanectar.service.service import Service
 from datanectar.settings import Settings
-from datanectar.views import guide, pages
+from datanectar.views import guide, login, pages
 from datanectar.views.catalogue import home, tasks
 from datanectar.views.operations import backfills as backfill_pages
 from datanectar.views.results import page as result_page
@@ -33,8 +44,9 @@ def create_app(settings: Settings) -> Flask:
     Raises:
         StartupError: when the settings, the run store or the queue can't be used.
     """
-    auth.check_start(settings)
     service = _service(settings)
+    accounts = Accounts(settings, service.store.database)
+    accounts.check_start()
     app = Flask("datanectar", static_folder=None)
     app.request_class = StrictRequest
     app.config["MAX_CONTENT_LENGTH"] = app.config["MAX_FORM_MEMORY_SIZE"] = LARGEST_BODY
@@ -43,8 +55,9 @@ def create_app(settings: Settings) -> Flask:
     app.extensions["datanectar"] = service
     app.extensions["datanectar.children"] = service.children
     handle_errors(app)
-    auth.protect(app, settings)
+    auth.protect(app, settings, service, accounts)
     _register_routes(app, service)
+    _register_login(app, settings, accounts)
     pages.prepare(app)
     proxy.prepare(app, settings)
     return app
@@ -64,6 +77,11 @@ def _service(settings: Settings) -> Service:
         # A request that waits for a chain occupies a thread; half of them stay free for others.
         most_waiting=max(1, settings.web_threads // 2),
     )
+
+
+def _register_login(app: Flask, settings: Settings, accounts: Accounts) -> None:
+    app.register_blueprint(login.blueprint(settings, accounts))
+    app.register_blueprint(whoami.blueprint())
 
 
 def _register_routes(app: Flask, service: Service) -> None:

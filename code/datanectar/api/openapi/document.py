@@ -17,6 +17,7 @@ from datanectar.api.openapi.schemas import (
     json_content,
     task_parameter,
 )
+from datanectar.http.identity import current
 from datanectar.keys import NAME
 from datanectar.messages import ChainDescription, TaskDescription
 from datanectar.service.service import Service
@@ -35,7 +36,9 @@ def blueprint(service: Service) -> Blueprint:
     @routes.get("/openapi.json")
     def openapi() -> Response:
         address = request.url_root.rstrip("/")
-        described = describe(service.catalog.chains(), address, bool(service.settings.tokens))
+        described = describe(
+            current.visible(service.catalog.chains()), address, not current.is_open()
+        )
         return Response(json.dumps(described), mimetype="application/json")
 
     return routes

@@ -166,6 +166,7 @@ FIXED_PATHS: Json = {
     },
     "/api/schedules/{type}/{chain}/{task}/pause": {"post": _switch("pause")},
     "/api/schedules/{type}/{chain}/{task}/resume": {"post": _switch("resume")},
+    "/api/whoami": {"get": get("whoami", "operation", "Whose the request is", "Account")},
     **BACKFILL_PATHS,
     "/healthz": {"get": _without_token("healthz", "Is the app alive")},
     "/readyz": {"get": _without_token("readyz", "Can it take requests")},

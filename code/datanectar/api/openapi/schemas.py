@@ -206,7 +206,7 @@ SCHEMAS: Json = {
     "Backfill": _object(
         id=_STR, type=_STR, chain=_STR, task=_STR, over={"type": "object"},
         parameters={"type": "object"}, at_once=_INT, status=_STATUS, cancel_requested=_BOOL,
-        created=_STR, finished=_NULLABLE, total=_INT,
+        requested_by=_NULLABLE, created=_STR, finished=_NULLABLE, total=_INT,
         counts={"type": "object", "additionalProperties": _INT}, progress=_INT, api_href=_STR,
         page=_STR, runs_url=_STR, items=_list_of("BackfillItem"), new=_BOOL,
     ),
@@ -251,7 +251,7 @@ SCHEMAS: Json = {
     "ResultFolder": _object(key=_STR, folder=_STR, zip_url=_STR, files=_list_of("ResultFile")),
     "Run": _object(
         id=_STR, key=_STR, type=_STR, chain=_STR, task=_STR, parameters=_STR_DICT,
-        job_status=_STATUS, cancel_requested=_BOOL, trigger=_STR, attempts=_INT, created=_NULLABLE,
+        job_status=_STATUS, cancel_requested=_BOOL, trigger=_STR, requested_by=_NULLABLE, attempts=_INT, created=_NULLABLE,
         started=_NULLABLE, finished=_NULLABLE, worker=_NULLABLE, error=_NULLABLE, traceback=_NULLABLE,
         failed_key=_NULLABLE, status_url=_STR, log_url=_STR, failed_log_url=_NULLABLE,
     ),
@@ -265,6 +265,10 @@ SCHEMAS: Json = {
     "Graph": _object(
         note=_NULLABLE, nodes=_list_of("Node"),
         edges={"type": "array", "items": _object(**{"from": _STR, "to": _STR})},
+    ),
+    "Account": _object(
+        name=_NULLABLE, kind=_NULLABLE, scope=_STR, types={"type": ["array", "null"], "items": _STR},
+        expires=_NULLABLE,
     ),
     "Dropped": _object(key=_STR, dropped=_STR_LIST),
     "Health": {"type": "object"},

@@ -82,6 +82,7 @@ def show(client: Client, run_id: str, as_json: bool) -> None:
         "status": run["job_status"],
         "parameters": _parameters_of(run),
         "accepted": run["created"],
+        "asked for by": run["requested_by"],
         "started": run["started"],
         "finished": run["finished"],
         "attempts": run["attempts"],

@@ -60,9 +60,13 @@ def check_access(settings: Settings) -> None:
         StartupError: naming the setting.
     """
     if settings.tokens or not settings.on_loopback:
-        from datanectar.http import auth  # loads Flask, which `up` has no other use for
+        from datanectar.access.accounts import Accounts
+        from datanectar.runs.store import RunStore
 
-        auth.check_start(settings)
+        store = RunStore(settings.database_url)
+        store.prepare()
+        Accounts(settings, store.database).check_start()
+        store.close()
 
 
 def is_supervised() -> bool:

@@ -10,6 +10,7 @@ from flask import Blueprint, Response, request
 
 from datanectar.api.health import health
 from datanectar.catalog.listing_cache import PAGE_PATIENCE
+from datanectar.http.identity import current
 from datanectar.messages import ChainDescription
 from datanectar.runs.store import RunFilters
 from datanectar.service.service import Service
@@ -39,7 +40,7 @@ def blueprint(service: Service) -> Blueprint:
     @routes.get("/")
     def home() -> Response:
         listing = list_chains(
-            service.catalog.chains(PAGE_PATIENCE),
+            current.visible(service.catalog.chains(PAGE_PATIENCE)),
             request.args.get("q", ""),
             request.args.get("type", ""),
             request.args.get("page", ""),
@@ -56,7 +57,9 @@ def blueprint(service: Service) -> Blueprint:
 
 
 def _live_values(service: Service) -> dict[str, Any]:
-    runs, _ = service.store.list_runs(RunFilters(), cursor=None, limit=_LATEST_RUNS)
+    runs, _ = service.store.list_runs(
+        RunFilters(types=current.types()), cursor=None, limit=_LATEST_RUNS
+    )
     return {
         "runs": runs,
         "health": health(service),

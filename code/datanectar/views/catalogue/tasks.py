@@ -11,6 +11,7 @@ from werkzeug.datastructures import MultiDict
 
 from datanectar.catalog.files import no_task
 from datanectar.errors import BadRequest, ChainError, DatanectarError, KeyUndefined, NotFound
+from datanectar.http.identity import current
 from datanectar.messages import ChainDescription, TaskDescription
 from datanectar.runs.records import Run
 from datanectar.runs.store import RunFilters
@@ -60,7 +61,9 @@ def start(
 ) -> Response:
     """Run the task and redirect to the run's page; a refused request is shown in the form."""
     try:
-        accepted = service.accept(type, chain, task, raw, trigger="page", at=at)
+        accepted = service.accept(
+            type, chain, task, raw, trigger="page", at=at, requested_by=current.name()
+        )
     except (BadRequest, ChainError, KeyUndefined) as problem:
         return show(service, type, chain, task, typed=raw, problem=problem)
     if accepted.run is not None:

@@ -11,6 +11,7 @@ from datanectar.api.backfills import progress, read_request
 from datanectar.backfills.backfills import AT_ONCE, Backfills
 from datanectar.backfills.records import Backfill
 from datanectar.errors import DatanectarError
+from datanectar.http.identity import current
 from datanectar.plan_messages import PlannedItem
 from datanectar.service.service import Service
 from datanectar.statuses import CANCELLED, FAILED, RUNNING
@@ -43,7 +44,7 @@ def _add_all(routes: Blueprint, service: Service, backfills: Backfills) -> None:
             wanted, dry_run = read_request(service, _raw(request.form))
             if dry_run:
                 return _show_list(service, backfills, request.form, plan=backfills.plan(wanted))
-            backfill, _ = backfills.start(wanted)
+            backfill, _ = backfills.start(wanted, current.name())
         except DatanectarError as problem:
             return _show_list(service, backfills, request.form, problem=problem)
         return _to(backfill.id)
@@ -95,9 +96,11 @@ def _show_list(
     plan: list[PlannedItem] | None = None,
     problem: DatanectarError | None = None,
 ) -> Response:
-    found, older = backfills.store.page(cursor=request.args.get("cursor"), limit=_LISTED)
+    found, older = backfills.store.page(
+        cursor=request.args.get("cursor"), limit=_LISTED, types=current.types()
+    )
     counts = backfills.store.counts(backfill.id for backfill in found)
-    chains = service.catalog.chains(_PATIENCE)
+    chains = current.visible(service.catalog.chains(_PATIENCE))
     return page(
         "backfills.html",
         status=problem.status if problem else 200,

@@ -13,6 +13,7 @@ from werkzeug.datastructures import MultiDict
 
 from datanectar.api.runs import STATUSES, history_filters
 from datanectar.errors import BadRequest, Unavailable
+from datanectar.http.identity import current
 from datanectar.messages import ChainDescription
 from datanectar.runs.records import Run
 from datanectar.runs.store import RunFilters
@@ -63,7 +64,7 @@ def blueprint(service: Service) -> Blueprint:
 def _known_chains(service: Service) -> list[ChainDescription]:
     """Return the chains without waiting for any: here they are only suggestions."""
     try:
-        return service.catalog.chains(0)
+        return current.visible(service.catalog.chains(0))
     except Unavailable:
         return []
 

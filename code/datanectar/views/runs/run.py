@@ -7,6 +7,7 @@ from flask import Blueprint, Response, redirect, render_template, request, url_f
 from datanectar.api.logs import follower
 from datanectar.errors import BadRequest, ChainError, KeyUndefined
 from datanectar.http.event_stream import event_stream, merged
+from datanectar.http.identity import current
 from datanectar.keys import parse_key
 from datanectar.runs.records import Run
 from datanectar.service.rerun import refuse_if_lost, request_params, rerun, run_date
@@ -103,7 +104,15 @@ def _make_again(service: Service, run: Run) -> Response:
     if asked := confirmed("Drop and make again", words, back=_address(run.id)):
         return asked
     try:
-        again = rerun(service, run.id, force=True, upstream=upstream, trigger="page")
+        again = rerun(
+            service,
+            run.id,
+            force=True,
+            upstream=upstream,
+            trigger="page",
+            requested_by=current.name(),
+            types=current.types(),
+        )
     except (BadRequest, ChainError, KeyUndefined) as problem:
         task = (service, run.type, run.chain, run.task)
         return show(*task, typed=request_params(run), problem=problem)

@@ -14,7 +14,7 @@ from tests.servers.stack import Stack
 
 
 def test_a_token_is_one_that_the_app_takes(tmp_path: Path) -> None:
-    from datanectar.http.auth import Tokens
+    from datanectar.access.setting_tokens import SettingTokens
 
     made = [
         subprocess.run(
@@ -30,7 +30,7 @@ def test_a_token_is_one_that_the_app_takes(tmp_path: Path) -> None:
 
     assert made[0] != made[1]
     secret, _, scope = made[0].partition(":")
-    assert Tokens((made[0],)).scope(secret) == scope == "read"
+    assert SettingTokens((made[0],)).find(secret).scope == scope == "read"
 
 
 def test_an_app_says_what_a_token_may_do(make_stack: Callable[..., Stack]) -> None:
@@ -44,7 +44,7 @@ def test_an_app_says_what_a_token_may_do(make_stack: Callable[..., Stack]) -> No
         done = command(stack, "token", "--check", DATANECTAR_TOKEN=secret)
         assert (done.returncode, done.stdout) == (0, f"{scope}\n"), done.stderr
     told = command(stack, "token", "--check", "--json", DATANECTAR_TOKEN=secrets["run"])
-    assert json.loads(told.stdout) == {"url": stack.url, "scope": "run"}
+    assert json.loads(told.stdout)["scope"] == "run"
     refused = command(stack, "token", "--check", DATANECTAR_TOKEN="of another app")
     assert (refused.returncode, refused.stdout) == (1, "")
     assert "This app wants a token" in refused.stderr
