@@ -137,7 +137,9 @@ TYPES = {
     "IntParameter": ParameterType(
         reads="a whole number", input="number", step="1", schema={"type": "integer"}, after=_plus
     ),
-    "FloatParameter": ParameterType(reads="a number", input="number", step="any", schema={"type": "number"}),
+    "FloatParameter": ParameterType(
+        reads="a number", input="number", step="any", schema={"type": "number"}
+    ),
     "NumericalParameter": ParameterType(
         reads=_range, input="number", step="any", schema={"type": "number"}, after=_plus
     ),
