@@ -22,8 +22,6 @@ from datanectar.messages import (
     ChainDescription,
     DescribeJob,
     LogsUploaded,
-    Plan,
-    PlanJob,
     Refusal,
     Resolution,
     ResolveJob,
@@ -32,6 +30,7 @@ from datanectar.messages import (
     encode,
 )
 from datanectar.page_messages import Outline, OutlineJob, TableJob, TableRows
+from datanectar.plan_messages import Plan, PlanJob
 from datanectar.settings import Settings
 
 #: Names, in the environment of the web and the worker, the socket on which they join a fork server.

@@ -18,6 +18,7 @@ from datanectar.runs.store import RunFilters, RunStore
 from datanectar.service.service import Service
 from datanectar.settings import current, load
 from datanectar.statuses import DONE
+from tests.runs.conftest import DATABASES
 
 CHAIN = """import luigi
 from luigi.parameter import ParameterVisibility
@@ -121,6 +122,9 @@ def make_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Call
     current.cache_clear()
 
 
-@pytest.fixture
-def world(make_world: Callable[..., World]) -> World:
-    return make_world()
+@pytest.fixture(params=DATABASES)
+def world(request: pytest.FixtureRequest, make_world: Callable[..., World]) -> World:
+    """A world, one test run for each kind of database."""
+    if request.param == "sqlite":
+        return make_world()
+    return make_world(DATANECTAR_DATABASE_URL=request.getfixturevalue("postgres_database"))

@@ -25,7 +25,9 @@ def test_restructured_text() -> None:
 
 
 def test_sections_of_googles_style_are_lists() -> None:
-    html = docstring("Makes it.\n\nArgs:\n    day: which\n        day.\n    n (int): how many.\n\nMore.")
+    html = docstring(
+        "Makes it.\n\nArgs:\n    day: which\n        day.\n    n (int): how many.\n\nMore."
+    )
     assert html.count("<li>") == 2
     assert "<code>day</code>" in html
     assert "More." in html

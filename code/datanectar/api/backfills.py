@@ -12,7 +12,7 @@ from datanectar.errors import BadRequest, Conflict
 from datanectar.http import links
 from datanectar.http.envelope import iso_time, json_response
 from datanectar.http.request_params import request_params
-from datanectar.messages import PlannedItem
+from datanectar.plan_messages import PlannedItem
 from datanectar.service.service import Service
 from datanectar.statuses import ACTIVE, CANCELLED, DONE, FAILED, PENDING, RUNNING
 
@@ -26,7 +26,12 @@ def blueprint(service: Service) -> Blueprint:
     """Return the routes below ``/api/backfills``."""
     routes = Blueprint("backfills", __name__, url_prefix="/api/backfills")
     backfills = Backfills(service)
+    _add_all(routes, service, backfills)
+    _add_one(routes, backfills)
+    return routes
 
+
+def _add_all(routes: Blueprint, service: Service, backfills: Backfills) -> None:
     @routes.get("")
     def every_backfill() -> Response:
         return json_response(_page(backfills))
@@ -41,6 +46,8 @@ def blueprint(service: Service) -> Blueprint:
         data = {**backfill_data(backfill, backfills.counts(backfill)), "new": is_new}
         return json_response(data, headers={"Location": data["api_href"]})
 
+
+def _add_one(routes: Blueprint, backfills: Backfills) -> None:
     @routes.get("/<backfill_id>")
     def one(backfill_id: str) -> Response:
         statuses = _choice("items", _ITEMS)
@@ -62,8 +69,6 @@ def blueprint(service: Service) -> Blueprint:
     def retry(backfill_id: str) -> Response:
         backfill = backfills.retry(backfill_id)
         return json_response(backfill_data(backfill, backfills.counts(backfill)))
-
-    return routes
 
 
 def _page(backfills: Backfills) -> dict[str, Any]:

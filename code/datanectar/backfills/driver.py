@@ -77,7 +77,8 @@ class Driver:
             for item in self._store.items(backfill.id, PENDING, limit=free):
                 if not self._start(backfill, item):
                     break
-        self._store.finish(backfill.id)
+        if not self._store.items(backfill.id, PENDING, RUNNING, limit=1):
+            self._store.finish(backfill.id)
 
     def _cancel(self, backfill: Backfill, item: Item) -> None:
         run = self._service.store.get(item.run_id or "")

@@ -42,15 +42,15 @@ class BackfillStore(StoreBase):
         """
         row = self._db.insert(backfills).values(fingerprint=fingerprint, **vars(new))
         once = row.on_conflict_do_nothing().returning(backfills.c.id)
+        same = and_(backfills.c.fingerprint == fingerprint, backfills.c.status == RUNNING)
         with self._db.write() as connection:
-            if connection.execute(once).first() is None:
-                same = select(*BACKFILL_COLUMNS).where(
-                    backfills.c.fingerprint == fingerprint, backfills.c.status == RUNNING
-                )
-                return Backfill(**connection.execute(same).mappings().one()), False
+            # PostgreSQL may need another round: the one that went on has ended meanwhile.
+            while connection.execute(once).first() is None:
+                if known := _one(connection, same):
+                    return known, False
             connection.execute(insert(items), [vars(item) for item in its_items])
             _finish(connection, new.id)  # when there is nothing to do
-            return _one(connection, new.id) or new, True
+            return _one(connection, backfills.c.id == new.id) or new, True
 
     # --- look up ---------------------------------------------------------------------------
 
@@ -59,7 +59,7 @@ class BackfillStore(StoreBase):
         if not RUN_ID.match(backfill_id):
             return None
         with self._db.read() as connection:
-            return _one(connection, backfill_id)
+            return _one(connection, backfills.c.id == backfill_id)
 
     def page(self, *, cursor: str | None, limit: int) -> tuple[list[Backfill], str | None]:
         """Return a page of the backfills, newest first, and the cursor of the next page or None.
@@ -232,8 +232,8 @@ def _waiting(item: Item) -> Update:
     return update(items).where(_is(item), items.c.status == PENDING)
 
 
-def _one(connection: Connection, backfill_id: str) -> Backfill | None:
-    query = select(*BACKFILL_COLUMNS).where(backfills.c.id == backfill_id)
+def _one(connection: Connection, condition: ColumnElement[bool]) -> Backfill | None:
+    query = select(*BACKFILL_COLUMNS).where(condition)
     row = connection.execute(query).mappings().first()
     return Backfill(**row) if row else None
 
@@ -244,6 +244,9 @@ def _finish(connection: Connection, backfill_id: str) -> None:
     def has(*statuses: str) -> ColumnElement[bool]:
         return exists().where(items.c.backfill_id == backfill_id, items.c.status.in_(statuses))
 
+    # Locked first, so that on PostgreSQL the items are those after a retry that was just made.
+    locked = select(backfills.c.id).where(backfills.c.id == backfill_id).with_for_update()
+    connection.execute(locked).first()
     end = case((has(FAILED), FAILED), (has(CANCELLED), CANCELLED), else_=DONE)
     goes_on = and_(backfills.c.id == backfill_id, backfills.c.status == RUNNING)
     ended = update(backfills).where(goes_on, ~has(PENDING, RUNNING))

@@ -21,7 +21,6 @@ from datanectar.messages import (
     ChainDescription,
     DescribeJob,
     DescribeManyJob,
-    PlanJob,
     Refusal,
     ResolveJob,
     RunJob,
@@ -30,6 +29,7 @@ from datanectar.messages import (
     encode,
 )
 from datanectar.page_messages import OutlineJob, TableJob
+from datanectar.plan_messages import PlanJob
 from datanectar.runner import build, output, task_log
 
 
@@ -104,8 +104,9 @@ def _title(job: Any) -> str:
         return f"plan a backfill of {job.type}/{job.chain}/{job.task}"
     if isinstance(job, DescribeJob):
         return f"describe {job.type}/{job.chain}"
-    words = {DescribeManyJob: "describe chains", TableJob: "read a table"}
-    return words.get(type(job), "upload logs")
+    if isinstance(job, DescribeManyJob):
+        return "describe chains"
+    return "read a table" if isinstance(job, TableJob) else "upload logs"
 
 
 def _next_job(descriptor: int) -> Any:

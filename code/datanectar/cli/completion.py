@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import click
 from click.shell_completion import CompletionItem
 
 from datanectar.errors import DatanectarError
 
 if TYPE_CHECKING:
-    import click
-
     from datanectar.cli.outline import Task
 
 
@@ -54,6 +53,17 @@ def complete_parameter(ctx: click.Context, param: click.Parameter, incomplete: s
     names = [item.name for task in _tasks() if task.path == path for item in task.parameters]
     words = [f"--{name}" if as_option else f"{name}=" for name in names]
     return [CompletionItem(word) for word in words if word.startswith(incomplete)]
+
+
+class TaskCommand(click.Command):
+    """Completes a task's parameters beside the command's own options."""
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
+        """Return the options and the parameters that begin so."""
+        return [
+            *complete_parameter(ctx, self.params[0], incomplete),
+            *super().shell_complete(ctx, incomplete),
+        ]
 
 
 def _tasks() -> list[Task]:

@@ -43,7 +43,7 @@ COMMANDS = {
 _EXIT_CODES = """\b
 Exit codes:
   0    done
-  1    the task failed, or a check found something
+  1    the task failed or was cancelled, or a check found something
   2    it could not be carried out: arguments, settings, no app, no such run
   130  Ctrl-C
 """

@@ -9,7 +9,6 @@ which is the one ``AWS_*`` variable that boto3 does not read itself.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -42,8 +41,6 @@ PARENTS_ONLY = ("DATANECTAR_TOKENS", "DATANECTAR_DATABASE_URL", "DATANECTAR_QUEU
 #: Marks an environment that has all settings. A process that starts with it does not read the
 #: settings file: all processes of an app agree, also after an edit.
 COMPLETE = "DATANECTAR_COMPLETE"
-#: The header of ``/healthz`` that says whose app answers: :attr:`Settings.project_id`.
-PROJECT_HEADER = "Datanectar-Project"
 #: The variables that the package reads and that are no settings: what its processes pass on to each
 #: other, and where the command line finds an app.
 OTHER_VARIABLES = frozenset(
@@ -272,11 +269,6 @@ class Settings:
         """Return ``environ`` with these settings, without those that authors' code must not read."""
         merged = {**environ, **self.environ()}
         return {name: value for name, value in merged.items() if name not in PARENTS_ONLY}
-
-    @property
-    def project_id(self) -> str:
-        """What tells this project from others of its machine; it does not show the folder's name."""
-        return hashlib.sha256(str(self.project.resolve()).encode(errors="surrogateescape")).hexdigest()[:16]
 
     @property
     def is_local(self) -> bool:

@@ -14,9 +14,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from flask import copy_current_request_context, g
+from flask import Response, copy_current_request_context, g, render_template, request
 
-from datanectar.http.event_stream import KEEP_ALIVE, STILL_HERE, event
+from datanectar.http.event_stream import KEEP_ALIVE, STILL_HERE, event, event_stream
+from datanectar.views.pages import page
 
 #: Seconds between two looks, and how many times longer than a look itself the pause is at least.
 _INTERVAL, _CALM = 0.7, 6
@@ -84,6 +85,36 @@ def digest(text: str) -> str:
     """Return what tells the parts of a rendered template from those of another."""
     parts = "".join(Parts.of(text).whole.values())
     return hashlib.md5(parts.encode(errors="replace"), usedforsecurity=False).hexdigest()
+
+
+def live_page(template: str, live: str, values: dict[str, Any], **more: Any) -> Response:
+    """Return a page that is kept up to date.
+
+    Args:
+        template: the page's; it puts ``live`` where it belongs, and ``seen`` beside it.
+        live: the template of what changes.
+        values: of both templates; ``more`` is the page's alone.
+    """
+    rendered = render_template(live, **values)
+    return page(template, live=rendered, seen=digest(rendered), **values, **more)
+
+
+def live_events(
+    live: str,
+    values: Callable[[], dict[str, Any]],
+    is_over: Callable[[dict[str, Any]], bool] = lambda values: False,
+) -> Response:
+    """Return the stream of what changes in such a page; see :func:`live_pieces`.
+
+    Raises:
+        Unavailable: when the server sends as many streams as it can.
+    """
+
+    def render(values: dict[str, Any]) -> str:
+        return render_template(live, **values)
+
+    seen = request.args.get("seen", "")
+    return event_stream(live_pieces(values, render, seen=seen, is_over=is_over))
 
 
 def live_pieces(

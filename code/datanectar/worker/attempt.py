@@ -13,7 +13,8 @@ from datanectar.attempt_files import attempt_folder, clear
 from datanectar.errors import DatanectarError
 from datanectar.forkserver.handle import Handle
 from datanectar.luigid.names import worker_id
-from datanectar.messages import Message, Outcome, Refusal, RunJob, SchedulerReport, TaskReport
+from datanectar.message_fields import Message
+from datanectar.messages import Outcome, Refusal, RunJob, SchedulerReport, TaskReport
 from datanectar.runs.records import Run
 from datanectar.service.service import Service
 from datanectar.statuses import CANCELLED, FAILED, PENDING, RUNNING

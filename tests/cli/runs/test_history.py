@@ -128,6 +128,9 @@ def test_logs_are_of_the_run_that_is_asked_for(stack: Stack) -> None:
     assert "summing logged\n" in command(stack, "logs", run, "-f").stdout
     key = stack.get(f"/api/runs/{run}").json()["data"]["key"]
     assert "summing logged\n" in command(stack, "logs", key).stdout
+    told = json.loads(command(stack, "logs", run, "--json").stdout)
+    assert told["key"] == key
+    assert "summing logged\n" in told["log"]
     refused = command(stack, "logs", run, "--task", "NoTask")
     assert refused.returncode == 2
     assert "its tasks: ReadTask, SumTask" in refused.stderr

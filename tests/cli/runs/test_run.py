@@ -63,6 +63,7 @@ class SumTask(NectarTask):
     def requires(self):
         return ReadTask(name=self.name)
     def run(self):
+        print("summing up")
         {"amount": 1}["amout"]
 
 class ReportTask(NectarTask):
@@ -73,6 +74,24 @@ class ReportTask(NectarTask):
     def run(self):
         with self.output().open("w") as out:
             out.write("the report")
+"""
+
+
+MANY = """
+import luigi
+from datanectar import NectarTask
+
+class PartTask(NectarTask):
+    number = luigi.IntParameter()
+    def run(self):
+        print(f"part {self.number} of many")
+        if self.number == 3:
+            raise ValueError("it is 3")
+        self.output().open("w").close()
+
+class AllTask(NectarTask):
+    def requires(self):
+        return [PartTask(number=number) for number in range(5)]
 """
 
 
@@ -88,6 +107,7 @@ def test_run_says_which_task_failed_why_and_where_to_read_on(stack: Stack) -> No
         end = lines[lines.index("FAILED KeyError: 'amout'") :]
         assert end[1] == "  task: fresh/steps_chain/SumTask"
         assert any("""{"amount": 1}["amout"]""" in line for line in end)
+        assert "    summing up" in end
         (log,) = [line.removeprefix("  log: ") for line in end if line.startswith("  log: ")]
         assert "/SumTask/" in log
         assert "KeyError: 'amout'" in requests.get(log, timeout=10).text
@@ -99,6 +119,16 @@ def test_run_says_which_task_failed_why_and_where_to_read_on(stack: Stack) -> No
         read = next(line for line in lines if line.startswith("[") and "DONE ReadTask" in line)
         log = requests.get(read.split()[-1], timeout=10).text
         assert f"reading bad{number}" in log
+
+
+def test_of_many_tasks_of_a_name_the_log_of_the_one_that_failed_is_read(stack: Stack) -> None:
+    stack.chain("fresh/many_chain", MANY)
+
+    done = command(stack, "run", "fresh/many_chain/AllTask")
+
+    (way,) = [line for line in done.stderr.splitlines() if line.startswith("  read on: ")]
+    assert way.endswith("--task PartTask")
+    assert "part 3 of many" in command(stack, *way.split()[3:]).stdout
 
 
 def test_run_prints_the_address_of_a_result_of_another_name(stack: Stack) -> None:

@@ -81,7 +81,9 @@ def test_types_and_chains_have_pages(web: Stack) -> None:
 
 
 def test_docs_are_rendered_whole(web: Stack) -> None:
-    web.chain("a/sound_chain", SOUND.replace("Is **sound**.", "Is **sound**.\n\n    - one\n    - two"))
+    web.chain(
+        "a/sound_chain", SOUND.replace("Is **sound**.", "Is **sound**.\n\n    - one\n    - two")
+    )
     page = get(web, "/chains/a/sound_chain/SoundTask").text
     assert "<strong>sound</strong>" in page and "<li>two</li>" in page
     assert "<em>chain</em>" in get(web, "/chains/a/sound_chain").text
@@ -89,7 +91,13 @@ def test_docs_are_rendered_whole(web: Stack) -> None:
 
 def test_the_history_finds_parts_of_names(stack: Stack) -> None:
     stack.run("basic/plain_chain/GreetTask", name="parts")
-    for query in ("task=greet", "task=EETT", "chain=plain", "task=GreetTask", "chain=lain_&task=tTa"):
+    for query in (
+        "task=greet",
+        "task=EETT",
+        "chain=plain",
+        "task=GreetTask",
+        "chain=lain_&task=tTa",
+    ):
         assert "GreetTask" in get(stack, f"/history?{query}").text.partition("<tbody>")[2], query
     for query in ("task=nosuch", "task=%25", "chain=greet", "task=Greet_ask"):
         assert "No run matches" in get(stack, f"/history?{query}").text, query
@@ -111,6 +119,17 @@ def test_the_last_runs_of_each_task_are_in_the_table(
     stack.run("pages/gated_chain/JsonTask")  # the page learns of it
     row = page.get_by_role("row", name="JsonTask")
     expect(row.get_by_role("link", name="done latest run")).to_be_visible(timeout=20_000)
+
+
+@pytest.mark.slow
+def test_the_page_of_a_type_goes_on_with_that_type(
+    stack: Stack, open_page: Callable[..., Any]
+) -> None:
+    page = open_page(f"{stack.url}/chains/pages")
+    expect(page.get_by_role("link", name="WatchedTask", exact=True)).to_be_visible()
+    run = stack.run("pages/gated_chain/HtmlTask", words="of a type")["run_id"]
+    expect(page.locator(f'#table a[href="/runs/{run}"]')).to_be_visible(timeout=20_000)
+    expect(page.get_by_role("link", name="GreetTask", exact=True)).to_have_count(0)
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 
 from tests.servers.stack import Stack
 
-CHAIN = '''
+CHAIN = """
 import luigi
 from datanectar import NectarTask
 
@@ -66,7 +66,7 @@ class RootTask(NectarTask):
         return StepTask(7)
     def run(self):
         self.output().open("w").close()
-'''
+"""
 
 
 def of(stack: Stack, task: str) -> str:

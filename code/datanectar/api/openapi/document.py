@@ -7,7 +7,6 @@ from importlib.metadata import version
 
 from flask import Blueprint, Response, request
 
-from datanectar.api.openapi.backfills import BACKFILL_PATHS
 from datanectar.api.openapi.operations import RUN_ERRORS, RUN_SUCCESS, get, operation
 from datanectar.api.openapi.paths import FIXED_PATHS
 from datanectar.api.openapi.schemas import (
@@ -59,7 +58,7 @@ def describe(chains: list[ChainDescription], address: str, with_tokens: bool = F
             '`{"data": ..., "message": ..., "status": N}`.',
         },
         "servers": [{"url": address}],
-        "paths": {**_task_paths(chains), **FIXED_PATHS, **BACKFILL_PATHS},
+        "paths": {**_task_paths(chains), **FIXED_PATHS},
         "components": {"schemas": SCHEMAS, "responses": RESPONSES},
     }
     if with_tokens:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datanectar.api.openapi.backfills import BACKFILL_PATHS
 from datanectar.api.openapi.operations import RUN_ERRORS, RUN_SUCCESS, get, operation
 from datanectar.api.openapi.schemas import (
     ANY_PARAMETERS,
@@ -165,6 +166,7 @@ FIXED_PATHS: Json = {
     },
     "/api/schedules/{type}/{chain}/{task}/pause": {"post": _switch("pause")},
     "/api/schedules/{type}/{chain}/{task}/resume": {"post": _switch("resume")},
+    **BACKFILL_PATHS,
     "/healthz": {"get": _without_token("healthz", "Is the app alive")},
     "/readyz": {"get": _without_token("readyz", "Can it take requests")},
     "/metrics": {

@@ -16,6 +16,25 @@ from datanectar.settings import Settings
 _MISSING = re.compile(r"ModuleNotFoundError: No module named '([^']+)'")
 
 
+def check_preload(settings: Settings) -> Iterator[Finding]:
+    """Check that the modules can be imported that every run finds imported."""
+    for name in settings.preload:
+        _, environ = child_command(settings, "")
+        code = "import importlib, sys; importlib.import_module(sys.argv[1])"
+        done = subprocess.run(
+            [sys.executable, "-c", code, name],
+            env=environ,
+            cwd=settings.code,
+            capture_output=True,
+            text=True,
+            errors="replace",
+        )
+        if done.returncode:
+            reason = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+            cure = f"Install it into {sys.prefix}, or take it out of preload (DATANECTAR_PRELOAD)."
+            yield Finding(BAD, f"preload {name}", reason, cure)
+
+
 def check_chains(settings: Settings) -> Iterator[Finding]:
     """Import every chain; what can't be served is a finding of its own."""
     files = find_chains(settings.chains)

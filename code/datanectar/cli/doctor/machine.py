@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from datanectar.cli.doctor.finding import BAD, GOOD, NOTICE, Finding
+from datanectar.cli.up import prepare
 from datanectar.cli.up.ports import answers, is_anothers_app, is_free
-from datanectar.errors import SchedulerError
+from datanectar.errors import SchedulerError, StartupError
 from datanectar.luigid import launch
 from datanectar.luigid.address import host_and_port
 from datanectar.luigid.client import Luigid
@@ -63,6 +64,15 @@ def _check_folder(subject: str, folder: Path) -> Finding:
             return Finding(NOTICE, subject, f"{folder} is open to other users", cure)
     made = "" if there == folder else ", made when it is needed"
     return Finding(GOOD, subject, f"{folder}{made}")
+
+
+def check_access(settings: Settings) -> Iterator[Finding]:
+    """Check that the app may start where it is to listen: off loopback it needs tokens."""
+    try:
+        prepare.check_access(settings)
+    except StartupError as problem:
+        cure = "`datanectar token` makes one for DATANECTAR_TOKENS; or leave DATANECTAR_HOST out."
+        yield Finding(BAD, "access", problem.message, cure)
 
 
 def check_ports(settings: Settings) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from datanectar.cli.completion import complete_parameter, complete_task
+from datanectar.cli.completion import TaskCommand, complete_parameter, complete_task
 from datanectar.cli.exit_codes import FAILED, OK
 from datanectar.cli.options import (
     check_task_path,
@@ -15,6 +15,7 @@ from datanectar.cli.options import (
     echo_rows,
     json_option,
     read_pairs,
+    shown_time,
     with_client,
 )
 from datanectar.cli.runs.progress_bar import progress_bar
@@ -26,10 +27,12 @@ if TYPE_CHECKING:
 
 #: So many items that failed are named; the page has all.
 _NAMED = 20
+#: In the order in which they are told.
+_COUNTS = ("made", "there_before", "failed", "cancelled", "running", "waiting")
 _UNKNOWN = {"ignore_unknown_options": True, "allow_extra_args": True}
 
 
-@click.command(context_settings=_UNKNOWN)
+@click.command(cls=TaskCommand, context_settings=_UNKNOWN)
 @click.argument("path", metavar="TYPE/CHAIN/TASK", shell_complete=complete_task)
 @click.argument(
     "parameters",
@@ -163,16 +166,19 @@ def _show_plan(plan: dict[str, Any], as_json: bool) -> None:
     echo(f"{plan['missing']} of {plan['total']} are missing.", err=True)
     missing = [item for item in plan["items"] if not item["complete"]]
     if missing:
-        echo_rows((_parameters(item), item["key"]) for item in missing)
+        rows = ((_parameters(item), item["key"]) for item in missing)
+        echo_rows(rows, "parameters", "key")
 
 
 def _show_list(found: list[dict[str, Any]], as_json: bool) -> None:
     if as_json:
         echo_json(found)
     elif found:
-        echo_rows(
-            (one["id"], one["status"], one["created"], _task(one), _words(one)) for one in found
+        rows = (
+            (one["id"], one["status"], shown_time(one["created"]), _task(one), _words(one))
+            for one in found
         )
+        echo_rows(rows, "backfill", "status", "accepted", "task", "items")
 
 
 def _show(client: Client, found: dict[str, Any]) -> None:
@@ -191,8 +197,10 @@ def _show(client: Client, found: dict[str, Any]) -> None:
 
 def _words(found: dict[str, Any]) -> str:
     """Return the counts in words, without those that are none."""
-    counts = found["counts"].items()
-    words = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts if count)
+    counts = found["counts"]
+    words = ", ".join(
+        f"{counts[name]} {name.replace('_', ' ')}" for name in _COUNTS if counts[name]
+    )
     return f"{found['total']} in all: {words}" if words else "nothing to do"
 
 

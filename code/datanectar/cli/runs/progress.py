@@ -18,7 +18,7 @@ _LOOK = 0.5
 #: The most of a line without an end, in characters, that is held back until its end comes.
 _LONGEST_LINE = 4096
 #: How many lines of a failed task's log are shown, and in how many bytes at its end they are sought.
-_LAST_LINES, _TAIL = 15, 16_384
+_LAST_LINES, _TAIL = 20, 16_384
 
 
 def follow(client: Client, key: str, display: Display) -> dict[str, Any]:

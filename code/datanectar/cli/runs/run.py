@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from datanectar.cli.child_process import child_command
-from datanectar.cli.completion import complete_parameter, complete_task
+from datanectar.cli.completion import TaskCommand, complete_parameter, complete_task
 from datanectar.cli.exit_codes import CANNOT, FAILED, OK
 from datanectar.cli.options import (
     AnothersApp,
@@ -29,19 +29,8 @@ if TYPE_CHECKING:
     from datanectar.client import Client
 
 
-class _RunCommand(click.Command):
-    """Completes a task's parameters beside the command's own options."""
-
-    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
-        """Return the options and the parameters that begin so."""
-        return [
-            *complete_parameter(ctx, self.params[0], incomplete),
-            *super().shell_complete(ctx, incomplete),
-        ]
-
-
 @click.command(
-    cls=_RunCommand, context_settings={"ignore_unknown_options": True, "allow_extra_args": True}
+    cls=TaskCommand, context_settings={"ignore_unknown_options": True, "allow_extra_args": True}
 )
 @click.argument("path", metavar="TYPE/CHAIN/TASK", shell_complete=complete_task)
 @click.argument(

@@ -7,7 +7,7 @@ import urllib.error
 import urllib.request
 
 from datanectar.errors import StartupError
-from datanectar.settings import PROJECT_HEADER, Settings
+from datanectar.settings import PROJECT_HEADER, Settings, project_id
 
 #: An app on this machine is asked directly, whatever proxy the environment names.
 _DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -66,7 +66,7 @@ def is_anothers_app(settings: Settings) -> bool:
             project = response.headers.get(PROJECT_HEADER)
     except (OSError, ValueError):
         return False
-    return project not in (None, settings.project_id)
+    return project not in (None, project_id(settings.project))
 
 
 def _family(host: str) -> socket.AddressFamily:

@@ -31,7 +31,7 @@ def has_part(database: Database, column: str, part: str) -> ColumnElement[bool]:
     return database.contains(func.lower(runs.c[column]), part.lower())
 
 
-def _distinct(column: Column[str]) -> Select[tuple[str]]:
+def _distinct(column: Column[str]) -> Select[str]:
     """Return the statement that jumps from each name to the next: DISTINCT would read every run."""
     later = runs.alias("later")
     found = select(func.min(column).label("name")).cte("found", recursive=True)

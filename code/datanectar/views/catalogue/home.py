@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
-from flask import Blueprint, Response, render_template, request
+from flask import Blueprint, Response, request
 
 from datanectar.api.health import health
 from datanectar.catalog.listing_cache import PAGE_PATIENCE
 from datanectar.errors import NotFound, Unavailable
-from datanectar.http.event_stream import event_stream
 from datanectar.messages import ChainDescription
 from datanectar.runs.store import RunFilters
 from datanectar.service.service import Service
 from datanectar.statuses import RUNNING
 from datanectar.views.catalogue.listing import list_chains, rows_of
-from datanectar.views.live import digest, live_pieces
-from datanectar.views.pages import page
+from datanectar.views.live import live_events, live_page
 
 _LATEST_RUNS, _RUNNING = 10, 8
 #: Seconds for which a stream takes the table of chains as it was: to look costs more than the rest.
@@ -32,34 +30,34 @@ def blueprint(service: Service) -> Blueprint:
 
     @routes.get("/")
     def home() -> Response:
-        return _show(service, _asked(request.args))
+        return _show(service, _asked())
 
     @routes.get("/chains/<type>")
     def of_type(type: str) -> Response:
-        asked = {**_asked(request.args), "type": type}
         if type not in {chain.type for chain in _chains(service, 0)[0]}:
             raise NotFound(f"There are no chains of type {type[:100]!r}.")
-        return _show(service, asked, of_type=type)
+        return _show(service, _asked(type), of_type=type)
 
     @routes.get("/events")
     def events() -> Response:
-        def render(values: dict[str, Any]) -> str:
-            return render_template("home_parts.html", **values)
+        return live_events("home_parts.html", _looks(service, _asked()))
 
-        look = _looks(service, _asked(request.args))
-        return event_stream(live_pieces(look, render, seen=request.args.get("seen", "")))
+    @routes.get("/chains/<type>/events")
+    def events_of_type(type: str) -> Response:
+        return live_events("home_parts.html", _looks(service, _asked(type)))
 
     return routes
 
 
-def _asked(query: Mapping[str, str]) -> dict[str, str]:
-    return {name: query[name] for name in _ASKED if query.get(name)}
+def _asked(type: str = "") -> dict[str, str]:
+    """Return what the request asks of the table; ``type`` is that of the page's own address."""
+    asked = {name: request.args[name] for name in _ASKED if request.args.get(name)}
+    return {**asked, "type": type} if type else asked
 
 
 def _show(service: Service, asked: dict[str, str], of_type: str = "") -> Response:
     values = {**_now(service), **_table(service, asked, PAGE_PATIENCE)}
-    live = render_template("home_parts.html", **values)
-    return page("home.html", live=live, seen=digest(live), of_type=of_type, **values)
+    return live_page("home.html", "home_parts.html", values, of_type=of_type)
 
 
 def _looks(service: Service, asked: dict[str, str]) -> Callable[[], dict[str, Any]]:

@@ -11,10 +11,11 @@ from datanectar.api.backfills import progress, read_request
 from datanectar.backfills.backfills import AT_ONCE, Backfills
 from datanectar.backfills.records import Backfill
 from datanectar.errors import DatanectarError
-from datanectar.messages import PlannedItem
+from datanectar.plan_messages import PlannedItem
 from datanectar.service.service import Service
 from datanectar.statuses import CANCELLED, FAILED, RUNNING
-from datanectar.views.pages import page
+from datanectar.views.live import live_events, live_page
+from datanectar.views.pages import confirmed, page
 
 #: What the pages show at most: backfills, cells of one, and items that failed.
 _LISTED, _CELLS, _NAMED = 50, 1000, 50
@@ -23,10 +24,15 @@ _PATIENCE = 0.5
 
 
 def blueprint(service: Service) -> Blueprint:
-    """Return the pages, the part of one that changes, and the targets of their buttons."""
+    """Return the pages, the stream of what changes in one, and the targets of their buttons."""
     routes = Blueprint("backfills_page", __name__, url_prefix="/backfills")
     backfills = Backfills(service)
+    _add_all(routes, service, backfills)
+    _add_one(routes, backfills)
+    return routes
 
+
+def _add_all(routes: Blueprint, service: Service, backfills: Backfills) -> None:
     @routes.get("")
     def every_backfill() -> Response:
         return _show_list(service, backfills, request.args)
@@ -42,23 +48,33 @@ def blueprint(service: Service) -> Blueprint:
             return _show_list(service, backfills, request.form, problem=problem)
         return _to(backfill.id)
 
+
+def _add_one(routes: Blueprint, backfills: Backfills) -> None:
     @routes.get("/<backfill_id>")
     def one(backfill_id: str) -> Response:
-        return page("backfill.html", **_values(backfills, backfills.get(backfill_id)))
+        values = _values(backfills, backfills.get(backfill_id))
+        return live_page("backfill.html", "backfill_parts.html", values)
 
-    @routes.get("/<backfill_id>/live")
-    def live(backfill_id: str) -> Response:
-        return page("backfill_parts.html", **_values(backfills, backfills.get(backfill_id)))
+    @routes.get("/<backfill_id>/events")
+    def events(backfill_id: str) -> Response:
+        backfills.get(backfill_id)  # one that is not there is refused before the stream begins
+
+        def values() -> dict[str, Any]:
+            return _values(backfills, backfills.get(backfill_id))
+
+        return live_events("backfill_parts.html", values, lambda values: not values["is_active"])
 
     @routes.post("/<backfill_id>/cancel")
     def cancel(backfill_id: str) -> Response:
+        words = "Cancel the backfill? Its runs are cancelled; what is done stays."
+        back = url_for("backfills_page.one", backfill_id=backfill_id)
+        if asked := confirmed("Cancel the backfill", words, back=back):
+            return asked
         return _to(backfills.cancel(backfill_id).id)
 
     @routes.post("/<backfill_id>/retry")
     def retry(backfill_id: str) -> Response:
         return _to(backfills.retry(backfill_id).id)
-
-    return routes
 
 
 def _to(backfill_id: str) -> Response:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 #: The most rows and columns of a table that are shown.
@@ -80,7 +81,7 @@ def read_table(text: str, ending: str, whole_size: int | None) -> Table | None:
 def _lines(text: str, ending: str, *, is_cut: bool) -> list[list[str]]:
     """Return the lines of cells, read with the separator that fits best; empty: it is no table."""
     is_named = ending in ENDINGS
-    separators = [ENDINGS[ending] or ""] if ENDINGS.get(ending) else _SEPARATORS
+    separators: Sequence[str] = [ENDINGS[ending] or ""] if ENDINGS.get(ending) else _SEPARATORS
     if not is_named:
         separators = tuple(one for one in _SEPARATORS if one not in _NAMED_ONLY)
     beginning = text[:16_384]

@@ -12,8 +12,8 @@ from datanectar.runs.records import Run
 from datanectar.service.rerun import refuse_if_lost, request_params, rerun, run_date
 from datanectar.service.service import Service
 from datanectar.views.catalogue.tasks import show, start
-from datanectar.views.live import digest, live_pieces
-from datanectar.views.pages import confirmed, page
+from datanectar.views.live import live_page, live_pieces
+from datanectar.views.pages import confirmed
 from datanectar.views.runs.run_values import RunState, earlier_logs, look, run_values
 
 _LIVE = "run_parts.html"
@@ -64,9 +64,8 @@ def _page(service: Service, state: RunState) -> Response:
     values = run_values(service, state, request.args)
     key = values["selected"].key
     earlier = earlier_logs(service, state.run, parse_key(key))
-    live = render_template(_LIVE, earlier_logs=earlier, **values)
     there = request.args.get("there")
-    return page("run.html", there=there, live=live, seen=digest(live), **values)
+    return live_page("run.html", _LIVE, {"earlier_logs": earlier, **values}, there=there)
 
 
 def _events(service: Service, run_id: str) -> Response:
