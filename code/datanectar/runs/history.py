@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, TextClause, delete, func, select, text
 from datanectar.errors import BadRequest
 from datanectar.runs.ids import RUN_ID, first_id_after, first_id_since
 from datanectar.runs.records import Run
+from datanectar.runs.statistics.names import has_part
 from datanectar.runs.tables import (
     OF_BACKFILL,
     RUN_COLUMNS,
@@ -130,10 +131,7 @@ class History(StoreBase):
             for name in ("type", "chain", "task", "status", "key")
             if getattr(filters, name) is not None
         ]
-        conditions += [
-            self._db.contains(func.lower(runs.c[name]), text.lower())
-            for name, text in filters.parts.items()
-        ]
+        conditions += [has_part(self._db, *part) for part in filters.parts.items()]
         if filters.backfill is not None:
             own = runs.c.trigger == f"backfill {filters.backfill}"
             conditions += [text(OF_BACKFILL), own]  # so that the partial index is used
