@@ -44,5 +44,6 @@ COMMANDS = {
     "ENV=qa PROJECT_BUCKET=datanectartest AWS_REGION=eu-west-1 make up": "needs an account of AWS",
     "pip install": _INSTALLS,
     "python3 -m venv": _INSTALLS,
+    "uv run datanectar up": _STARTS,
     "uvx": _INSTALLS,
 }
