@@ -50,8 +50,17 @@ TaskStatus = Annotated[str, Meta(pattern=rf"^({PENDING}|{RUNNING}|{DONE}|{FAILED
 RunEnd = Annotated[str, Meta(pattern=rf"^({DONE}|{FAILED})\Z")]
 
 
+#: Every kind of message by its name. A process reads those whose modules it has imported.
+_KINDS: dict[str, type[Message]] = {}
+
+
 class Message(Struct, frozen=True, forbid_unknown_fields=True):
     """The root of what :func:`decode` reads. Its fields are checked there, not when it is made."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Have :func:`decode` know the kind."""
+        super().__init_subclass__(**options)
+        _KINDS[cls.__name__] = cls
 
 
 # --- what chains there are -----------------------------------------------------------------
@@ -230,6 +239,7 @@ class TaskReport(Message, frozen=True):
     output: str | None = None
     results: Names | None = None
     traceback: str | None = None
+    runs_on: Name | None = None
     params: ShownParams | None = None
 
 
@@ -248,6 +258,12 @@ class Outcome(Message, frozen=True):
     failed_key: Key | None = None
 
 
+class AttemptLost(Message, frozen=True):
+    """The attempt is lost by no fault of its tasks, such as with the engine that ran them."""
+
+    reason: str
+
+
 class Refusal(Message, frozen=True):
     """The reply of a child that could not do its job: an error class by name, and its message."""
 
@@ -257,14 +273,6 @@ class Refusal(Message, frozen=True):
 
 
 # --- encoding ------------------------------------------------------------------------------
-
-_KINDS: dict[str, type[Message]] = {
-    cls.__name__: cls
-    for cls in (
-        DescribeJob, DescribeManyJob, ResolveJob, RunJob, UploadLogsJob,
-        ChainDescription, Resolution, LogsUploaded, TaskReport, SchedulerReport, Outcome, Refusal,
-    )
-}  # fmt: skip
 
 #: Python's encoder, since lone surrogates (in a file's name, in an error's text) must pass.
 _JSON = json.JSONEncoder(default=msgspec.structs.asdict)
