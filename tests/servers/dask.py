@@ -86,7 +86,7 @@ class DaskCluster:
 
     def pids(self, name: str) -> list[int]:
         """Return the pids of a process and of all below it."""
-        pid = self.processes[name].pid
+        pid = self.processes[name].pid if name in self.processes else 0
         return [pid, *descendants(pid)]
 
     def kill(self, name: str) -> None:

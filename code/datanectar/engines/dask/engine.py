@@ -75,6 +75,7 @@ class DaskEngine:
         self._results: Any = None
         self._executions: dict[str, DaskExecution] = {}
         self._looked = 0.0
+        self._is_lost = False
         self._submitted = 0
 
     def open(self, results: Any, scheduler: Any) -> None:
@@ -92,7 +93,7 @@ class DaskEngine:
 
     def close(self) -> None:
         """Cancel what still runs, and leave the cluster."""
-        if self._client is None:
+        if self._client is None or self._is_lost:  # it would wait for a scheduler that is gone
             return
         for execution in list(self._executions.values()):
             execution.terminate()
@@ -108,6 +109,8 @@ class DaskEngine:
         """Return the future of a task."""
         if self._client is None:
             self._connect()
+        if self._client.status != "running":
+            self._lose()
         self._executions[job.task_id] = execution
         self._submitted += 1
         order = Order(
@@ -125,6 +128,12 @@ class DaskEngine:
         self._report(job.task_id, status=PENDING, message=waits, runs_on="dask")
         future.add_done_callback(lambda done: self._results.put((job.task_id, done.key)))
         return future
+
+    def cancel(self, execution: DaskExecution) -> None:
+        """End a task at the cluster, if that is there."""
+        self.forget(execution.task.task_id)
+        if execution.future is not None and not self._is_lost:
+            execution.future.cancel(force=True)
 
     def fail(self, execution: DaskExecution, reason: str) -> None:
         """Have a task fail that was not run to its end."""
@@ -251,12 +260,17 @@ class DaskEngine:
         self._looked = time.monotonic()
         futures = [each.future for each in self._executions.values() if each.future is not None]
         if any(future.status in _LOST for future in futures):
-            address = self._client.scheduler.address if self._client.scheduler else "?"
-            time.sleep(leases.OVER)
-            raise EngineLost(f"Dask's scheduler at {address} was lost, and with it what ran there.")
+            self._lose()
         waiting = [each for each in self._executions.values() if not each.begun_on]
         if waiting:
             self._look_at_needs(waiting)
+
+    def _lose(self) -> None:
+        """Give up the attempt, once nothing of it runs any more at workers that are cut off."""
+        self._is_lost = True
+        time.sleep(leases.OVER)
+        address = current().dask_scheduler or "this host"
+        raise EngineLost(f"Dask's scheduler at {address} was lost, and with it what ran there.")
 
     def _look_at_needs(self, waiting: list[DaskExecution]) -> None:
         """Say of each task that waits whether any worker could run it; fail those without hope."""

@@ -82,9 +82,7 @@ class DaskExecution:
 
     def terminate(self) -> None:
         """Cancel the task: its Dask worker ends it within a second."""
-        if self.future is not None:
-            self.future.cancel(force=True)
-        self._engine.forget(self.task.task_id)
+        self._engine.cancel(self)
 
     def reason_of_end(self, *, all_results_read: bool) -> str | None:
         """Return None: the engine hears of every end."""
