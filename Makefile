@@ -14,17 +14,19 @@ lint: ## run every check: ruff, mypy, the import contracts
 format: ## format the code and mend what ruff can mend
 	@sh configuration/venv.sh ruff format && sh configuration/venv.sh ruff check --fix
 
-docs: ## write anew what in docs/ is made from the code
-	@sh configuration/venv.sh python -m tests.test_docs && sh configuration/venv.sh python -m tests.test_layers
+docs: ## write anew what in docs/ is made from the code, and build the guide that the app serves
+	@sh configuration/venv.sh python -m tests.docs && sh configuration/venv.sh python -m tests.test_layers
+	@sh configuration/docs.sh
 
 bench: ## run the benchmarks, all or some: ARGS="trivial idle"
 	@sh configuration/venv.sh python -m benchmarks $(ARGS)
 
-build: ## build a wheel into dist/
+build: ## build a wheel with the guide into dist/
+	@sh configuration/docs.sh
 	@sh configuration/venv.sh pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
 
 clean: ## remove what the tools have made; venv/, results and the app's state stay
-	@rm -rf build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .schemathesis
+	@rm -rf build code/datanectar/guide dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .schemathesis .sphinx
 	@find benchmarks code tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help: ## list the targets

@@ -12,6 +12,7 @@ setup(
     packages=find_namespace_packages("code", include=["datanectar", "datanectar.*"]),
     package_data={
         "datanectar": [
+            "guide/**/*",
             "py.typed",
             "luigid/luigid.cfg",
             *(f"**/*.{ending}" for ending in ("css", "html", "js", "svg", "txt")),
@@ -22,12 +23,14 @@ setup(
         "boto3>=1.36,<2",
         "click>=8.1,<9",
         "cronsim>=2.6,<3",
+        "docutils>=0.20,<1",
         "flask>=3.0,<4",
         "flask-compress>=1.15,<2",
         "flask-cors>=5,<7",
         "gunicorn>=27,<28",
         "huey>=3.5,<4",
         "luigi>=3.8,<4",
+        "markdown-it-py>=3,<5",
         "msgspec>=0.18,<1",
         "prometheus-client>=0.20,<1",
         "psutil>=5.9,<8",
@@ -42,7 +45,7 @@ setup(
         "redis": ["redis>=5,<9"],
         "examples": ["matplotlib>=3.8", "scikit-learn>=1.4"],
         "dask": ["distributed>=2024.2"],
-        "frames": ["pandas>=2.0", "pyarrow>=14"],
+        "frames": ["openpyxl>=3.1", "pandas>=2.0", "pyarrow>=14"],
     },
     entry_points={
         "console_scripts": ["datanectar = datanectar.cli.main:main"],

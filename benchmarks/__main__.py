@@ -26,6 +26,7 @@ BENCHMARKS: dict[str, dict[str, int]] = {
     "transfer": {"megabytes": 9, "rounds": 1},
     "resume": {"leaves": 3, "delay_ms": 1},
     "commands": {"rounds": 1},
+    "testing": {"rounds": 2},
     "scale": {"tasks": 200, "calls": 2, "runs": 2},
 }
 

@@ -37,11 +37,9 @@ def layers() -> list[list[str]]:
 
 
 def picture() -> str:
-    """Return the layers as a Mermaid chart: what stands in a box imports only from those below."""
-    names = [" · ".join(name.removeprefix("datanectar.") for name in layer) for layer in layers()]
-    boxes = [f'    layer{number}["{text}"]\n' for number, text in enumerate(names)]
-    arrows = " --> ".join(f"layer{number}" for number in range(len(names)))
-    return f"```mermaid\nflowchart TB\n{''.join(boxes)}    {arrows}\n```\n"
+    """Return the layers, one a line: what stands in a line imports only from those below."""
+    names = (" · ".join(name.removeprefix("datanectar.") for name in layer) for layer in layers())
+    return "".join(["```text\n", *(f"{name}\n" for name in names), "```\n"])
 
 
 def table() -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from datanectar.client import Client as Client
+    from datanectar.client.asynchronous import AsyncClient as AsyncClient
     from datanectar.notebook.chain import Chain as Chain
     from datanectar.notebook.run import Result as Result
     from datanectar.notebook.run import RunFailed as RunFailed
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from datanectar.util.s3task import NectarS3Task as NectarS3Task
 
 __all__ = [
+    "AsyncClient",
     "Chain",
     "Client",
     "NectarLocalTask",
@@ -35,6 +37,7 @@ _HOMES = {
     "NectarTask": "datanectar.util.nectartask",
     "NectarLocalTask": "datanectar.util.localtask",
     "NectarS3Task": "datanectar.util.s3task",
+    "AsyncClient": "datanectar.client.asynchronous",
     "Client": "datanectar.client",
     "Chain": "datanectar.notebook.chain",
     "Result": "datanectar.notebook.run",

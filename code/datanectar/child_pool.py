@@ -30,6 +30,8 @@ from datanectar.messages import (
     decode,
     encode,
 )
+from datanectar.page_messages import Outline, OutlineJob, TableJob, TableRows
+from datanectar.plan_messages import Plan, PlanJob
 from datanectar.settings import Settings
 
 #: Names, in the environment of the web and the worker, the socket on which they join a fork server.
@@ -38,8 +40,11 @@ FORK_SERVER_VARIABLE = "DATANECTAR_FORK_SERVER"
 #: Which message replies to a job. Whatever else a chain may send meanwhile does not.
 _REPLIES: dict[type, type] = {
     DescribeJob: ChainDescription,
+    PlanJob: Plan,
     ResolveJob: Resolution,
     UploadLogsJob: LogsUploaded,
+    TableJob: TableRows,
+    OutlineJob: Outline,
 }
 
 

@@ -11,56 +11,31 @@ import json
 from typing import Annotated, Any
 
 import msgspec
-from msgspec import Meta, Struct, field
+from msgspec import field
 
 from datanectar.keys import is_file_name
-from datanectar.statuses import DONE, FAILED, PENDING, RUNNING
-
-# --- types of fields -----------------------------------------------------------------------
+from datanectar.message_fields import (
+    MANY,
+    Integer,
+    Key,
+    LogNumber,
+    Message,
+    Name,
+    Names,
+    Percent,
+    RunEnd,
+    ShownParams,
+    Stamp,
+    StorageName,
+    TaskStatus,
+    Texts,
+    Width,
+)
+from datanectar.plan_messages import Plan, PlanJob
 
 #: Characters that a text for people keeps; a longer one loses its middle.
 _LONGEST_TEXT = 32_000
 _CUT = "\n[...]\n"
-
-#: The largest whole number that every store holds, and the latest time (a Unix stamp).
-_LARGEST_INTEGER = 2**63 - 1
-_LATEST = 1e11
-_NAME = r"[A-Za-z_][A-Za-z0-9_]{0,199}"
-#: Items in a list. A task that requires more is reported in several messages.
-_MANY = Meta(max_length=100_000)
-
-Key = Annotated[str, Meta(pattern=rf"^chains/({_NAME}/){{3}}[0-9a-f]{{32}}\Z")]
-#: An id, a family, an address: longer than any honest one.
-Name = Annotated[str, Meta(max_length=2000)]
-Names = Annotated[list[Name], _MANY]
-Texts = Annotated[list[str], _MANY]
-#: The texts of a task's public parameters, cut to what a page shows.
-ShownParams = Annotated[dict[str, str], Meta(max_length=100)]
-Integer = Annotated[int, Meta(ge=-_LARGEST_INTEGER, le=_LARGEST_INTEGER)]
-Stamp = Annotated[float, Meta(ge=0, le=_LATEST)]
-Percent = Annotated[int, Meta(ge=0, le=100)]
-LogNumber = Annotated[int, Meta(ge=1, le=1_000_000)]
-Width = Annotated[int, Meta(ge=1, le=1000)]
-#: A store's name or address (``datanectar.storage.registry``). The place begins with no dot, so that
-#: it can't name a folder above.
-StorageName = Annotated[
-    str, Meta(pattern=r"^[a-z][a-z0-9+.-]{0,30}(://[A-Za-z0-9_-][A-Za-z0-9._-]{0,254})?\Z")
-]
-TaskStatus = Annotated[str, Meta(pattern=rf"^({PENDING}|{RUNNING}|{DONE}|{FAILED})\Z")]
-RunEnd = Annotated[str, Meta(pattern=rf"^({DONE}|{FAILED})\Z")]
-
-
-#: Every kind of message by its name. A process reads those whose modules it has imported.
-_KINDS: dict[str, type[Message]] = {}
-
-
-class Message(Struct, frozen=True, forbid_unknown_fields=True):
-    """The root of what :func:`decode` reads. Its fields are checked there, not when it is made."""
-
-    def __init_subclass__(cls, **options: Any) -> None:
-        """Have :func:`decode` know the kind."""
-        super().__init_subclass__(**options)
-        _KINDS[cls.__name__] = cls
 
 
 # --- what chains there are -----------------------------------------------------------------
@@ -90,7 +65,7 @@ class TaskDescription(Message, frozen=True):
 
     name: str
     doc: str
-    parameters: Annotated[list[ParameterDescription], _MANY] = field(default_factory=list)
+    parameters: Annotated[list[ParameterDescription], MANY] = field(default_factory=list)
     schedule: str | None = None
     error: str | None = None
     catch_up: str | None = None
@@ -116,10 +91,10 @@ class ChainDescription(Message, frozen=True):
     name: str
     path: str
     doc: str = ""
-    tasks: Annotated[list[TaskDescription], _MANY] = field(default_factory=list)
+    tasks: Annotated[list[TaskDescription], MANY] = field(default_factory=list)
     error: str | None = None
-    sources: Annotated[list[tuple[str, Integer, Integer]], _MANY] = field(default_factory=list)
-    left_out: Annotated[list[LeftOut], _MANY] = field(default_factory=list)
+    sources: Annotated[list[tuple[str, Integer, Integer]], MANY] = field(default_factory=list)
+    left_out: Annotated[list[LeftOut], MANY] = field(default_factory=list)
     reading: bool = False
 
 
@@ -136,7 +111,7 @@ class DescribeJob(Message, frozen=True):
 class DescribeManyJob(Message, frozen=True):
     """Describe chains, each a type and a name; the reply: a :class:`ChainDescription` for each."""
 
-    chains: Annotated[list[tuple[str, str]], _MANY]
+    chains: Annotated[list[tuple[str, str]], MANY]
 
 
 class ResolveJob(Message, frozen=True):
@@ -175,7 +150,7 @@ class Resolution(Message, frozen=True):
     run_timeout: Stamp | None = None
     given: Texts = field(default_factory=list)
     results: Names = field(default_factory=list)
-    upstream: Annotated[list[Key], _MANY] = field(default_factory=list)
+    upstream: Annotated[list[Key], MANY] = field(default_factory=list)
 
 
 class RunJob(Message, frozen=True):
@@ -273,6 +248,21 @@ class Refusal(Message, frozen=True):
 
 
 # --- encoding ------------------------------------------------------------------------------
+
+_KINDS: dict[str, type[Message]] = {
+    cls.__name__: cls
+    for cls in (
+        DescribeJob, DescribeManyJob, PlanJob, ResolveJob, RunJob, UploadLogsJob,
+        ChainDescription, Plan, Resolution, LogsUploaded, TaskReport, SchedulerReport, Outcome,
+        AttemptLost, Refusal,
+    )
+}  # fmt: skip
+
+
+def register(*kinds: type[Message]) -> None:
+    """Let :func:`decode` read these messages too."""
+    _KINDS.update({cls.__name__: cls for cls in kinds})
+
 
 #: Python's encoder, since lone surrogates (in a file's name, in an error's text) must pass.
 _JSON = json.JSONEncoder(default=msgspec.structs.asdict)

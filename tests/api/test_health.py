@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import psycopg
 from prometheus_client.parser import text_string_to_metric_families
 
+from datanectar.settings import project_id
 from tests.api.answers import data, enveloped, refused
 from tests.servers.postgres import new_database
 from tests.servers.processes import wait_for
@@ -24,7 +25,9 @@ def gauges(stack: Stack) -> dict[str, float]:
 
 
 def test_a_whole_service_is_alive_and_ready(stack: Stack) -> None:
-    assert data(stack.get("/healthz")) == {"alive": True}
+    alive = stack.get("/healthz")
+    assert data(alive) == {"alive": True}
+    assert alive.headers["Datanectar-Project"] == project_id(stack.project)
     parts = data(stack.get("/readyz"))
     assert parts == {"scheduler": True, "workers": 1, "store": True, "queue": True}
 

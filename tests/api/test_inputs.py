@@ -100,14 +100,16 @@ def test_a_file_that_is_missing_below_fails_the_run_with_its_name(shop: Stack) -
 
 
 def test_a_request_can_name_a_file_where_the_class_does_not(shop: Stack) -> None:
+    prices(shop, "2026-02-01", "7")
     file = shop.project / "seven.txt"
     file.write_text("7")
 
     status = shop.run(f"{PLACE}/SourceTask", source=str(file))
 
     assert shop.file(str(status["key"])).read_text() == "7"
-    answer = shop.post(f"{PLACE}/PricesTask?day=2026-02-01&prices=/etc/passwd")
-    assert "and no other file" in refused(answer, 400)["message"]
+    for other in ("/etc/passwd", "/etc/passwd%23modified=1,1"):
+        answer = shop.post(f"{PLACE}/PricesTask?day=2026-02-01&prices={other}")
+        assert "and no other file" in refused(answer, 400)["message"]
 
 
 def test_the_listing_and_the_dry_run_show_the_file(shop: Stack) -> None:

@@ -209,6 +209,18 @@ def test_a_failed_run_keeps_its_own_log_after_a_later_run_of_its_key(
     assert "is well" in stack.get(str(latest["log_url"]).removeprefix(stack.url)).text
 
 
+def test_the_end_of_a_log_comes_alone_when_that_is_asked_for(stack: Stack) -> None:
+    stack.run("basic/plain_chain/GreetTask", name="tail")
+    key = stack.client.runs(param="name=tail")["runs"][0]["key"]
+    whole = stack.client.log(key)
+
+    assert whole
+    for size in (0, 7, len(whole), len(whole) + 100):
+        assert stack.client.log(key, tail=size) == whole[max(0, len(whole) - size) :]
+    refused = stack.get("/api/chainlog", params={"chain": key, "tail": "-1"})
+    assert (refused.status_code, refused.json()["data"]["fields"].keys()) == (400, {"tail"})
+
+
 def test_the_log_of_a_run_that_never_was_is_not_found(stack: Stack) -> None:
     key = stack.run("basic/plain_chain/GreetTask", name="unrun")["key"]
 

@@ -340,7 +340,7 @@ def test_the_home_page_names_the_chain_of_a_run(stack: Stack) -> None:
     """Fault 3.22."""
     stack.run(f"{P}/NamedTask", n=40)
 
-    assert P in stack.get("/live").text
+    assert P in stack.get("/").text
 
 
 def test_outputs_can_be_anywhere_but_only_files_inside_are_listed(tmp_path: Path) -> None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import subprocess
-import sys
+import re
 
 from tests.cli.command_line import command
+from tests.cli.terminals import at_a_terminal
 from tests.servers.stack import Stack
 
 
@@ -44,20 +42,26 @@ def test_a_terminal_gets_no_control_characters_of_others(stack: Stack) -> None:
         "import luigi\n\n\nclass LoudTask(luigi.Task):\n"
         '    __doc__ = "a\\x1b]0;title\\x07b\\u202ec\\x9b2Jd\\x1b[31mred\\x1b[0m"\n',
     )
-    parent, child = os.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "datanectar", "chains", "fresh"],
-        env={**stack.environment, "DATANECTAR_URL": stack.url},
-        stdout=child,
-        stderr=child,
-    )
-    os.close(child)
-    shown = b""
-    with contextlib.suppress(OSError):  # EIO: the other end is closed
-        while piece := os.read(parent, 4096):
-            shown += piece
-    os.close(parent)
 
-    assert process.wait(30) == 0
-    assert rb"a\x1b]0;title\x07b\u202ec\x9b2Jd" in shown
-    assert b"\x1b[31mred\x1b[0m" in shown
+    code, shown = at_a_terminal(stack, "chains", "fresh")
+
+    assert code == 0
+    assert r"a\x1b]0;title\x07b\u202ec\x9b2Jd" in shown
+    assert "\x1b[2;31mred\x1b[0m" in shown
+    assert "\x1b[3" not in at_a_terminal(stack, "chains", "fresh", NO_COLOR="1")[1]
+
+
+def test_a_terminal_gets_a_tree_with_what_is_broken_and_where(stack: Stack) -> None:
+    stack.chain("tree/torn_chain", "import luigi\nimport no_such_module\n")
+    stack.chain("tree/whole_chain", "import luigi\n\n\nclass WholeTask(luigi.Task):\n    pass\n")
+
+    code, shown = at_a_terminal(stack, "chains", "tree", NO_COLOR="1")
+
+    assert code == 0
+    assert re.sub("\x1b\\[[0-9;]*m", "", shown).splitlines() == [
+        "tree",
+        "├── torn_chain",
+        "│   └── ModuleNotFoundError: No module named 'no_such_module' (torn_chain.py, line 2)",
+        "└── whole_chain",
+        "    └── WholeTask",
+    ]

@@ -58,6 +58,13 @@ def project(tmp_path: Path) -> Path:
         ("datanectar run etl/sales_chain/ReadTask --d", {"--day"}),
         ("datanectar run etl/sales_chain/SumTask --", {"--limit", "--here", "--pdb", "--url"}),
         ("datanectar runs --type w", {"web"}),
+        ("datanectar runs --chain ", {"hits_chain", "orders_chain", "sales_chain"}),
+        ("datanectar runs --type etl --chain ", {"orders_chain", "sales_chain"}),
+        ("datanectar runs --task S", {"SumTask"}),
+        ("datanectar runs --status D", {"DONE"}),
+        ("datanectar schedules --pause web/hits_chain/R", {"web/hits_chain/ReadTask"}),
+        ("datanectar config web_t", {"web_threads"}),
+        ("datanectar st", {"status"}),
     ],
 )
 def test_what_bash_is_offered(project: Path, words: str, expected: set[str]) -> None:

@@ -13,18 +13,18 @@ from tests.servers.stack import Stack
 
 @pytest.mark.parametrize("deep", ["", "code/chains/basic"])
 def test_a_command_talks_to_the_app_of_the_project_that_it_stands_in(
-    stack: Stack, tmp_path: Path, deep: str
+    stack: Stack, deep: str
 ) -> None:
     """Fault 3.21: ``datanectar run`` looks at its project's port; ``DATANECTAR_URL`` still wins."""
-    (tmp_path / "code" / "chains" / "basic").mkdir(parents=True)
-    (tmp_path / "datanectar.toml").write_text(f"port = {stack.port}\n")
+    (stack.project / "datanectar.toml").write_text(f"port = {stack.port}\n")
+    folder = stack.project / deep
 
-    done = in_project(tmp_path / deep, "run", "basic/plain_chain/GreetTask", "name=here")
+    done = in_project(folder, "run", "basic/plain_chain/GreetTask", "name=here")
 
     assert done.returncode == 0, done.stderr
     assert f":{stack.port}/" in done.stdout
     elsewhere = {"DATANECTAR_URL": "http://127.0.0.1:1"}
-    done = in_project(tmp_path / deep, "run", "basic/plain_chain/GreetTask", "name=x", **elsewhere)
+    done = in_project(folder, "run", "basic/plain_chain/GreetTask", "name=x", **elsewhere)
     assert "No datanectar app answers at http://127.0.0.1:1" in done.stderr
 
 

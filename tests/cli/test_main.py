@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib.metadata import version
 
 import pytest
@@ -11,7 +12,19 @@ from click.testing import CliRunner
 
 from datanectar.cli.main import COMMANDS, cli
 from tests.cli.command_line import command
-from tests.servers.stack import Stack
+from tests.servers.stack import CATALOGUE, Stack
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A started stack with nothing to complain about."""
+    stack = Stack(tmp_path_factory.mktemp("project"))
+    for name in ("basic/plain_chain", "http/jobs_chain"):
+        stack.chain(name, (CATALOGUE / f"{name}.py").read_text())
+    try:
+        yield stack.start()
+    finally:
+        stack.close()
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -20,6 +33,15 @@ def test_every_command_of_the_help_is_there_and_has_help_of_its_own(name: str) -
 
     assert done.exit_code == 0, done.output
     assert done.output.startswith(f"Usage: cli {name} [OPTIONS]")
+
+
+#: Those that run until they are stopped.
+PROCESSES = {"up", "web", "worker", "luigid"}
+
+
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name not in PROCESSES])
+def test_every_command_that_ends_prints_json_when_asked(name: str) -> None:
+    assert "--json" in CliRunner().invoke(cli, [name, "--help"]).output
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -59,3 +81,39 @@ def test_what_is_no_command_ends_with_2(stack: Stack, arguments: list[str]) -> N
 
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("code", "arguments"),
+    [
+        (0, ["run", "basic/plain_chain/GreetTask", "name=code"]),
+        (0, ["run", "basic/plain_chain/GreetTask", "name=code", "--here"]),
+        (0, ["runs"]),
+        (0, ["doctor"]),
+        (1, ["run", "http/jobs_chain/FlakyTask", "name=code", "cure=/no/cure"]),
+        (1, ["run", "http/jobs_chain/FlakyTask", "name=code", "cure=/no/cure", "--here"]),
+        (1, ["drop", f"chains/basic/plain_chain/GreetTask/{'0' * 32}"]),
+        (2, ["run", "basic/plain_chain/NoTask"]),
+        (2, ["run", "basic/plain_chain/NoTask", "--here"]),
+        (2, ["run", "basic/plain_chain/GreetTask", "nmae=x"]),
+        (2, ["run", "basic/plain_chain/GreetTask", "nmae=x", "--here"]),
+        (2, ["run", "GreetTask"]),
+        (2, ["show", "nonsense"]),
+        (2, ["cancel", "nonsense"]),
+        (2, ["rerun", "nonsense"]),
+        (2, ["logs", "nonsense"]),
+        (2, ["graph", "nonsense"]),
+        (2, ["drop", "nonsense"]),
+        (2, ["runs", "--url", "http://127.0.0.1:1"]),
+        (2, ["config", "nonsense"]),
+        (2, ["new", "nonsense"]),
+    ],
+)
+def test_the_exit_code_says_how_it_went(sound: Stack, code: int, arguments: list[str]) -> None:
+    done = command(sound, *arguments)
+
+    assert done.returncode == code, done.stderr
+    assert "datanectar" in done.stderr or code < 2
+    if code == 2:
+        assert done.stdout == ""
+        assert "Traceback" not in done.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -56,6 +57,24 @@ def test_init_makes_a_project_and_names_each_file(tmp_path: Path) -> None:
     assert 'name = "my-shop"' in (project / "pyproject.toml").read_text()
     assert "$ " in (project / "README.md").read_text()
     assert "$$" not in (project / "README.md").read_text()
+
+
+def test_what_was_made_may_be_json(tmp_path: Path) -> None:
+    made = json.loads(do(tmp_path, "datanectar", "init", "My shop", "--json").stdout)["made"]
+
+    assert str(tmp_path / "My shop" / "datanectar.toml") in made
+    chain, test = json.loads(
+        do(tmp_path / "My shop", "datanectar", "new", "web/hits", "--json").stdout
+    )["made"]
+    assert (Path(chain).name, Path(test).name) == ("hits_chain.py", "test_hits_chain.py")
+
+
+def test_what_to_do_next_can_be_pasted(tmp_path: Path) -> None:
+    told = do(tmp_path, "datanectar", "init", "My shop").stderr
+
+    (line,) = [line for line in told.splitlines() if line.startswith("  cd ")]
+    moved = subprocess.run(["sh", "-c", f"{line} && pwd"], capture_output=True, text=True)
+    assert moved.stdout.strip() == str(tmp_path / "My shop")
 
 
 def test_init_overwrites_nothing(tmp_path: Path) -> None:

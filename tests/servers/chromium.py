@@ -22,7 +22,12 @@ FLAGS = [
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ]
 #: What a browser reports itself on a 404 and on a server that is gone, and luigid's own page.
-EXPECTED = ("responded with a status of 4", "ERR_CONNECTION", "/static/visualiser/")
+EXPECTED = (
+    "responded with a status of 4",
+    "ERR_CONNECTION",
+    "ERR_INCOMPLETE_CHUNKED",
+    "/static/visualiser/",
+)
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 

@@ -105,7 +105,7 @@ class Stack:
         self.settings.state.mkdir(parents=True, exist_ok=True)
         environ = {"LUIGI_CONFIG_PATH": str(CONFIGURATION)}
         self.spawn("luigid", luigid_command(self.settings), environ)
-        self._wait_for_luigid()
+        self.wait_for_luigid()
 
     def start_plain_luigid(self, configuration: Path | str) -> None:
         """Start luigid as Luigi ships it, without a token, with a configuration file."""
@@ -114,7 +114,7 @@ class Stack:
         state = ["--state-path", str(self.project / "luigid.pickle")]
         environ = {"LUIGI_CONFIG_PATH": str(configuration)}
         self.spawn("luigid", [*start, *where, *state], environ)
-        self._wait_for_luigid()
+        self.wait_for_luigid()
 
     def start_fork_server(self, *sharing: str) -> None:
         """Start a fork server for these processes, as ``datanectar up`` does, or restart it."""
@@ -189,7 +189,7 @@ class Stack:
     def _wait_for_web(self, name: str) -> None:
         wait_for(lambda: self.is_alive(name) and responds(f"{self.url}/healthz"), "the web is up")
 
-    def _wait_for_luigid(self) -> None:
+    def wait_for_luigid(self) -> None:
         wait_for(lambda: self.is_alive("luigid") and responds(self.luigid_url), "luigid is up")
 
     # --- luigid ------------------------------------------------------------------------------

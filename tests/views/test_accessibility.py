@@ -57,9 +57,7 @@ def test_no_page_has_a_serious_violation(
     for name, path in pages.items():
         page.goto(stack.url + path)
         page.locator("#operations summary").first.wait_for() if name == "docs" else None
-        closed = page.locator("details:not([open]) > summary:visible")
-        for _ in range(min(3, closed.count())):
-            closed.first.click()
+        page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
         if found := serious(page):
             problems[name] = found
     assert not problems

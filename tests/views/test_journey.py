@@ -150,7 +150,7 @@ def test_a_run_is_watched_from_its_log_and_graph_to_its_result(
     expect(page.locator("#result").get_by_role("cell", name="watched")).to_be_visible()
     link = page.get_by_role("link", name="Open out.csv")
     assert page.request.get(link.get_attribute("href")).text() == "name,strict\nwatched,True\n"
-    bars = page.locator("#timeline rect")
+    bars = page.locator("#tasks .bar rect")
     expect(bars).to_have_count(3)
 
 
@@ -203,6 +203,7 @@ def test_a_run_is_cancelled_and_run_again(stack: Stack, open_page: Open, tmp_pat
     page.get_by_text("before the gate").wait_for()
 
     page.get_by_role("button", name="Cancel").click()
+    page.get_by_role("dialog").get_by_role("button", name="Cancel the run").click()
     badge(page).get_by_text("cancelled").wait_for()
     expect(page.get_by_text("run again to pick up there")).to_be_visible()
 
@@ -218,6 +219,7 @@ def test_a_dropped_result_can_be_made_anew(stack: Stack, open_page: Open) -> Non
     expect(page.locator("#result pre")).to_contain_text('"answer": [\n    42,\n    null')
 
     page.get_by_role("button", name="Drop the result").click()
+    page.get_by_role("dialog").get_by_role("button", name="Drop the result").click()
     page.get_by_text("has been dropped").or_(page.get_by_text("not there any more")).wait_for()
     page.get_by_role("button", name="Run again").click()
     page.locator("#result pre").wait_for()
@@ -266,6 +268,8 @@ def test_the_pages_do_their_job_without_scripts(
     gate = tmp_path / "gate"
     page = start_gated(stack, open_page, gate, "no script", java_script_enabled=False)
     page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_text("What it has not finished is lost")).to_be_visible()
+    page.get_by_role("button", name="Cancel the run").click()
 
     def cancelled() -> bool:
         page.reload()

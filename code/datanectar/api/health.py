@@ -12,6 +12,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from datanectar.errors import DatanectarError
 from datanectar.http.envelope import json_response
 from datanectar.service.service import Service
+from datanectar.settings import PROJECT_HEADER, project_id
 
 
 def blueprint(service: Service) -> Blueprint:
@@ -22,7 +23,8 @@ def blueprint(service: Service) -> Blueprint:
 
     @routes.get("/healthz")
     def alive() -> Response:
-        return json_response({"alive": True})
+        whose = {PROJECT_HEADER: project_id(service.settings.project)}
+        return json_response({"alive": True}, headers=whose)
 
     @routes.get("/readyz")
     def ready() -> Response:

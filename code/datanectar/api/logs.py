@@ -32,11 +32,13 @@ def blueprint(service: Service) -> Blueprint:
 
 
 def _whole_log(service: Service, status: Status) -> Response:
-    name = _log_name(service, status.key)
+    tail, name = _tail(), _log_name(service, status.key)
     source = LogSource(service, status.key, name)
-    if source.version() is not None:
+    version = source.version()
+    if version is not None:
+        start = 0 if tail is None else max(0, version[1] - tail)
         headers = {"X-Accel-Buffering": "no"}
-        return Response(source.read(0), mimetype="text/plain", headers=headers)
+        return Response(source.read(start), mimetype="text/plain", headers=headers)
     if name == LOG_FILE and status.job_status in ACTIVE:
         return Response("", mimetype="text/plain")  # the run has written nothing yet
     was_there = status.job_status == DONE and not (status.run and status.run.attempt)
@@ -45,14 +47,14 @@ def _whole_log(service: Service, status: Status) -> Response:
     raise NotFound(f"{status.key} has no {name}.")
 
 
-def _log_name(service: Service, key: Key) -> str:
-    """Return the file name of the log that ``attempt`` or ``run`` names, else of the latest.
+def _log_name(service: Service, key: Key, run_id: str | None = None) -> str:
+    """Return the file name of the log that ``attempt`` or ``run`` names, or ``run_id``, else of the latest.
 
     Raises:
         BadRequest: when ``attempt`` is no number.
         NotFound: when there is no such run.
     """
-    attempt, run_id = request.args.get("attempt", ""), request.args.get("run", "")
+    attempt, run_id = request.args.get("attempt", ""), request.args.get("run", run_id)
     if attempt and not (attempt.isdecimal() and len(attempt) < 6):
         raise BadRequest(
             "attempt is the number of an earlier log: 1, 2...", fields={"attempt": "a number"}
@@ -62,14 +64,14 @@ def _log_name(service: Service, key: Key) -> str:
     return service.log_of_run(service.run(run_id), key) if run_id else LOG_FILE
 
 
-def follower(service: Service, status: Status) -> LogFollower:
-    """Return what follows the log that the request names.
+def follower(service: Service, status: Status, run_id: str | None = None) -> LogFollower:
+    """Return what follows the log that the request, or else ``run_id``, names.
 
     Raises:
         BadRequest: when ``tail`` or ``attempt`` is no number.
         NotFound: when there is no such run.
     """
-    tail, name = _tail(), _log_name(service, status.key)
+    tail, name = _tail(), _log_name(service, status.key, run_id)
     return LogFollower(service, status, name, _last_event_id(), tail)
 
 

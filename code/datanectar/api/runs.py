@@ -21,7 +21,7 @@ from datanectar.statuses import CANCELLED, DONE, FAILED, PENDING, RUNNING
 
 #: The statuses that a run can have.
 STATUSES = (PENDING, RUNNING, DONE, FAILED, CANCELLED)
-_TEXTS = ("type", "chain", "task", "key")
+_TEXTS = ("type", "chain", "task", "key", "backfill")
 _KNOWN = (*_TEXTS, "status", "since", "until", "param", "cursor", "limit")
 _RERUN_OPTIONS = ("force", "upstream")
 _DEFAULT_LIMIT, _LARGEST_LIMIT = 50, 500
@@ -85,8 +85,8 @@ def _rerun_options(raw: dict[str, Any]) -> tuple[bool, bool]:
 def history_filters(query: MultiDict[str, str]) -> tuple[RunFilters, str | None, int]:
     """Return the filters, the cursor and the page size of a query string.
 
-    ``type``, ``chain``, ``task``, ``key``, ``status``, ``since``, ``until`` (ISO 8601), ``param``
-    (``name=value``, may be repeated), ``cursor`` and ``limit``.
+    ``type``, ``chain``, ``task``, ``key``, ``backfill``, ``status``, ``since``, ``until`` (ISO 8601),
+    ``param`` (``name=value``, may be repeated), ``cursor`` and ``limit``.
 
     Raises:
         BadRequest: naming each that can't be read.

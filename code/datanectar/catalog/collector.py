@@ -27,6 +27,7 @@ from datanectar.parameters.types import choices_of
 from datanectar.parameters.values import default_of, is_readable, text_of
 from datanectar.parameters.visibility import is_public
 from datanectar.settings import current
+from datanectar.util.inputs.external import check_addresses
 from datanectar.util.sqla import mend_sqla
 
 
@@ -161,6 +162,7 @@ def describe_task(cls: type[luigi.Task]) -> TaskDescription:
     schedule = None
     try:
         check_options(cls)
+        check_addresses(cls)
         schedule = class_option(cls, "schedule", None)
         catch_up = class_option(cls, "catch_up", None)
         parameters = [describe_parameter(cls, name, item) for name, item in cls.get_params()]

@@ -8,7 +8,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as TookTooLong
 from datetime import date
 
 from msgspec import structs
@@ -34,8 +35,8 @@ _BATCH = 25
 #: The least number of children that may describe chains at the same time: some may hang.
 _LEAST_THREADS = 8
 #: Seconds that a listing waits for what is being described: enough for a thousand sound chains. A
-#: page waits less, since it can be reloaded.
-PATIENCE, PAGE_PATIENCE = 4.0, 2.0
+#: page waits so long that it shows an edit, and fills in what takes longer.
+PATIENCE, PAGE_PATIENCE = 4.0, 0.2
 
 
 class Catalog:
@@ -69,11 +70,16 @@ class Catalog:
         #: What is being described for listings, and for requests of one chain.
         self._listing: set[tuple[str, str]] = set()
         self._single: set[tuple[str, str]] = set()
+        #: What is being described for pages of one chain.
+        self._soon: dict[tuple[str, str], Future[Description]] = {}
         #: Why the last description could not be made.
         self._problem: DatanectarError | None = None
-        self._threads = ThreadPoolExecutor(
-            max_workers=max(settings.workers, _LEAST_THREADS), thread_name_prefix="catalog"
-        )
+        self._threads = self._new_threads("catalog")
+        self._page_threads = self._new_threads("chain pages")
+
+    def _new_threads(self, name: str) -> ThreadPoolExecutor:
+        most = max(self._settings.workers, _LEAST_THREADS)
+        return ThreadPoolExecutor(max_workers=most, thread_name_prefix=name)
 
     # --- listings --------------------------------------------------------------------------
 
@@ -184,6 +190,45 @@ class Catalog:
             NotFound: when there is none.
             Unavailable: when too many wait for chains, or none can be read for want of children.
         """
+        file = self._file(type, name)
+        known = self._current(file)
+        if known is None:
+            with self._room.place():
+                known = self._describe_now(file)
+        return known.chain
+
+    def chain_soon(self, type: str, name: str, patience: float = PAGE_PATIENCE) -> ChainDescription:
+        """Return one chain for a page: as it is on disk, or marked as ``reading``.
+
+        Args:
+            patience: seconds to wait while it is being described. After that it is returned as it
+                was known, empty if it was not.
+
+        Raises:
+            NotFound: when there is none.
+            Unavailable: when none can be read for want of children.
+        """
+        file = self._file(type, name)
+        known = self._current(file)
+        if known is None:
+            try:
+                known = self._described_soon(file).result(patience)
+            except TookTooLong:
+                last = self._known.get(file.id)
+                chain = last.chain if last else ChainDescription(type, name, str(file.path))
+                return structs.replace(chain, reading=True)
+        return known.chain
+
+    def _described_soon(self, file: ChainFile) -> Future[Description]:
+        with self._changed:
+            future = self._soon.get(file.id)
+            if future is None or future.done():
+                future = self._page_threads.submit(self._describe_now, file)
+                self._soon = {id: each for id, each in self._soon.items() if not each.done()}
+                self._soon[file.id] = future
+            return future
+
+    def _file(self, type: str, name: str) -> ChainFile:
         path = chain_path(self._settings.chains, type, name)
         if path is None:
             like = like_chain(self._settings.chains, type, name)
@@ -191,12 +236,7 @@ class Catalog:
                 f"There is no chain {type[:100]}/{name[:100]}; GET /api/chains lists them.{like}"
             )
         self._check_configuration()
-        file = ChainFile(type, name, path)
-        known = self._current(file)
-        if known is None:
-            with self._room.place():
-                known = self._describe_now(file)
-        return known.chain
+        return ChainFile(type, name, path)
 
     def _describe_now(self, file: ChainFile) -> Description:
         """Describe a chain; requests for the same one wait, and share it if it still holds."""

@@ -13,7 +13,7 @@ from typing import Any
 from datanectar import reasons
 from datanectar.catalog import chain_environment
 from datanectar.catalog.collector import APIChainCollector
-from datanectar.child import describe, resolve
+from datanectar.child import describe, outline, plan, resolve, table
 from datanectar.child.exit import end_like_python, forget_inherited_handlers
 from datanectar.child.run_task import run_task
 from datanectar.engines.dask.messages import TaskJob
@@ -30,6 +30,8 @@ from datanectar.messages import (
     decode,
     encode,
 )
+from datanectar.page_messages import OutlineJob, TableJob
+from datanectar.plan_messages import PlanJob
 from datanectar.runner import build, output, task_log
 
 
@@ -81,7 +83,7 @@ def main(jobs: int, reports: int, get_ready: Callable[[str], None]) -> int:
 def _serve(job: Any, pipe: Reports) -> None:
     try:
         set_title(f"datanectar: {_title(job)}")
-        if isinstance(job, (DescribeJob, ResolveJob, RunJob, TaskJob)):
+        if isinstance(job, (DescribeJob, OutlineJob, PlanJob, ResolveJob, RunJob, TaskJob)):
             chain_environment.prepare_process(job.type, job.chain)
         reply = _JOBS[type(job)](job, pipe.send)
         if reply is not None:
@@ -100,9 +102,15 @@ def _title(job: Any) -> str:
         return f"task {job.family} of run {job.run_id}"
     if isinstance(job, ResolveJob):
         return f"resolve {job.type}/{job.chain}/{job.task}"
+    if isinstance(job, OutlineJob):
+        return f"outline {job.type}/{job.chain}/{job.task}"
+    if isinstance(job, PlanJob):
+        return f"plan a backfill of {job.type}/{job.chain}/{job.task}"
     if isinstance(job, DescribeJob):
         return f"describe {job.type}/{job.chain}"
-    return "describe chains" if isinstance(job, DescribeManyJob) else "upload logs"
+    if isinstance(job, DescribeManyJob):
+        return "describe chains"
+    return "read a table" if isinstance(job, TableJob) else "upload logs"
 
 
 def _next_job(descriptor: int) -> Any:
@@ -123,8 +131,11 @@ def _describe(job: DescribeJob, send: Callable[[Any], None]) -> ChainDescription
 _JOBS: dict[type, Callable[[Any, Callable[[Any], None]], Any]] = {
     DescribeJob: _describe,
     DescribeManyJob: describe.describe_many,
+    PlanJob: lambda job, send: plan.plan(job),
     ResolveJob: lambda job, send: resolve.resolve(job),
     RunJob: build.run,
     TaskJob: run_task,
+    OutlineJob: lambda job, send: outline.outline(job),
+    TableJob: lambda job, send: table.read_table(job),
     UploadLogsJob: lambda job, send: task_log.upload(job),
 }

@@ -16,6 +16,7 @@ from datanectar.parameters.class_options import check_options, class_option
 from datanectar.parameters.reading import make_task, supplied_names
 from datanectar.runner import output
 from datanectar.util.identity import digest_source, key_of
+from datanectar.util.inputs.external import refuse_other_files
 from datanectar.util.result_addresses import has_nectar_output, result_addresses
 from datanectar.util.task_params import public_params, text_params
 
@@ -40,6 +41,7 @@ def resolve(job: ResolveJob) -> Resolution:
 def _resolution(cls: type[luigi.Task], job: ResolveJob) -> Resolution:
     task = make_task(cls, job.raw)
     supplied = supplied_names(cls, job.raw)
+    refuse_other_files(task, supplied)
     addresses = result_addresses(task)
     return Resolution(
         key=str(key_of(task)),

@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from datanectar.cli.completion import complete_type
+from datanectar.cli.completion import complete_task, complete_type
 from datanectar.cli.options import check_task_path, echo_json, echo_rows, json_option, with_client
-from datanectar.cli.terminal import echo
+from datanectar.cli.terminal import console, echo, styled
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.tree import Tree
+
     from datanectar.client import Client
 
 
@@ -22,8 +26,8 @@ if TYPE_CHECKING:
 def chains(client: Client, type: str | None, as_json: bool) -> None:
     """List the chains that a running app serves, or those of one TYPE.
 
-    A task has a line with its parameters, and an indented one that says what it does; through a
-    pipe both are one line, with tabs between.
+    On a terminal they are a tree: a task with its parameters, what it does, and what is broken with
+    the file and line. Through a pipe each task is a line, with tabs between.
     """
     listed = [one for one in client.chains() if type in (None, one["type"])]
     if type is not None and not listed:
@@ -31,14 +35,28 @@ def chains(client: Client, type: str | None, as_json: bool) -> None:
     if as_json:
         echo_json(listed)
         return
+    if sys.stdout.isatty():
+        _print_tree(listed)
+        return
     for chain in listed:
-        _echo_chain(chain)
+        for fields in _lines(chain):
+            echo("\t".join(fields))
 
 
 @click.command()
 @with_client
-@click.option("--pause", metavar="TYPE/CHAIN/TASK", help="Start no more runs of this schedule.")
-@click.option("--resume", metavar="TYPE/CHAIN/TASK", help="Start them again, from now on.")
+@click.option(
+    "--pause",
+    metavar="TYPE/CHAIN/TASK",
+    shell_complete=complete_task,
+    help="Start no more runs of this schedule.",
+)
+@click.option(
+    "--resume",
+    metavar="TYPE/CHAIN/TASK",
+    shell_complete=complete_task,
+    help="Start them again, from now on.",
+)
 @json_option
 def schedules(client: Client, pause: str | None, resume: str | None, as_json: bool) -> None:
     """List the tasks that have a schedule: the next time, the task, its line of cron, the last run.
@@ -55,7 +73,8 @@ def schedules(client: Client, pause: str | None, resume: str | None, as_json: bo
     if as_json:
         echo_json(rows)
     elif rows:
-        echo_rows((row["next"], row["task"], row["schedule"], _last(row)) for row in rows)
+        fields = ((row["next"], row["task"], row["schedule"], _last(row)) for row in rows)
+        echo_rows(fields, "next", "task", "schedule", "last run")
 
 
 def _schedule_row(schedule: dict[str, Any]) -> dict[str, Any]:
@@ -70,24 +89,52 @@ def _last(row: dict[str, Any]) -> str:
     return f"{run['job_status']} {run['id']}" if run else "-"
 
 
-def _echo_chain(chain: dict[str, Any]) -> None:
+def _print_tree(listed: list[dict[str, Any]]) -> None:
+    """Print types, chains and tasks as a tree; what is broken in red, with its place."""
+    from rich.tree import Tree
+
+    for type in dict.fromkeys(chain["type"] for chain in listed):
+        tree = Tree(styled(type, "bold"))
+        for chain in listed:
+            if chain["type"] == type:
+                _add_chain(tree, chain)
+        console().print(tree)
+
+
+def _add_chain(tree: Tree, chain: dict[str, Any]) -> None:
+    branch = tree.add(styled(chain["name"], "bold"))
+    if chain["error"]:
+        branch.add(styled(chain["error"], "red"))
+    for task in chain["tasks"]:
+        leaf = branch.add(styled(f"{task['name']}  {_parameters(task)}".rstrip()))
+        words, style = _words(task)
+        if words:
+            leaf.add(styled(words, style))
+    for left in chain["left_out"]:
+        branch.add(styled(_left_out(left), "yellow"))
+
+
+def _lines(chain: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
     place = f"{chain['type']}/{chain['name']}"
     if chain["error"]:
-        _echo_item(place, "", chain["error"])
+        yield place, "", chain["error"]
     for task in chain["tasks"]:
-        parameters = " ".join(_parameter(item) for item in task["parameters"])
-        words = task["error"] or task["doc"].partition("\n")[0]
-        _echo_item(f"{place}/{task['name']}", parameters, words)
+        yield f"{place}/{task['name']}", _parameters(task), _words(task)[0]
     for left in chain["left_out"]:
-        _echo_item(place, "", f"no route for {left['name']}: {left['reason']}")
+        yield place, "", _left_out(left)
 
 
-def _echo_item(name: str, parameters: str, words: str) -> None:
-    if sys.stdout.isatty():
-        echo(f"{name}  {parameters}".rstrip())
-        echo(f"    {words}")
-    else:
-        echo(f"{name}\t{parameters}\t{words}")
+def _words(task: dict[str, Any]) -> tuple[str, str]:
+    """Return what a task is for, or what is wrong with it; and the style of that."""
+    return (task["error"], "red") if task["error"] else (task["doc"].partition("\n")[0], "dim")
+
+
+def _left_out(left: dict[str, str]) -> str:
+    return f"no route for {left['name']}: {left['reason']}"
+
+
+def _parameters(task: dict[str, Any]) -> str:
+    return " ".join(_parameter(item) for item in task["parameters"])
 
 
 def _parameter(item: dict[str, Any]) -> str:

@@ -1,22 +1,22 @@
-"""``datanectar config`` and ``token``: the settings in force, and a secret for one of them."""
+"""``datanectar config``: the settings in force."""
 
 from __future__ import annotations
 
 import difflib
 import re
-import secrets
 from collections.abc import Mapping
 from typing import Any
 
 import click
 
 from datanectar import settings as settings_module
+from datanectar.cli.completion import complete_setting
 from datanectar.cli.options import echo_json, json_option
 from datanectar.cli.terminal import echo
 
 
 @click.command()
-@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=complete_setting)
 @json_option
 def config(names: tuple[str, ...], as_json: bool) -> None:
     """Show the settings in force, and where each comes from: all, or those of these NAMES.
@@ -32,30 +32,6 @@ def config(names: tuple[str, ...], as_json: bool) -> None:
     for row in chosen:
         click.echo(f"{row['variable']}\n    {row['help']}\n    default: {row['default']}")
         echo(f"    in force: {row['value'] or 'none'}\n    from: {row['source']}")
-
-
-@click.command()
-@click.option(
-    "--scope",
-    type=click.Choice(["read", "run", "admin"]),
-    default="run",
-    show_default=True,
-    help="read: look; run: also run and cancel; admin: also drop results.",
-)
-@json_option
-def token(scope: str, as_json: bool) -> None:
-    """Make a new API token for DATANECTAR_TOKENS, and print it with its scope.
-
-    Nothing is stored: add what is printed to the setting of the app, and give the part before the
-    colon to whoever is to use it.
-    """
-    secret = secrets.token_urlsafe(32)
-    if as_json:
-        echo_json({"token": secret, "scope": scope, "setting": f"{secret}:{scope}"})
-        return
-    click.echo(f"{secret}:{scope}")
-    click.echo("For the app: DATANECTAR_TOKENS (entries with blanks between).", err=True)
-    click.echo("For its user, without the scope: DATANECTAR_TOKEN.", err=True)
 
 
 #: The name that this command had first.

@@ -20,26 +20,30 @@ COMMANDS = {
     "up": ("up.commands", "Start luigid, the web and a worker, all under one Ctrl-C."),
     "web": ("up.commands", "Serve the HTTP API and the pages."),
     "worker": ("up.commands", "Take runs from the queue and run them."),
+    "luigid": ("up.commands", "Serve luigid, Luigi's scheduler, for the workers of this machine."),
+    "status": ("runs.status", "Tell how the app is, or a run, or a key."),
     "chains": ("chains", "List the chains that a running app serves."),
     "schedules": ("chains", "List the tasks that have a schedule, and their next times."),
     "run": ("runs.run", "Run a task, follow its log, and end as it ends."),
+    "backfill": ("runs.backfill", "Run a task for many values, as far as results are missing."),
+    "backfills": ("runs.backfill", "List backfills; show one, cancel it, try again what failed."),
     "runs": ("runs.history", "List runs, the newest first."),
     "show": ("runs.history", "Show a run: status, parameters, why it failed, its tasks."),
     "logs": ("runs.logs", "Print the log of a run."),
-    "graph": ("runs.graph", "Show the tasks of a run as a tree."),
+    "graph": ("runs.graph", "Show the tasks of a run: as a tree, DOT or SVG."),
     "rerun": ("runs.control", "Run again what a run was for."),
     "cancel": ("runs.control", "Stop a run, or keep it from starting."),
     "drop": ("runs.control", "Delete results, so that the next run makes them again."),
     "doctor": ("doctor.command", "Look for what is wrong, and say what to do about it."),
     "config": ("config", "Show the settings in force, and where each comes from."),
     "settings": ("config", "The same as config."),
-    "token": ("config", "Make an API token."),
+    "token": ("token", "Make an API token, or check one."),
 }
 
 _EXIT_CODES = """\b
 Exit codes:
   0    done
-  1    the task failed, or a check found something
+  1    the task failed or was cancelled, or a check found something
   2    it could not be carried out: arguments, settings, no app, no such run
   130  Ctrl-C
 """

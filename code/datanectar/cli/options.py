@@ -6,14 +6,20 @@ import functools
 import json
 import sys
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from datanectar.cli.terminal import echo
+from datanectar.cli.terminal import console, echo, styled
+from datanectar.errors import Unavailable
 
 if TYPE_CHECKING:
-    pass
+    from datanectar.client import Client
+
+
+class AnothersApp(Unavailable):
+    """Raised when the app at the address of this folder's project is the app of another one."""
 
 
 def _own_url() -> str:
@@ -46,11 +52,35 @@ def with_client(command: Callable[..., Any]) -> Callable[..., Any]:
     @token_option
     @functools.wraps(command)
     def with_it(*args: Any, url: str, token: str | None, **options: Any) -> Any:
-        from datanectar.client import Client
-
-        return command(Client(url, token, retries=0), *args, **options)
+        return command(client_of(url, token), *args, **options)
 
     return with_it
+
+
+def client_of(url: str, token: str | None) -> Client:
+    """Return a client for the app that the command line names, or for that of this folder's project.
+
+    Raises:
+        AnothersApp: when no address was named, and the app of another project has this one's.
+    """
+    from datanectar.client import Client
+
+    source = click.get_current_context().get_parameter_source("url")
+    if source is click.core.ParameterSource.DEFAULT:
+        _check_owner(url)
+    return Client(url, token, retries=0)
+
+
+def _check_owner(url: str) -> None:
+    from datanectar import settings
+    from datanectar.cli.up.ports import is_anothers_app
+
+    own = settings.load()
+    if own.chains.is_dir() and is_anothers_app(own):
+        raise AnothersApp(
+            f"{url} is the app of another project, not of {own.project}: start this one's on another "
+            "port (`port = 5001` in datanectar.toml), or, to ask that app, set DATANECTAR_URL."
+        )
 
 
 def echo_json(data: Any) -> None:
@@ -58,28 +88,63 @@ def echo_json(data: Any) -> None:
     click.echo(json.dumps(data, indent=2))
 
 
-def echo_rows(rows: Iterable[Iterable[Any]]) -> None:
-    """Print a line for each row: its fields with tabs between, or aligned on a terminal."""
+def echo_rows(rows: Iterable[Iterable[Any]], *headers: str) -> None:
+    """Print a line for each row: its fields with tabs between, or a table on a terminal.
+
+    Args:
+        rows: the fields; None is shown as ``-``.
+        headers: the names of the columns, for the terminal.
+    """
     texts = [[str(field if field is not None else "-") for field in row] for row in rows]
-    if not sys.stdout.isatty():
-        for row in texts:
-            echo("\t".join(row))
+    if sys.stdout.isatty():
+        _print_table(texts, headers)
         return
-    widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
     for row in texts:
-        echo("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
+        echo("\t".join(row))
+
+
+def _print_table(texts: list[list[str]], headers: tuple[str, ...]) -> None:
+    from rich.table import Table
+
+    table = Table(*headers, box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for number, column in enumerate(table.columns):
+        column.overflow, column.no_wrap = "fold", number == 0
+    for row in texts:
+        table.add_row(*map(styled, row))
+    console().print(table)
+
+
+def shown_time(text: str | None) -> str | None:
+    """Return a time of the API for a list: on a terminal by this machine's clock, to the second."""
+    if text is None or not sys.stdout.isatty():
+        return text
+    return datetime.fromisoformat(text).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
 def read_parameters(words: tuple[str, ...]) -> dict[str, str]:
-    """Return the task's parameters that the words of a command line spell.
+    """Return the task's parameters that the words of a command line spell, see :func:`read_pairs`.
+
+    Raises:
+        click.UsageError: when a word spells none, or a parameter comes twice.
+    """
+    values: dict[str, str] = {}
+    for name, value in read_pairs(words):
+        if name in values:
+            raise click.UsageError(f"{name} is given more than once.")
+        values[name] = value
+    return values
+
+
+def read_pairs(words: tuple[str, ...]) -> list[tuple[str, str]]:
+    """Return names and values of the task's parameters that the words of a command line spell.
 
     ``name=value``, ``--name value`` and ``--name=value`` mean the same; ``--name`` alone means true,
     and a dash in ``--some-name`` is an underscore, as in Luigi's own command line.
 
     Raises:
-        click.UsageError: when a word is none of these, or a parameter comes twice.
+        click.UsageError: when a word is none of these.
     """
-    values: dict[str, str] = {}
+    pairs: list[tuple[str, str]] = []
     rest = list(words)
     while rest:
         word = rest.pop(0)
@@ -90,10 +155,8 @@ def read_parameters(words: tuple[str, ...]) -> dict[str, str]:
                 value = rest.pop(0) if rest and not rest[0].startswith("--") else "true"
         elif not separator:
             raise click.UsageError(f"{word!r}: parameters read name=value.")
-        if name in values:
-            raise click.UsageError(f"{name} is given more than once.")
-        values[name] = value
-    return values
+        pairs.append((name, value))
+    return pairs
 
 
 def check_task_path(path: str) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import keyword
 import re
+import shlex
 from pathlib import Path
 from string import Template
 
 import click
 
+from datanectar.cli.options import echo_json, json_option
 from datanectar.errors import BadRequest
 
 _TEMPLATES = Path(__file__).with_name("project_template")
@@ -31,7 +33,8 @@ _CHAIN_FILES = {
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
-def init(folder: Path) -> None:
+@json_option
+def init(folder: Path, as_json: bool) -> None:
     """Make a project in FOLDER: a chain, its test, settings, and what git and pip need.
 
     A file that is there is never overwritten: then nothing is made. The paths of what was made go to
@@ -47,13 +50,14 @@ def init(folder: Path) -> None:
         "name": name,
     }
     files = {**_PROJECT_FILES, **_chain_files(type, name)}
-    _write({folder / path: _text(template, values) for template, path in files.items()})
-    click.echo(f"\nNext:\n  cd {click.format_filename(folder)}\n  datanectar up", err=True)
+    _write({folder / path: _text(template, values) for template, path in files.items()}, as_json)
+    click.echo(f"\nNext:\n  cd {shlex.quote(str(folder))}\n  datanectar up", err=True)
 
 
 @click.command()
 @click.argument("chain", metavar="TYPE/NAME")
-def new(chain: str) -> None:
+@json_option
+def new(chain: str, as_json: bool) -> None:
     """Add the chain TYPE/NAME to this project, with its test: `datanectar new etl/orders`.
 
     A file that is there is never overwritten. The paths of what was made go to standard output.
@@ -69,7 +73,7 @@ def new(chain: str) -> None:
     values = {"type": type, "name": name}
     paths = {template: project / path for template, path in _chain_files(type, name).items()}
     paths["chain.py.txt"] = chains / type / f"{name}_chain.py"
-    _write({path: _text(template, values) for template, path in paths.items()})
+    _write({path: _text(template, values) for template, path in paths.items()}, as_json)
     task = f"{type}/{name}_chain/ReportTask"
     click.echo(f"\nNext:\n  datanectar run {task} --day 2026-01-01 --here", err=True)
 
@@ -112,8 +116,8 @@ def _text(template: str, values: dict[str, str]) -> str:
     return Template((_TEMPLATES / template).read_text(encoding="utf-8")).substitute(values)
 
 
-def _write(files: dict[Path, str]) -> None:
-    """Write all files, or none if one of them is there.
+def _write(files: dict[Path, str], as_json: bool) -> None:
+    """Write all files, or none if one of them is there; print their paths.
 
     Raises:
         BadRequest: naming the files that are there.
@@ -129,4 +133,8 @@ def _write(files: dict[Path, str]) -> None:
             path.write_text(text, encoding="utf-8")
         except OSError as problem:
             raise click.FileError(str(path), problem.strerror) from problem
+    if as_json:
+        echo_json({"made": [str(path) for path in files]})
+        return
+    for path in files:
         click.echo(click.format_filename(path))

@@ -13,6 +13,7 @@ from urllib.parse import quote
 import requests
 
 from datanectar import settings
+from datanectar.client.backfills import Backfills
 from datanectar.client.run import Run, wait_for_end
 from datanectar.client.transport import Transport
 from datanectar.errors import DatanectarError, Unavailable
@@ -52,6 +53,7 @@ class Client:
             token = token or os.environ.get("DATANECTAR_TOKEN")
         self.transport = Transport(url, token, timeout, retries)
         self.url = self.transport.url
+        self.backfills = Backfills(self.transport)
 
     def __enter__(self) -> Client:
         return self
@@ -84,17 +86,17 @@ class Client:
         """Return the tasks of a key's run: ``nodes``, and ``edges`` from required to requiring tasks."""
         return dict(self.transport.call("GET", "/api/chaingraph", params={"chain": key}))
 
-    def runs(self, **filters: Any) -> dict[str, Any]:
+    def runs(self, /, **filters: Any) -> dict[str, Any]:
         """Return a page of the history: ``runs``, the newest first, and ``next_cursor`` or None.
 
         Args:
-            filters: as of ``GET /api/runs``: ``type``, ``chain``, ``task``, ``key``, ``status``,
+            filters: as of ``GET /api/runs``: ``type``, ``chain``, ``task``, ``key``, ``backfill``, ``status``,
                 ``since``, ``until``, ``param`` (``name=value``, or a list of them), ``cursor``, ``limit``.
         """
         known = {name: value for name, value in filters.items() if value is not None}
         return dict(self.transport.call("GET", "/api/runs", params=known))
 
-    def iter_runs(self, **filters: Any) -> Iterator[dict[str, Any]]:
+    def iter_runs(self, /, **filters: Any) -> Iterator[dict[str, Any]]:
         """Yield the runs of the history, the newest first, page by page; filters as of :meth:`runs`."""
         cursor = filters.pop("cursor", None)
         while True:
@@ -143,9 +145,10 @@ class Client:
         """Return what :meth:`post` would run, its ``key`` included; starts nothing."""
         return dict(self.transport.call("GET", f"/api/chains/{path}/key", params=parameters))
 
-    def log(self, key: str, *, run: str | None = None) -> str:
-        """Return the log of a key: the latest, or what it wrote in one run."""
-        params = {"chain": key, **({"run": run} if run else {})}
+    def log(self, key: str, *, run: str | None = None, tail: int | None = None) -> str:
+        """Return the log of a key: the latest, or what it wrote in one run; all, or its last bytes."""
+        asked = {"chain": key, "run": run, "tail": tail}
+        params = {name: value for name, value in asked.items() if value is not None}
         response = self.transport.send("GET", f"{self.url}/api/chainlog", params=params)
         return response.content.decode(errors="replace")
 

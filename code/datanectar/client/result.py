@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlsplit
+from zipfile import ZipFile
 
 import requests
 
@@ -104,7 +105,33 @@ class Result:
             raise
         return target
 
-    def dataframe(self, name: str | None = None, **options: Any) -> Any:
+    def to_folder(self, path: str | os.PathLike[str], name: str | None = None) -> Path:
+        """Download a folder, unpack it, and return its path. It appears whole or not at all.
+
+        Args:
+            path: what to call it; nothing may be there yet.
+            name: which of several results: ``pages.zip`` for the folder ``pages``.
+
+        Raises:
+            FileExistsError: when something is there.
+            BadRequest: when the result is no folder.
+        """
+        found, target = self._file(name), Path(path)
+        if not found["files_url"]:
+            raise BadRequest(f"{found['name']} is a file, not a folder: use to_path().")
+        if target.exists():
+            raise FileExistsError(f"{target} is there already.")
+        with tempfile.TemporaryDirectory(
+            prefix=f".{target.name}.", dir=target.parent, ignore_cleanup_errors=True
+        ) as part:
+            folder = Path(part, "folder")
+            folder.mkdir()
+            with self.open("rb", name=str(found["name"])) as file, ZipFile(file) as archive:
+                archive.extractall(folder)  # which keeps to the folder, whatever the names say
+            folder.rename(target)
+        return target
+
+    def dataframe(self, /, name: str | None = None, **options: Any) -> Any:
         """Return a CSV, JSON, Parquet or Feather file as a pandas ``DataFrame``.
 
         Args:

@@ -118,18 +118,46 @@ def wait_for_end(
     progress: Callable[[dict[str, Any]], None] | None = None,
 ) -> dict[str, Any]:
     """Return the status once it is neither pending nor running; see :meth:`Run.wait`."""
-    deadline = None if timeout is None else time.monotonic() + timeout
-    seen, pause = None, _POLL
+    waiting = Waiting(timeout, progress)
     while True:
         status = ask_status()
-        now = (status["job_status"], status["progress"], status["status_message"])
-        if progress and now != seen:
-            progress(status)
-        if status["job_status"] not in ACTIVE:
+        pause = waiting.pause_after(status)
+        if pause is None:
             return status
-        if deadline is not None and time.monotonic() + pause > deadline:
-            raise TimeoutError(
-                f"{status['key']} is {status['job_status']} still after {timeout:g} seconds."
-            )
-        seen, pause = now, min(pause * 1.1, _LONGEST_POLL)
         time.sleep(pause)
+
+
+class Waiting:
+    """When to ask for a status again, until it is neither pending nor running.
+
+    Args:
+        timeout: seconds to wait at most; None: as long as it takes.
+        progress: called with each status that has changed.
+    """
+
+    def __init__(
+        self, timeout: float | None, progress: Callable[[dict[str, Any]], None] | None
+    ) -> None:
+        self._timeout = timeout
+        self._deadline = None if timeout is None else time.monotonic() + timeout
+        self._progress = progress
+        self._seen: tuple[Any, ...] | None = None
+        self._pause = _POLL
+
+    def pause_after(self, status: dict[str, Any]) -> float | None:
+        """Return the seconds until the status is to be asked for again; None: it has ended.
+
+        Raises:
+            TimeoutError: when the time would be up before that.
+        """
+        now = (status["job_status"], status["progress"], status["status_message"])
+        if self._progress and now != self._seen:
+            self._progress(status)
+        if status["job_status"] not in ACTIVE:
+            return None
+        if self._deadline is not None and time.monotonic() + self._pause > self._deadline:
+            raise TimeoutError(
+                f"{status['key']} is {status['job_status']} still after {self._timeout:g} seconds."
+            )
+        self._seen, self._pause = now, min(self._pause * 1.1, _LONGEST_POLL)
+        return self._pause

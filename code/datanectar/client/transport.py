@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import requests
+from requests.adapters import HTTPAdapter
 from requests.utils import get_environ_proxies, select_proxy
 
 from datanectar.errors import Unavailable, by_status
@@ -15,6 +16,8 @@ from datanectar.settings import is_loopback
 
 #: Seconds before the first repetition, which double; and the longest that an app may ask for.
 _PAUSE, _LONGEST_PAUSE = 0.5, 30.0
+#: Connections that are kept open for threads that share a client.
+CONNECTIONS = 32
 #: Answers that ask for another try: a full queue, and something that is away.
 _TRY_AGAIN = (429, 503)
 
@@ -35,6 +38,8 @@ class Transport:
         self._timeout = timeout
         self._retries = retries
         self._session = requests.Session()
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, HTTPAdapter(pool_maxsize=CONNECTIONS))
         if token:
             self._session.headers["Authorization"] = f"Bearer {token}"
 

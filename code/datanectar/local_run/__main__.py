@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import sys
 
+import datanectar.child.preload  # noqa: F401  # before what imports Luigi: it imports less of it
 from datanectar.cli.exit_codes import CANNOT
 from datanectar.cli.terminal import echo
 from datanectar.errors import DatanectarError

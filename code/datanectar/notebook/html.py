@@ -14,13 +14,14 @@ from datanectar.errors import DatanectarError
 from datanectar.keys import LOG_FILE, Key
 from datanectar.messages import ChainDescription, ParameterDescription
 from datanectar.runs.records import TaskRow
-from datanectar.statuses import CANCELLED, DONE, FAILED, PENDING, RUNNING
+from datanectar.statuses import DONE, FAILED, PENDING
 from datanectar.storage.base import Storage
 from datanectar.util.identity import key_of
 from datanectar.util.result_addresses import result_addresses
 from datanectar.util.task_params import public_params
 from datanectar.util.tasklog import storage_of
-from datanectar.views.graph.drawing import HEIGHT, WIDTH, Drawing, draw
+from datanectar.views.graph.drawing import draw
+from datanectar.views.graph.svg import COLOURS, OTHER_COLOUR, svg
 
 if TYPE_CHECKING:
     from datanectar.notebook.run import Result
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 _MOST_TASKS = 50
 #: Seconds for which a link to a file in a bucket is valid.
 _LINK_LIFE = 3600
-_COLOURS = {DONE: "#2e7d32", FAILED: "#c62828", RUNNING: "#1565c0", CANCELLED: "#757575"}
 
 _Requires = dict[luigi.Task, list[luigi.Task]]
 
@@ -74,7 +74,7 @@ def _panel(
     title: str, status: str, rows: Iterable[tuple[str, str]], graph: str, intro: str = ""
 ) -> str:
     """Return a heading, a table and a graph. ``rows``, ``graph`` and ``intro`` are HTML."""
-    colour = _COLOURS.get(status, "#757575")
+    colour = COLOURS.get(status, OTHER_COLOUR)
     table = "".join(
         f'<tr><th style="text-align:left;vertical-align:top">{name}</th>'
         f'<td style="text-align:left">{value}</td></tr>'
@@ -170,21 +170,4 @@ def _graph(statuses: Mapping[luigi.Task, str], requires: _Requires) -> str:
         )
         for task, status in statuses.items()
     ]
-    return _svg(draw(rows))
-
-
-def _svg(drawing: Drawing) -> str:
-    lines = "".join(f'<path d="{line}" fill="none" stroke="#999"/>' for line in drawing.lines)
-    boxes = "".join(
-        f"<g><title>{escape(node.title)}</title>"
-        f'<rect x="{node.x:g}" y="{node.y:g}" width="{WIDTH}" height="{HEIGHT}" rx="4" fill="none" '
-        f'stroke="{_COLOURS.get(node.status, "#757575")}"/>'
-        f'<text x="{node.x + 8:g}" y="{node.y + 19:g}" font-size="13" fill="currentColor">'
-        f"{escape(node.label)}</text>"
-        f'<text x="{node.x + 8:g}" y="{node.y + 36:g}" font-size="11" fill="#757575">'
-        f"{escape(node.detail)}</text></g>"
-        for node in drawing.nodes
-    )
-    width, height = drawing.width, drawing.height
-    size = f'width="{width:g}" height="{height:g}" viewBox="0 0 {width:g} {height:g}"'
-    return f'<svg xmlns="http://www.w3.org/2000/svg" role="img" {size}>{lines}{boxes}</svg>'
+    return svg(draw(rows))

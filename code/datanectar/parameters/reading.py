@@ -128,7 +128,7 @@ def _read_all(cls: type[luigi.Task], raw: dict[str, Any]) -> dict[str, Any]:
             try:
                 values[name] = read_parameter(cls, item, raw[name])
             except Exception as problem:  # also of parameter classes that an author wrote
-                problems[name] = _refusal(item, raw[name], problem)
+                problems[name] = refusal(item, raw[name], problem)
         elif not item.has_task_value(cls.get_task_family(), name):
             problems[name] = f"required ({type(item).__name__})"
     if problems:
@@ -137,7 +137,7 @@ def _read_all(cls: type[luigi.Task], raw: dict[str, Any]) -> dict[str, Any]:
     return values
 
 
-def _refusal(item: luigi.Parameter, value: Any, problem: Exception) -> str:
+def refusal(item: luigi.Parameter, value: Any, problem: Exception) -> str:
     """Return why a value can't be read; of a private one nothing that may repeat it."""
     name = type(item).__name__
     if not is_public(item):

@@ -9,6 +9,7 @@ import operator
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from typing import Any
 
 from datanectar.messages import ParameterDescription
@@ -31,9 +32,11 @@ class ParameterType:
         several: whether its text holds several values, separated by commas.
         keeps_empty: whether an empty text is one of its values.
         input: the widget in a form: ``checkbox``, ``textarea``, or the type of an HTML ``input``.
+        step: the step of that ``input``: ``any``, or in its own unit (seconds of a time).
         label: its name in a form, where Luigi's is unclear.
         hint: an example in a form.
         schema: the JSON Schema of its text in a query string.
+        after: returns the value so many steps after one (before it, if negative), for a type that has ranges of values.
     """
 
     reads: str | Callable[[Any], str] | None = None
@@ -42,9 +45,11 @@ class ParameterType:
     several: bool = False
     keeps_empty: bool = False
     input: str = "text"
+    step: str | None = None
     label: str | None = None
     hint: str | None = None
     schema: Json = field(default_factory=lambda: {"type": "string"})
+    after: Callable[[Any, int], Any] | None = None
 
 
 def type_named(name: str) -> ParameterType:
@@ -97,6 +102,30 @@ def _range(item: Any) -> str:
     return f"{kind} {low} {item._min_value} and {high} {item._max_value}"
 
 
+def _plus(value: int, count: int) -> int:
+    if not isinstance(value, int):
+        raise ValueError("numbers with a fraction have no ranges: list them")
+    return value + count
+
+
+def _plus_time(**unit: int) -> Callable[[date, int], date]:
+    return lambda value, count: value + count * timedelta(**unit)
+
+
+def _plus_months(value: date, count: int) -> date:
+    months = value.year * 12 + value.month - 1 + count
+    return value.replace(year=months // 12, month=months % 12 + 1, day=1)
+
+
+def _plus_periods(value: Any, count: int) -> Any:
+    try:
+        for _ in range(abs(count)):
+            value = value.next() if count > 0 else value.prev()  # of luigi.date_interval
+    except NotImplementedError as problem:
+        raise ValueError(f"{value} is no day, week, month or year: list such periods") from problem
+    return value
+
+
 _JSON_TEXT: Json = {"type": "string", "contentMediaType": "application/json"}
 
 #: By the name of Luigi's class. An ``OptionalIntParameter`` is an ``IntParameter``.
@@ -106,10 +135,14 @@ TYPES = {
     "PathParameter": ParameterType(keeps_empty=True),
     "TaskParameter": ParameterType(),
     "IntParameter": ParameterType(
-        reads="a whole number", input="number", schema={"type": "integer"}
+        reads="a whole number", input="number", step="1", schema={"type": "integer"}, after=_plus
     ),
-    "FloatParameter": ParameterType(reads="a number", input="number", schema={"type": "number"}),
-    "NumericalParameter": ParameterType(reads=_range, input="number", schema={"type": "number"}),
+    "FloatParameter": ParameterType(
+        reads="a number", input="number", step="any", schema={"type": "number"}
+    ),
+    "NumericalParameter": ParameterType(
+        reads=_range, input="number", step="any", schema={"type": "number"}, after=_plus
+    ),
     "BoolParameter": ParameterType(
         reads="true or false", input="checkbox", label="yes or no", schema={"type": "boolean"}
     ),
@@ -120,41 +153,59 @@ TYPES = {
     ),
     "EnumListParameter": ParameterType(several=True, hint="separated by commas"),
     "DateParameter": ParameterType(
-        reads="a date such as 2016-05-17", input="date", schema={"type": "string", "format": "date"}
+        reads="a date such as 2016-05-17",
+        input="date",
+        schema={"type": "string", "format": "date"},
+        after=_plus_time(days=1),
     ),
     "MonthParameter": ParameterType(
         reads="a month such as 2016-05",
         input="month",
         schema={"type": "string", "pattern": r"^\d{4}-\d{2}$"},
+        after=_plus_months,
     ),
     "YearParameter": ParameterType(
-        reads="a year such as 2016", input="number", schema={"type": "integer"}
+        reads="a year such as 2016",
+        input="number",
+        step="1",
+        schema={"type": "integer"},
+        after=lambda value, count: _plus_months(value, 12 * count),
     ),
     "DateHourParameter": ParameterType(
         reads="an hour such as 2016-05-17T09, in UTC if it has a zone",
         to_luigi=time_to("hour"),
+        input="datetime-local",
+        step="3600",
         label="date and hour",
         hint="2026-06-03T14",
         schema={"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}T\d{2}$"},
+        after=_plus_time(hours=1),
     ),
     "DateMinuteParameter": ParameterType(
         reads="a minute such as 2016-05-17T0930, in UTC if it has a zone",
         to_luigi=time_to("minute"),
+        input="datetime-local",
+        step="60",
         label="date and minute",
         hint="2026-06-03T1430",
         schema={"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}T\d{4}$"},
+        after=_plus_time(minutes=1),
     ),
     "DateSecondParameter": ParameterType(
         reads="a second such as 2016-05-17T093015, in UTC if it has a zone",
         to_luigi=time_to("second"),
+        input="datetime-local",
+        step="1",
         label="date and time",
         hint="2026-06-03T143000",
         schema={"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}T\d{6}$"},
+        after=_plus_time(seconds=1),
     ),
     "DateIntervalParameter": ParameterType(
         reads="a period such as 2016-05, 2016-W20 or 2016-05-01-2016-05-08",
         label="range of dates",
         hint="2026-06, 2026-W23, or 2026-06-01-2026-06-15",
+        after=_plus_periods,
     ),
     "TimeDeltaParameter": ParameterType(
         reads="a length of time such as 3 days, 2 h 30 min or PT90S, whole seconds",

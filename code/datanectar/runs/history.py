@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from sqlalchemy import ColumnElement, delete, func, select
+from sqlalchemy import ColumnElement, TextClause, delete, func, select, text
 
 from datanectar.errors import BadRequest
 from datanectar.runs.ids import RUN_ID, first_id_after, first_id_since
 from datanectar.runs.records import Run
 from datanectar.runs.tables import (
+    OF_BACKFILL,
     RUN_COLUMNS,
     StoreBase,
     as_json,
@@ -31,7 +32,9 @@ class RunFilters:
     """Which runs to list; a filter that is None passes every run.
 
     ``since`` and ``until`` are Unix stamps, both inclusive, of when a run was accepted. ``param``
-    has the texts of parameters by name; each must be equal. Private parameters never match.
+    has the texts of parameters by name; each must be equal. Private parameters never match. ``parts``
+    has, by ``type``, ``chain`` or ``task``, what the name must contain, in small or large letters.
+    ``backfill`` is the id of the one that started them.
     """
 
     type: str | None = None
@@ -39,9 +42,11 @@ class RunFilters:
     task: str | None = None
     status: str | None = None
     key: str | None = None
+    backfill: str | None = None
     since: float | None = None
     until: float | None = None
     param: Mapping[str, str] = field(default_factory=dict)
+    parts: Mapping[str, str] = field(default_factory=dict)
 
 
 class History(StoreBase):
@@ -109,12 +114,19 @@ class History(StoreBase):
             connection.execute(delete(runs).where(runs.c.id.in_(ids)))
         return len(ids)
 
-    def _conditions(self, filters: RunFilters) -> list[ColumnElement[bool]]:
-        conditions = [
+    def _conditions(self, filters: RunFilters) -> list[ColumnElement[bool] | TextClause]:
+        conditions: list[ColumnElement[bool] | TextClause] = [
             runs.c[name] == getattr(filters, name)
             for name in ("type", "chain", "task", "status", "key")
             if getattr(filters, name) is not None
         ]
+        conditions += [
+            self._db.contains(func.lower(runs.c[name]), text.lower())
+            for name, text in filters.parts.items()
+        ]
+        if filters.backfill is not None:
+            own = runs.c.trigger == f"backfill {filters.backfill}"
+            conditions += [text(OF_BACKFILL), own]  # so that the partial index is used
         # A run's id holds the time at which it was accepted; the list is ordered by it.
         if filters.since is not None:
             conditions.append(runs.c.id >= first_id_since(filters.since))

@@ -8,6 +8,7 @@ Its methods are in mixins, each in a module of its own: what workers do in
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 from msgspec import structs
@@ -27,10 +28,12 @@ from datanectar.runs.tables import ACTIVE_CONDITION, RUN_COLUMNS, has_status, ru
 from datanectar.runs.tasks import Tasks, write_reports
 from datanectar.statuses import ACTIVE, CANCELLED, DONE, PENDING, RUNNING
 
-__all__ = ["RunFilters", "RunStore"]
+__all__ = ["OnNew", "RunFilters", "RunStore"]
 
 #: Seconds after which a client that was refused may ask again.
 _RETRY_AFTER = 10
+
+OnNew = Callable[[Connection, Run], object]
 
 
 def _newest(*conditions: ColumnElement[bool]) -> ColumnElement[str]:
@@ -65,7 +68,8 @@ class RunStore(Leases, Tasks, History, Schedules):
     """
 
     def __init__(self, url: str) -> None:
-        super().__init__(Database(url))
+        self.database = Database(url)
+        super().__init__(self.database)
 
     def prepare(self) -> None:
         """Make the store ready at start: its folder, and its tables as this version has them.
@@ -81,11 +85,14 @@ class RunStore(Leases, Tasks, History, Schedules):
         """Close this process's connections; the next use opens new ones."""
         self._db.close()
 
-    def accept(self, new: NewRun, *, max_queued: int) -> tuple[Run, bool]:
+    def accept(
+        self, new: NewRun, *, max_queued: int, on_new: OnNew | None = None
+    ) -> tuple[Run, bool]:
         """Store a new run as PENDING, unless one with its key is still to end.
 
         Args:
             max_queued: how many runs may wait.
+            on_new: called in the transaction that stores a new run; what it raises undoes it.
 
         Returns:
             The run, and True when it is new; else the run that was there, and False.
@@ -100,6 +107,8 @@ class RunStore(Leases, Tasks, History, Schedules):
                 if active := _first(connection, _ACTIVE, key=run.key):
                     return active, False
             _refuse_if_full(connection, max_queued)  # which rolls the insert back
+            if on_new is not None:
+                on_new(connection, run)
             return run, True
 
     def refuse_if_full(self, max_queued: int) -> None:

@@ -77,13 +77,15 @@ class Json(TypeDecorator[Any]):
 
 
 #: The newest revision in ``migrations/versions``: what this version of the code works with.
-HEAD = "0008"
+HEAD = "0009"
 
 #: Run ids are compared byte by byte, in whatever language the database was made.
 ID_TYPE = Text().with_variant(Text(collation="C"), "postgresql")
 
 #: Which runs are still to end, as the partial indexes below have it.
 ACTIVE_CONDITION = "status IN ('PENDING', 'RUNNING')"
+#: Which runs a backfill has started.
+OF_BACKFILL = "\"trigger\" LIKE 'backfill %'"
 
 metadata = MetaData()
 
@@ -140,6 +142,7 @@ _index_where("status = 'PENDING'", "ix_runs_pending", runs.c.queued)
 _index_where("status = 'RUNNING'", "ix_runs_running", runs.c.owner)
 # With the status among the columns, SQLite prefers this index to ix_runs_key.
 _index_where("status = 'DONE'", "ix_runs_done", runs.c.key, runs.c.status, runs.c.id)
+_index_where(OF_BACKFILL, "ix_runs_backfill", runs.c.trigger, runs.c.id)
 # The filters of the history: each finds its runs newest first, without a sort.
 for _column in (runs.c.key, runs.c.type, runs.c.chain, runs.c.task, runs.c.status):
     Index(f"ix_runs_{_column.name}", _column, runs.c.id)

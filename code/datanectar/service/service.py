@@ -1,7 +1,4 @@
-"""What the API, the pages, the command line and the worker may ask for: each is one method here.
-
-Submit a task, wait for its run, look at statuses, logs and results, cancel a run, drop a result.
-"""
+"""What the API, the pages, the command line and the worker may ask for: each is one method here."""
 
 from __future__ import annotations
 
@@ -25,7 +22,7 @@ from datanectar.luigid.client import Luigid
 from datanectar.messages import Resolution, ResolveJob
 from datanectar.queue import RUN_MESSAGE, RunQueue
 from datanectar.runs.records import NewRun, Run, TaskRow
-from datanectar.runs.store import RunStore
+from datanectar.runs.store import OnNew, RunStore
 from datanectar.service import logs, task_search
 from datanectar.service.drop import drop_result
 from datanectar.service.results import Results
@@ -151,6 +148,7 @@ class Service:
         raw: dict[str, Any],
         trigger: str = "http",
         at: datetime | None = None,
+        on_new: OnNew | None = None,
     ) -> Accepted:
         """Submit a task: create a run unless its result is there or a run of it is active.
 
@@ -159,8 +157,9 @@ class Service:
         Args:
             type, chain, task: the names in the route.
             raw: the request's parameters as they came.
-            trigger: what submits it: ``http``, or a schedule.
+            trigger: what submits it: ``http``, a schedule or a backfill.
             at: the run's time, in the zone that it belongs to; None: now, in the server's.
+            on_new: see :meth:`~datanectar.runs.store.RunStore.accept`.
 
         Raises:
             TooManyRuns: when the queue is full.
@@ -170,7 +169,8 @@ class Service:
             new = NewRun(type, chain, task, resolution, trigger)
             if self.is_complete(resolution):
                 return Accepted(resolution, self._run_of_existing_result(new), True)
-            run, is_new = self.store.accept(new, max_queued=self.settings.max_queued)
+            most = self.settings.max_queued
+            run, is_new = self.store.accept(new, max_queued=most, on_new=on_new)
             if is_new:
                 self.children.hand_over(child, run.id)
                 self._announce(run)

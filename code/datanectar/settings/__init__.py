@@ -9,9 +9,11 @@ from datanectar.settings.declarations import (
 from datanectar.settings.hosts import in_url, is_loopback
 from datanectar.settings.kinds import sqlite_file, sqlite_url
 from datanectar.settings.loading import current, is_configured, keep, load, load_with_sources
+from datanectar.settings.project_file import PROJECT_HEADER, project_id
 
 __all__ = [
     "OTHER_VARIABLES",
+    "PROJECT_HEADER",
     "Settings",
     "current",
     "field_of",
@@ -21,6 +23,7 @@ __all__ = [
     "keep",
     "load",
     "load_with_sources",
+    "project_id",
     "rows",
     "sqlite_file",
     "sqlite_url",

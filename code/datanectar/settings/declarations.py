@@ -31,6 +31,7 @@ from datanectar.settings.kinds import (
     choice,
     integer,
     number,
+    one_of,
     sqlite_url,
     to_text,
 )
@@ -82,6 +83,11 @@ class Settings:
     )
     project_bucket: str = setting(
         "PROJECT_BUCKET", "datanectar", "the bucket's name without the environment"
+    )
+    bucket: str = setting(
+        "DATANECTAR_BUCKET",
+        lambda s: f"{s['env']}.{s['project_bucket']}",
+        "the bucket's whole name, for servers that allow no dot in it; `<ENV>.<PROJECT_BUCKET>` unless given",
     )
     project: Path = setting(
         "DATANECTAR_PROJECT",
@@ -145,6 +151,12 @@ class Settings:
         10_000,
         "runs that may wait; beyond it a POST answers 429",
         integer(1, 10**9),
+    )
+    max_backfill_items: int = setting(
+        "DATANECTAR_MAX_BACKFILL_ITEMS",
+        10_000,
+        "tasks that one backfill may have",
+        integer(1, 100_000),
     )
     max_attempts: int = setting(
         "DATANECTAR_MAX_ATTEMPTS", 3, "how often a run is begun when its process is lost", integer(1, 1_000)
@@ -250,6 +262,12 @@ class Settings:
         "folders, besides the project's and `DATANECTAR_LOCAL_TARGETS`, from which files that plain Luigi tasks declare as their output are given out, e.g. `/data/exports`",
         WORDS,
     )
+    result_scripts: str = setting(
+        "DATANECTAR_RESULT_SCRIPTS",
+        "refuse",
+        "`allow`: scripts in HTML and SVG results run when a page shows them, in a sandbox that reaches nothing of this app",
+        one_of("refuse", "allow"),
+    )
     s3_public_endpoint: str = setting(
         "DATANECTAR_S3_PUBLIC_ENDPOINT",
         "",
@@ -276,11 +294,6 @@ class Settings:
     def is_local(self) -> bool:
         """Whether ``NectarTask`` keeps its results on this disk."""
         return self.env == "local"
-
-    @property
-    def bucket(self) -> str:
-        """The bucket's full name, ``<ENV>.<PROJECT_BUCKET>``."""
-        return f"{self.env}.{self.project_bucket}"
 
     @property
     def code(self) -> Path:

@@ -182,6 +182,17 @@ def number(least: float, most: float) -> Kind:
     return Kind(parse, (int, float), "a number without quotes")
 
 
+def one_of(*words: str) -> Kind:
+    """Return the kind of a text that is one of ``words``."""
+
+    def parse(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"it can be {' or '.join(words)}")
+        return text
+
+    return Kind(parse, (str,), _A_TEXT)
+
+
 _A_TEXT, _TEXTS = "a text in quotes", 'a list of texts, ["...", "..."]'
 
 TEXT = Kind(str, (str,), _A_TEXT)

@@ -5,6 +5,7 @@ This module finds and reads it. Which names and values it may have is in ``decla
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 from pathlib import Path
@@ -15,6 +16,8 @@ from datanectar.errors import StartupError
 FILE = "datanectar.toml"
 _SHARED_FILE = "pyproject.toml"
 _TABLE = "[tool.datanectar]"
+#: The header of ``/healthz`` that says whose app answers: :func:`project_id`.
+PROJECT_HEADER = "Datanectar-Project"
 
 
 def nearest_project() -> Path:
@@ -44,6 +47,12 @@ def find_project(start: Path) -> Path:
         if _has_table(folder / _SHARED_FILE):
             return folder
     return start
+
+
+def project_id(project: Path) -> str:
+    """Return what tells a project from others of its machine, without its folder's name."""
+    path = str(project.resolve()).encode(errors="surrogateescape")
+    return hashlib.sha256(path).hexdigest()[:16]
 
 
 def read_project_file(project: Path) -> tuple[str, dict[str, Any]]:

@@ -1,53 +1,62 @@
-// Follows a task's log by server-sent events. However long the log, the page keeps its last lines.
+// Shows a task's log as it comes. However long the log, the page keeps its last lines.
 
 import { Style, render } from "./ansi.js";
+import { news } from "./live.js";
 
 const MOST_LINES = 4000; // kept on the page
 const LONGEST_LINE = 4000; // characters shown of one line
-const TAIL = 256 * 1024; // bytes of a log that are requested
-const TRY_AGAIN = 5000; // milliseconds
+const LEVEL = /^.{0,60}?\b(DEBUG|INFO|WARNING|ERROR|CRITICAL)\b/;
+const ERROR_START = /^(Traceback \(most recent call last\)|\w+(\.\w+)*(Error|Exception)\b)/;
 
-const panel = document.getElementById("log");
-const lines = panel.querySelector("[data-log-lines]");
-const state = panel.querySelector("[data-log-state]");
-const whole = panel.querySelector("[data-log-whole]");
-const earlier = panel.querySelector("[data-log-earlier]");
-const run = panel.dataset.run;
-const name = panel.querySelector("[data-log-name]");
+const part = (id) => document.getElementById(id);
+const panel = () => part("log");
+const lines = () => panel().querySelector("[data-log-lines]");
 
-let shown = panel.dataset.key; // the key whose log is shown
-let source, retry, style, pending, last, scheduled, paused;
+let style, pending, last, scheduled, number, level, isCut, wanted;
 
 function clear() {
   cancelAnimationFrame(scheduled);
   scheduled = null;
-  lines.replaceChildren();
+  lines().replaceChildren();
   style = new Style();
   pending = [""]; // lines to be shown; the last one may be incomplete
   last = null; // the element of an incomplete line
+  number = 0;
+  level = "";
+  isCut = false;
 }
 
 function take(text) {
   const pieces = text.split("\n");
   pending[pending.length - 1] += pieces[0];
   for (const piece of pieces.slice(1)) pending.push(piece);
-  pending = pending.slice(-MOST_LINES - 1);
-  if (!scheduled) scheduled = requestAnimationFrame(show);
+  const surplus = pending.length - MOST_LINES - 1;
+  if (surplus > 0) {
+    number += surplus;
+    pending = pending.slice(surplus);
+  }
+  scheduled ??= requestAnimationFrame(show);
 }
 
 function show() {
   scheduled = null;
-  const atEnd = lines.scrollHeight - lines.scrollTop - lines.clientHeight < 40;
+  const box = lines();
+  const atEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 40;
   const unfinished = pending.pop();
   const fresh = document.createDocumentFragment();
   last?.remove();
-  for (const line of pending) fresh.append(element(line, style));
+  for (const line of pending) {
+    number += 1;
+    fresh.append(element(line, style));
+  }
   last = unfinished ? element(unfinished, Object.assign(new Style(), copy(style))) : null;
   if (last) fresh.append(last);
   pending = [unfinished];
-  lines.append(fresh);
-  while (lines.childElementCount > MOST_LINES) lines.firstElementChild.remove();
-  if (atEnd) lines.scrollTop = lines.scrollHeight;
+  box.append(fresh);
+  while (box.childElementCount > MOST_LINES) box.firstElementChild.remove();
+  if (atEnd && part("log-follow").checked && !wanted) box.scrollTop = box.scrollHeight;
+  goToLine();
+  find(false);
 }
 
 function copy(from) {
@@ -62,64 +71,105 @@ function element(line, style) {
   if (text.length > LONGEST_LINE) text = `${text.slice(0, LONGEST_LINE)}…`;
   row.append(render(text, style));
   if (!row.firstChild) row.append("\u200b");
+  level = LEVEL.exec(text)?.[1] ?? (ERROR_START.test(text) ? "ERROR" : level);
+  if (level) row.className = level;
+  if (!isCut) {
+    row.id = `L${number}`;
+    row.dataset.n = number;
+  }
   return row;
 }
 
 function say(text) {
-  state.textContent = text;
+  panel().querySelector("[data-log-state]").textContent = text;
 }
 
-function follow(key) {
-  shown = key;
-  source?.close();
-  clearTimeout(retry);
-  clear();
-  say("reading …");
-  source = new EventSource(`/api/chainlog?chain=${key}/out.txt&run=${run}&tail=${TAIL}`);
-  source.onopen = () => say("live");
-  source.onmessage = (event) => take(JSON.parse(event.data));
-  source.addEventListener("restart", clear);
-  source.addEventListener("cut", () => {
+const HANDLERS = {
+  start() {
     clear();
+    say("reading …");
+  },
+  open: () => say("live"),
+  message: (data) => take(JSON.parse(data)),
+  restart: clear,
+  cut() {
+    clear();
+    isCut = true;
     pending = ["… earlier lines are in the whole log", ""];
-  });
-  source.addEventListener("end", (event) => {
-    source.close();
-    say(lines.textContent || pending[0] ? "complete" : emptyWords(event.data));
-  });
-  source.onerror = () => {
-    if (source.readyState !== EventSource.CLOSED) return say("lost; trying again …");
-    say("not to be followed now; trying again …");
-    retry = setTimeout(follow, TRY_AGAIN, key);
-  };
-}
+  },
+  end(status) {
+    say(lines().textContent || pending[0] ? "complete" : emptyWords(status));
+  },
+  lost: () => say("lost; trying again …"),
+};
 
 function emptyWords(status) {
   return status === "DONE" ? "nothing was logged" : "no log yet";
 }
 
-// A click on a task in the graph or the timeline shows its log on this page.
+news.addEventListener("log", ({ detail }) => {
+  if (panel()) HANDLERS[detail.type](detail.data);
+});
+
+// --- lines that are linked, searched, chosen by level ------------------------------------------------
+
+function goToLine() {
+  if (!wanted) return;
+  const row = document.getElementById(wanted);
+  if (!row) return;
+  wanted = undefined;
+  lines().querySelector(".linked")?.classList.remove("linked");
+  row.classList.add("linked");
+  row.scrollIntoView({ block: "center" });
+}
+
+function readAddress() {
+  wanted = /^#L\d+$/.test(location.hash) ? location.hash.slice(1) : undefined;
+  goToLine();
+}
+
+// Marks the lines that hold the words; with `move`, goes to the next one.
+function find(move) {
+  const words = part("log-find").value.toLowerCase();
+  const hits = [];
+  for (const row of lines().children) {
+    const isHit = words !== "" && row.textContent.toLowerCase().includes(words);
+    row.classList.toggle("hit", isHit);
+    if (isHit) hits.push(row);
+  }
+  const found = panel().querySelector("[data-log-found]");
+  found.textContent = words ? `${hits.length} line${hits.length === 1 ? "" : "s"}` : "";
+  if (!move || !hits.length) return;
+  const at = hits.findIndex((row) => row.classList.contains("at"));
+  hits[at]?.classList.remove("at");
+  const next = hits[(at + 1) % hits.length];
+  next.classList.add("at");
+  next.scrollIntoView({ block: "center" });
+}
+
+function prepare() {
+  if (!panel()) return;
+  panel().querySelector("[data-log-tools]").hidden = false;
+}
+
+document.addEventListener("input", ({ target }) => {
+  if (target.id === "log-find") find(true);
+  if (target.id === "log-wrap") lines().classList.toggle("wrap", target.checked);
+  if (target.id === "log-level") lines().dataset.level = target.value;
+});
+document.addEventListener("keydown", (event) => {
+  if (event.target.id === "log-find" && event.key === "Enter") find(true);
+});
 document.addEventListener("click", (event) => {
-  const link = event.target.closest("[data-log-key]");
-  if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
-  event.preventDefault();
-  const key = link.getAttribute("data-log-key");
-  name.textContent = `of ${link.getAttribute("data-log-of").trim()}`;
-  whole.href = `/api/chainlog?chain=${key}/out.txt&run=${run}`;
-  earlier.replaceChildren(); // of the task that was shown first
-  history.replaceState(null, "", link.getAttribute("href"));
-  follow(key);
-  panel.scrollIntoView({ block: "nearest" });
-  lines.focus({ preventScroll: true });
+  if (event.target.id === "log-full") panel().requestFullscreen();
+  const row = event.target.closest?.("[data-log-lines] > [data-n]");
+  if (row && event.clientX - row.getBoundingClientRect().left < parseFloat(getComputedStyle(row).paddingLeft)) {
+    location.hash = row.id; // a click on its number
+  }
 });
+addEventListener("hashchange", readAddress);
+news.addEventListener("shown", prepare);
 
-// A browser opens few connections to one host, and the service allows few followers: a hidden page
-// closes its connection.
-document.addEventListener("visibilitychange", () => {
-  if (source.readyState === EventSource.CLOSED && !paused) return;
-  paused = document.hidden;
-  if (paused) source.close();
-  else follow(shown);
-});
-
-follow(shown);
+clear();
+prepare();
+readAddress();

@@ -48,7 +48,8 @@ def run_date(nectar_project: Project) -> Callable[[Any], None]:
 def fake_result(nectar_project: Project) -> Callable[[luigi.Task, Any], None]:
     """Write the result of a task without running it: ``fake_result(ReadTask(day=DAY), "a,b")``.
 
-    Text and bytes are written as they are; anything else as JSON.
+    Text and bytes are written as they are, a DataFrame by the file's suffix, anything else as JSON. For a
+    folder or several outputs, give contents by path or name.
     """
     return nectar_project.fake_result
 

@@ -17,12 +17,13 @@ import pytest
 from luigi.task import flatten
 
 from datanectar import settings
+from datanectar.authoring import frames
 from datanectar.child.isolation import instances_restored
 from datanectar.keys import RUN_TIME_VARIABLE, is_service_file, run_time_text, set_run_time
 from datanectar.notebook.run import Result, run_at
 from datanectar.storage.registry import LOCAL, S3, default_name, storage_named
 from datanectar.util.completeness import GOOD_FOR, INDEX
-from datanectar.util.target import NectarTarget
+from datanectar.util.target import FolderTarget, NectarTarget
 
 #: Variables of the developer's that a test must not see.
 _NOT_SEEN = ("AWS_", "DATANECTAR_")
@@ -66,19 +67,12 @@ class Project:
         """Write a task's result without running it.
 
         Args:
-            task: a task with one output that can be opened.
-            content: text or bytes; anything else is written as JSON.
+            task: a task whose outputs can be written.
+            content: text and bytes are written as they are, a DataFrame in the format of the file's
+                suffix, anything else as JSON. For a folder: contents by path. For a task with
+                several outputs: contents in the same shape as its ``output()``.
         """
-        targets = flatten(task.output())
-        assert len(targets) == 1, f"{task} has {len(targets)} outputs: write them in the test."
-        if not isinstance(content, str | bytes):
-            content = json.dumps(content)
-        target, data = targets[0], content.encode() if isinstance(content, str) else content
-        if isinstance(target, NectarTarget):
-            with target.open("wb") as stream:
-                stream.write(data)
-        else:
-            _write_plain(target, data)
+        _write_all(task, task.output(), content)
 
     def run_task(
         self, task: luigi.Task, upstream: Mapping[luigi.Task, Any] | None = None
@@ -138,6 +132,7 @@ def temporary_project(folder: Path, store: str) -> Iterator[Project]:
             DATANECTAR_PROJECT=str(project_folder),  # its chains and its settings file
             DATANECTAR_LOCAL_TARGETS=str(folder / "local_targets"),
             DATANECTAR_STATE=str(folder / "state"),
+            DATANECTAR_RETRY_DELAY="0",
         )
         environ.update(_in_s3() if store == S3 else {"ENV": LOCAL})
         if store == S3:
@@ -176,14 +171,47 @@ def _moto() -> Any:
     return mock_aws()
 
 
-def _write_plain(target: Any, data: bytes) -> None:
-    if isinstance(target, luigi.LocalTarget):
-        target = luigi.LocalTarget(target.path, format=luigi.format.Nop)
-        with target.open("w") as stream:
-            stream.write(data)
+def _write_all(task: luigi.Task, output: Any, content: Any) -> None:
+    if isinstance(output, luigi.Target):
+        _write(output, content)
+        return
+    outputs = output if isinstance(output, Mapping) else dict(enumerate(output))
+    contents = content if isinstance(content, Mapping) else dict(enumerate(content))
+    assert outputs.keys() == contents.keys(), (
+        f"{task!r} has the outputs {', '.join(map(str, outputs))}: give fake_result() one content each."
+    )
+    for name, target in outputs.items():
+        _write_all(task, target, contents[name])
+
+
+def _write(target: Any, content: Any) -> None:
+    if isinstance(target, FolderTarget):
+        with target.temporary_path() as folder:
+            for path, each in content.items():
+                Path(folder, path).parent.mkdir(parents=True, exist_ok=True)
+                _write_file(Path(folder, path), each)
+    elif isinstance(target, NectarTarget):
+        with target.temporary_path() as path:
+            _write_file(Path(path), content)
+    elif isinstance(target, luigi.LocalTarget):
+        target.makedirs()
+        _write_file(Path(target.path), content)
     else:
         with target.open("w") as stream:
-            stream.write(data.decode())
+            stream.write(_bytes(content).decode())
+
+
+def _write_file(path: Path, content: Any) -> None:
+    if frames.library_of(content):
+        frames.write(content, path.suffix.lower(), str(path))
+    else:
+        path.write_bytes(_bytes(content))
+
+
+def _bytes(content: Any) -> bytes:
+    if isinstance(content, bytes):
+        return content
+    return (content if isinstance(content, str) else json.dumps(content)).encode()
 
 
 def _is_ours(name: str) -> bool:

@@ -16,10 +16,10 @@ from datanectar.views import wording
 STATIC = Path(__file__).parents[1] / "static"
 
 #: The Content-Security-Policy of pages: only this app's own files, no inline script or style, no
-#: frame.
+#: frame but those of results.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "connect-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 
 #: The Content-Security-Policy of all other responses.
@@ -41,6 +41,21 @@ def _rendered(template: str, **values: Any) -> bytes:
     return render_template(template, **values).encode(errors="replace")
 
 
+def confirmed(action: str, words: str, *, back: str) -> Response | None:
+    """Return the page that asks whether to do what the request's form says; None if that is confirmed.
+
+    With scripts a dialog asks first, and its answer is in the form (``static/dialogs.js``).
+
+    Args:
+        action: what the button says that does it.
+        words: what is asked.
+        back: the address of the page to return to.
+    """
+    if request.form.get("sure"):
+        return None
+    return page("confirm.html", action=action, words=words, back=back, fields=request.form)
+
+
 def docs() -> Blueprint:
     """Return the route of ``/docs``: a script builds the API's page from ``/openapi.json``."""
     routes = Blueprint("docs", __name__)
@@ -53,12 +68,16 @@ def docs() -> Blueprint:
 
 
 def static_files() -> Blueprint:
-    """Return the route of the styles, the scripts and the icon."""
+    """Return the route of the styles, the scripts and the icon.
+
+    The version is a folder of the address, so that a script that imports another by its relative
+    path gets the same version of it, and the same copy as the page.
+    """
     routes = Blueprint("static_files", __name__)
 
-    @routes.get("/static/<path:name>")
-    def static_file(name: str) -> Response:
-        is_current = request.args.get("v") == static_version()
+    @routes.get("/static/<version>/<path:name>")
+    def static_file(version: str, name: str) -> Response:
+        is_current = version == static_version()
         return send_from_directory(STATIC, name, max_age=_FOREVER if is_current else 0)
 
     return routes
@@ -67,18 +86,19 @@ def static_files() -> Blueprint:
 @lru_cache(maxsize=1)
 def static_version() -> str:
     """Return a text that changes when any static file does."""
-    content = b"".join(file.read_bytes() for file in sorted(STATIC.iterdir()))
+    content = b"".join(file.read_bytes() for file in sorted(STATIC.rglob("*.*")))
     return hashlib.sha256(content).hexdigest()[:12]
 
 
 def prepare(app: Flask) -> None:
     """Add the template filters, the headers and the error page to the app."""
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    for name in ("ago", "exactly", "machine_time", "lasting", "size", "first_line"):
+    for name in ("exactly", "to_the_minute", "machine_time", "lasting", "size", "first_line"):
         app.jinja_env.filters[name] = getattr(wording, name)
     app.jinja_env.filters["shell_quoted"] = shlex.quote
     app.jinja_env.globals["now"] = time.time
-    app.jinja_env.globals["static"] = lambda name: f"/static/{name}?v={static_version()}"
+    app.jinja_env.globals["server_zone"] = wording.server_zone
+    app.jinja_env.globals["static"] = lambda name: f"/static/{static_version()}/{name}"
     app.after_request(_add_headers)  # runs last: Flask starts with the one registered last
     app.after_request(_error_page)
 

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import re
-import time
 from datetime import datetime, timezone
+from functools import lru_cache
+from zoneinfo import ZoneInfo
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 _UNITS = ("B", "KB", "MB", "GB", "TB")
 
 
-def ago(stamp: float | None, now: float | None = None) -> str:
-    """Return how long ago a Unix timestamp is; after a day, the date in UTC."""
-    if stamp is None:
-        return "not yet"
-    seconds = max(0.0, (time.time() if now is None else now) - stamp)
-    if seconds < 5:
-        return "just now"
-    if seconds < _MINUTE:
-        return f"{seconds:.0f} s ago"
-    if seconds < _HOUR:
-        return f"{seconds // _MINUTE:.0f} min ago"
-    if seconds < _DAY:
-        return f"{seconds // _HOUR:.0f} h ago"
+def to_the_minute(stamp: float) -> str:
+    """Return a Unix timestamp as date and time in UTC; a script shows it in the reader's zone."""
     return datetime.fromtimestamp(stamp, timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
 
 
@@ -31,6 +22,17 @@ def exactly(stamp: float | None) -> str:
     if stamp is None:
         return ""
     return datetime.fromtimestamp(stamp, timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+@lru_cache(maxsize=1)
+def server_zone() -> str:
+    """Return the IANA name of this host's time zone; an empty text when it is not to be found."""
+    found = os.environ.get("TZ", "").lstrip(":") or os.path.realpath("/etc/localtime")
+    name = found.rpartition("zoneinfo/")[2]
+    try:
+        return ZoneInfo(name).key
+    except (ValueError, OSError, KeyError):
+        return ""
 
 
 def machine_time(stamp: float) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from datanectar.api import chains, health, logs, runs, schedules, status, targets
+from datanectar.api import backfills, chains, health, logs, runs, schedules, status, targets
 from datanectar.api.openapi import document as openapi
 from datanectar.child_pool import ChildPool
 from datanectar.http import auth, proxy
@@ -17,8 +17,9 @@ from datanectar.queue import RunQueue
 from datanectar.runs.store import RunStore
 from datanectar.service.service import Service
 from datanectar.settings import Settings
-from datanectar.views import pages
+from datanectar.views import guide, pages
 from datanectar.views.catalogue import home, tasks
+from datanectar.views.operations import backfills as backfill_pages
 from datanectar.views.results import page as result_page
 from datanectar.views.runs import history, run
 
@@ -66,8 +67,9 @@ def _service(settings: Settings) -> Service:
 
 
 def _register_routes(app: Flask, service: Service) -> None:
-    api_modules = (chains, status, logs, targets, runs, schedules, health, openapi)
-    for module in (*api_modules, home, tasks, run, result_page, history):
+    api_modules = (chains, status, logs, targets, runs, schedules, backfills, health, openapi)
+    for module in (*api_modules, home, tasks, run, result_page, history, backfill_pages):
         app.register_blueprint(module.blueprint(service))
+    app.register_blueprint(guide.blueprint())
     app.register_blueprint(pages.docs())
     app.register_blueprint(pages.static_files())

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import json
 import selectors
 import socket
 import threading
@@ -17,7 +16,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from http import HTTPStatus
 from typing import Any
 
 from gunicorn.http import get_parser
@@ -33,14 +31,12 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from datanectar.http.event_stream import ROOM, STREAM
 from datanectar.http.request_reader import RefusedRequest, RequestReader
+from datanectar.web.responses import PIECE, PIECE_TIME, in_pieces, refusal, send
 from datanectar.web.stream_hub import StreamHub
 
 #: Seconds from the first byte of a head to its end, and from there to the end of the body.
 _HEAD_TIME = 10.0
 _BODY_TIME = 60.0
-#: Bytes that are read or sent at a time, and seconds in which a client must take so many.
-_PIECE = 64 * 1024
-_PIECE_TIME = 60.0
 #: Seconds for which a connection stays open after its last response, for the client to read it.
 _LINGER_TIME = 5.0
 #: The most responses that are being sent to slow clients at a time, beside the working threads.
@@ -150,7 +146,7 @@ class WebWorker(ThreadWorker):
         if conn not in self._waiting:  # closed by another event of the same poll
             return
         try:
-            piece = conn.sock.recv(_PIECE)
+            piece = conn.sock.recv(PIECE)
         except (BlockingIOError, InterruptedError):
             return
         except OSError:
@@ -181,14 +177,14 @@ class WebWorker(ThreadWorker):
         elif reader.has_head and not had_head:
             conn.deadline = time.monotonic() + _BODY_TIME
             if reader.expects_continue:
-                _send(conn.sock, b"HTTP/1.1 100 Continue\r\n\r\n")
+                send(conn.sock, b"HTTP/1.1 100 Continue\r\n\r\n")
         elif not before:
             conn.deadline = time.monotonic() + _HEAD_TIME
         while self._held > _MOST_HELD and self._waiting:
             self._close_oldest()
 
     def _refuse(self, conn: _Connection, status: int, message: str) -> None:
-        _send(conn.sock, _refusal(status, message))
+        send(conn.sock, refusal(status, message))
         self._linger(conn)
 
     def _linger(self, conn: _Connection) -> None:
@@ -236,7 +232,7 @@ class WebWorker(ThreadWorker):
             super().handle_error(req, client, addr, exc)
             return
         status = next((s for kind, s in _PARSE_STATUSES.items() if isinstance(exc, kind)), 400)
-        _send(client, _refusal(status, f"This is no request that can be read: {str(exc)[:300]}"))
+        send(client, refusal(status, f"This is no request that can be read: {str(exc)[:300]}"))
 
     def _call_app(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
         environ[ROOM] = self._streams.has_room()
@@ -254,8 +250,8 @@ class WebWorker(ThreadWorker):
                 with contextlib.suppress(OSError):
                     oldest.shutdown(socket.SHUT_RDWR)
         if not isinstance(body, FileWrapper):
-            return _in_pieces(body, client)
-        client.settimeout(_PIECE_TIME)
+            return in_pieces(body, client)
+        client.settimeout(PIECE_TIME)
         whole: Iterable[bytes] = body
         return whole
 
@@ -274,34 +270,3 @@ _PARSE_STATUSES = {
     LimitRequestLine: 414,
     UnsupportedTransferCoding: 501,
 }
-
-
-def _in_pieces(body: Iterable[bytes], client: socket.socket) -> Iterator[bytes]:
-    """Yield the body in pieces; the client has a limited time to take each."""
-    try:
-        for chunk in body:
-            for start in range(0, len(chunk), _PIECE):
-                client.settimeout(_PIECE_TIME)
-                yield chunk[start : start + _PIECE]
-    finally:
-        if hasattr(body, "close"):
-            body.close()
-
-
-def _refusal(status: int, message: str) -> bytes:
-    body = json.dumps({"data": None, "message": message, "status": status})
-    head = (
-        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
-        "Connection: close",
-        "Content-Type: application/json",
-        f"Content-Length: {len(body)}",
-        "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'",
-        "Cross-Origin-Resource-Policy: same-origin",
-        "X-Content-Type-Options: nosniff",
-    )
-    return "\r\n".join((*head, "", body)).encode()
-
-
-def _send(client: socket.socket, data: bytes) -> None:
-    with contextlib.suppress(OSError):  # the client may have gone
-        client.sendall(data)

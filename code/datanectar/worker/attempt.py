@@ -15,15 +15,8 @@ from datanectar.forkserver.handle import Handle
 from datanectar.forkserver.process_control import oom_kills
 from datanectar.log_uploader import LogUploader
 from datanectar.luigid.names import worker_id
-from datanectar.messages import (
-    AttemptLost,
-    Message,
-    Outcome,
-    Refusal,
-    RunJob,
-    SchedulerReport,
-    TaskReport,
-)
+from datanectar.message_fields import Message
+from datanectar.messages import AttemptLost, Outcome, Refusal, RunJob, SchedulerReport, TaskReport
 from datanectar.runs.records import Run
 from datanectar.service.service import Service
 from datanectar.statuses import CANCELLED, FAILED, PENDING, RUNNING

@@ -7,6 +7,7 @@ import logging
 import time
 
 from datanectar.attempt_files import attempt_folder, clear
+from datanectar.backfills.store import BackfillStore
 from datanectar.luigid.names import worker_id
 from datanectar.queue import RUN_MESSAGE
 from datanectar.runs.records import Run, WorkerRow
@@ -37,6 +38,7 @@ class Recovery:
     def __init__(self, service: Service, worker: str, host: str, lease: Lease) -> None:
         self._settings = service.settings
         self._store = service.store
+        self._backfills = BackfillStore(service.store.database)
         self._queue = service.queue
         self._children = service.children
         self._luigid = service.luigid
@@ -81,12 +83,14 @@ class Recovery:
         return [worker for worker in workers if worker.heartbeat >= since]
 
     def purge(self) -> None:
-        """Delete what is old: workers that were lost long ago, and runs as the settings say."""
+        """Delete what is old: workers that were lost long ago, and runs and backfills as the settings say."""
         for worker in self._store.workers():
             if worker.heartbeat < time.time() - _FORGET:
                 safely(self._store.forget_worker, worker.id)
         if self._settings.keep_runs_days:
-            self._store.purge(time.time() - self._settings.keep_runs_days * 86_400)
+            before = time.time() - self._settings.keep_runs_days * 86_400
+            self._store.purge(before)
+            self._backfills.purge(before)
 
     def _replace(self, worker: WorkerRow) -> None:
         """Take back what a worker of this host held when it died, and forget it."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import http.server
 import json
 import os
 import socket
 import subprocess
 import sys
+import threading
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 from pathlib import Path
@@ -75,6 +77,8 @@ def test_every_chain_that_can_not_be_imported_is_named(project: Path) -> None:
 
     assert code == 1
     assert "no_such_module" in found["etl/broken_chain"]["message"]
+    assert "Install what has the module 'no_such_module'" in found["etl/broken_chain"]["cure"]
+    assert str(folder / "dying_chain.py") in found["etl/dying_chain"]["cure"]
     assert "ends the process (exit code 3)" in found["etl/dying_chain"]["message"]
     assert "takes longer than 3 s" in found["etl/hanging_chain"]["message"]
     assert "can't be part of a route" in found["etl/odd-name_chain"]["message"]
@@ -156,6 +160,18 @@ def test_a_database_that_is_away(project: Path) -> None:
     assert "hush" not in json.dumps(found)
 
 
+def test_what_up_would_refuse_is_found(project: Path) -> None:
+    code, found = examine(
+        project, DATANECTAR_HOST="0.0.0.0", DATANECTAR_PRELOAD="json no_such_module"
+    )
+
+    assert code == 1
+    assert "DATANECTAR_TOKENS" in found["access"]["message"]
+    assert "No module named 'no_such_module'" in found["preload no_such_module"]["message"]
+    assert "DATANECTAR_PRELOAD" in found["preload no_such_module"]["cure"]
+    assert "preload json" not in found
+
+
 def test_a_folder_without_chains(tmp_path: Path) -> None:
     code, found = examine(tmp_path)
 
@@ -206,6 +222,49 @@ def test_a_bucket_that_is_missing(project: Path, moto_s3: S3Server) -> None:
 
     assert code == 1
     assert "doctor.missing" in found["bucket"]["message"]
+
+
+class _Refusing(http.server.BaseHTTPRequestHandler):
+    """S3 for whoever's clock is an hour ahead: it refuses, and to a HEAD it gives no reason."""
+
+    def do_HEAD(self) -> None:
+        self.send_response(403)
+        self.end_headers()
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        return format_datetime(datetime.now(timezone.utc) - timedelta(hours=1), usegmt=True)
+
+
+def test_a_clock_that_is_far_off_is_told_as_why_the_store_refuses(project: Path) -> None:
+    with http.server.HTTPServer(("127.0.0.1", 0), _Refusing) as server:
+        threading.Thread(target=server.serve_forever).start()
+        try:
+            code, found = examine(
+                project,
+                ENV="doctor",
+                AWS_ENDPOINT_URL_S3=f"http://127.0.0.1:{server.server_port}",
+                AWS_ACCESS_KEY_ID="key",
+                AWS_SECRET_ACCESS_KEY="secret",
+            )
+        finally:
+            server.shutdown()
+
+    assert code == 1
+    assert found["bucket"]["level"] == found["clock"]["level"] == "FAIL"
+    assert "NTP" in found["clock"]["cure"]
+
+
+@pytest.mark.slow
+def test_credentials_and_endpoints_that_are_missing_are_named(project: Path) -> None:
+    away = {"ENV": "doctor", "AWS_ENDPOINT_URL_S3": f"http://127.0.0.1:{free_port()}"}
+    code, found = examine(project, **away)
+
+    assert code == 1
+    assert "AWS_ACCESS_KEY_ID" in found["bucket"]["message"]
+    keys = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
+    code, found = examine(project, **away, **keys)
+    assert code == 1
+    assert "AWS_ENDPOINT_URL_S3" in found["bucket"]["message"]
 
 
 @pytest.mark.parametrize(

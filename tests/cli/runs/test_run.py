@@ -63,6 +63,7 @@ class SumTask(NectarTask):
     def requires(self):
         return ReadTask(name=self.name)
     def run(self):
+        print("summing up")
         {"amount": 1}["amout"]
 
 class ReportTask(NectarTask):
@@ -73,6 +74,24 @@ class ReportTask(NectarTask):
     def run(self):
         with self.output().open("w") as out:
             out.write("the report")
+"""
+
+
+MANY = """
+import luigi
+from datanectar import NectarTask
+
+class PartTask(NectarTask):
+    number = luigi.IntParameter()
+    def run(self):
+        print(f"part {self.number} of many")
+        if self.number == 3:
+            raise ValueError("it is 3")
+        self.output().open("w").close()
+
+class AllTask(NectarTask):
+    def requires(self):
+        return [PartTask(number=number) for number in range(5)]
 """
 
 
@@ -88,15 +107,28 @@ def test_run_says_which_task_failed_why_and_where_to_read_on(stack: Stack) -> No
         end = lines[lines.index("FAILED KeyError: 'amout'") :]
         assert end[1] == "  task: fresh/steps_chain/SumTask"
         assert any("""{"amount": 1}["amout"]""" in line for line in end)
+        assert "    summing up" in end
         (log,) = [line.removeprefix("  log: ") for line in end if line.startswith("  log: ")]
         assert "/SumTask/" in log
         assert "KeyError: 'amout'" in requests.get(log, timeout=10).text
-        assert requests.get(end[-1].removeprefix("  run: "), timeout=10).ok
+        assert requests.get(end[-2].removeprefix("  run: "), timeout=10).ok
+        read_on = end[-1].removeprefix("  read on: datanectar ").split()
+        assert "KeyError: 'amout'" in command(stack, *read_on).stdout
         told = [line for line in lines if "Informed scheduler that task" in line]
         assert len(set(told)) == len(told)
         read = next(line for line in lines if line.startswith("[") and "DONE ReadTask" in line)
         log = requests.get(read.split()[-1], timeout=10).text
         assert f"reading bad{number}" in log
+
+
+def test_of_many_tasks_of_a_name_the_log_of_the_one_that_failed_is_read(stack: Stack) -> None:
+    stack.chain("fresh/many_chain", MANY)
+
+    done = command(stack, "run", "fresh/many_chain/AllTask")
+
+    (way,) = [line for line in done.stderr.splitlines() if line.startswith("  read on: ")]
+    assert way.endswith("--task PartTask")
+    assert "part 3 of many" in command(stack, *way.split()[3:]).stdout
 
 
 def test_run_prints_the_address_of_a_result_of_another_name(stack: Stack) -> None:
@@ -157,20 +189,32 @@ def test_ctrl_c_of_run_says_that_the_run_goes_on_and_how_to_stop_it(
 
     assert process.returncode == 130
     told = words.strip().splitlines()[-1]
-    assert told.startswith(f"The run goes on. To stop it: curl -X DELETE {stack.url}/api/runs/")
-    run = stack.get("/api/runs/" + told.rpartition("/")[2]).json()["data"]
-    assert run["job_status"] == "RUNNING"
-    assert requests.delete(told.rpartition(" ")[2], timeout=10).ok
+    assert told.startswith("The run goes on. To stop it: datanectar cancel ")
+    run = told.rpartition(" ")[2]
+    assert stack.get(f"/api/runs/{run}").json()["data"]["job_status"] == "RUNNING"
+    assert command(stack, "cancel", run).returncode == 0
 
 
-def test_run_on_the_app_of_another_project_says_whose_it_is(stack: Stack, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "words", [["run", "basic/plain_chain/GreetTask", "name=x"], ["runs"], ["chains"], ["status"]]
+)
+def test_the_app_of_another_project_is_not_asked(
+    stack: Stack, tmp_path: Path, words: list[str]
+) -> None:
+    """Two projects on one machine have the same port by default, and often the same names."""
     (tmp_path / "code" / "chains").mkdir(parents=True)
+    variables = {"DATANECTAR_PORT": str(stack.port)}
 
-    done = in_project(
-        tmp_path, "run", "etl/orders_chain/ReportTask", DATANECTAR_PORT=str(stack.port)
-    )
+    done = in_project(tmp_path, *words, **variables)
 
-    assert done.returncode == 2
-    assert "There is no chain etl/orders_chain" in done.stderr
+    assert (done.returncode, done.stdout) == (2, "")
     assert f"{stack.settings.app_url} is the app of another project" in done.stderr
-    assert "--here" in done.stderr
+    assert ("--here" in done.stderr) == (words[0] == "run")
+    named = in_project(tmp_path, *words, **variables, DATANECTAR_URL=stack.url)
+    assert named.returncode == 0, named.stderr
+
+
+def test_outside_of_projects_the_app_of_this_machine_is_asked(stack: Stack, tmp_path: Path) -> None:
+    done = in_project(tmp_path, "chains", "basic", DATANECTAR_PORT=str(stack.port))
+
+    assert done.returncode == 0, done.stderr

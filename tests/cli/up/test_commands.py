@@ -75,6 +75,29 @@ def test_luigids_port_taken_by_another_is_one_line_and_2(make_stack: Callable[..
     assert "DATANECTAR_LUIGID_URL" in line
 
 
+def test_luigid_by_hand_serves_the_worker_and_the_web(make_stack: Callable[..., Stack]) -> None:
+    stack = make_stack()
+    stack.spawn_datanectar("luigid")
+    stack.wait_for_luigid()
+    stack.start_web()
+    stack.start_worker()
+
+    assert stack.run("basic/plain_chain/GreetTask", name="luigid")["job_status"] == "DONE"
+    assert stack.luigid.accepts_changes()
+    second = command(stack, "luigid")
+    assert second.returncode == 2
+    assert f"Port {stack.luigid_port}" in second.stderr
+    assert stack.stop("luigid") == 0
+    assert (stack.settings.state / "luigid.pickle").exists()
+
+
+def test_luigid_by_hand_is_refused_off_loopback(stack: Stack) -> None:
+    done = command(stack, "luigid", DATANECTAR_LUIGID_URL="http://0.0.0.0:8082")
+
+    assert done.returncode == 2
+    assert "on loopback only" in done.stderr
+
+
 class Up:
     """``datanectar up`` as a process of its own."""
 

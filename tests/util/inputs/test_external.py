@@ -11,11 +11,12 @@ from types import ModuleType
 
 import pytest
 
+from datanectar.catalog.collector import describe_task
 from datanectar.errors import BadRequest, ChainError, Conflict, NotFound
 from datanectar.keys import Key
 from datanectar.settings import Settings
 from datanectar.storage.s3 import S3Storage
-from datanectar.util.inputs.external import ExternalFile
+from datanectar.util.inputs.external import ExternalFile, refuse_other_files
 from datanectar.util.inputs.run_memory import kept_for_the_run
 from tests.util.chains import imported
 
@@ -100,9 +101,12 @@ def test_a_folder_is_no_file(chain: ModuleType, tmp_path: Path) -> None:
 
 def test_the_text_of_a_request_can_not_name_another_file(chain: ModuleType, prices: Path) -> None:
     """A client may start tasks, and not have them read what it likes."""
-    for text in ("/etc/passwd", "/etc/passwd#modified=1,1"):
-        with pytest.raises(BadRequest, match="and no other file: the class says so"):
-            chain.ReportTask.from_str_params({"day": DAY, "prices": text})
+    with pytest.raises(BadRequest, match="and no other file: the class says so"):
+        chain.ReportTask.from_str_params({"day": DAY, "prices": "/etc/passwd"})
+    task = chain.ReportTask.from_str_params({"day": DAY, "prices": "/etc/passwd#modified=1,1"})
+    with pytest.raises(BadRequest, match="and no other file: the class says so"):
+        refuse_other_files(task, ["day", "prices"])
+    refuse_other_files(report(chain), ["day", "prices"])
 
 
 def test_a_file_that_the_request_names_is_read(chain: ModuleType, prices: Path) -> None:
@@ -120,6 +124,8 @@ def test_code_may_name_another_file(chain: ModuleType, prices: Path) -> None:
     task = chain.ReportTask.from_str_params({"day": DAY}).clone(prices=str(other))
 
     assert task.prices.path == str(other)
+    again = chain.ReportTask.from_str_params(dict(task.to_str_params()))  # as for `yield`
+    assert again == task
 
 
 def test_the_task_is_made_again_from_its_texts(chain: ModuleType, prices: Path) -> None:
@@ -151,6 +157,9 @@ def test_a_run_sees_one_state(chain: ModuleType, prices: Path) -> None:
 def test_an_address_that_can_not_be_filled_in_is_the_chains_error(chain: ModuleType) -> None:
     with pytest.raises(ChainError, match=r"MisspeltTask.prices is external\('\{dya\}.csv'\)"):
         chain.MisspeltTask()
+    error = describe_task(chain.MisspeltTask).error
+    assert "MisspeltTask.prices is external('{dya}.csv'), which can't be filled in" in str(error)
+    assert describe_task(chain.ReportTask).error is None
 
 
 def test_an_address_of_an_unknown_kind_is_refused(chain: ModuleType) -> None:

@@ -31,7 +31,7 @@ def field(item: ParameterDescription, **typed: str) -> Field:
         ("BoolParameter", "checkbox"),
         ("ListParameter", "textarea"),
         ("DictParameter", "textarea"),
-        ("DateHourParameter", "text"),
+        ("DateHourParameter", "datetime-local"),
         ("Parameter", "text"),
         ("AuthorsOwnParameter", "text"),
     ],
@@ -40,6 +40,44 @@ def test_each_type_has_its_widget(type: str, kind: str) -> None:
     assert field(parameter(type)).kind == kind
     if type != "BoolParameter":
         assert field(parameter(f"Optional{type}", optional=True)).kind == kind
+
+
+@pytest.mark.parametrize(
+    ("type", "default", "shown", "step"),
+    [
+        ("DateHourParameter", "2026-06-03T14", "2026-06-03T14:00", "3600"),
+        ("DateMinuteParameter", "2026-06-03T1405", "2026-06-03T14:05", "60"),
+        ("DateSecondParameter", "2026-06-03T140507", "2026-06-03T14:05:07", "1"),
+    ],
+)
+def test_a_time_is_chosen_as_finely_as_its_type(
+    type: str, default: str, shown: str, step: str
+) -> None:
+    item = parameter(type, default=default)
+    assert (field(item).kind, field(item).value, field(item).step) == (
+        "datetime-local",
+        shown,
+        step,
+    )
+    assert field(item, p=shown).value == shown  # as it comes back from the form
+    assert field(item, p="soon").kind == "text"
+
+
+def test_several_choices_are_boxes_to_check() -> None:
+    item = parameter("ChoiceListParameter", choices=["a", "b", "c"], default="a,b")
+    assert (field(item).kind, field(item).choices) == ("several", ("a", "b", "c"))
+    assert field(item).chosen == ["a", "b"]
+    assert sent(item, "", "b", "c") == {"p": "b,c"}
+    assert sent(item, "b") == {"p": "b"}
+    for typed in ("a,z", "b,a"):  # boxes have one order, and a list's is part of its value
+        assert field(item, p=typed).kind == "text"
+
+
+def test_lists_and_objects_are_edited_by_their_items() -> None:
+    assert field(parameter("ListParameter")).json == "list"
+    assert field(parameter("TupleParameter")).json == "list"
+    assert field(parameter("DictParameter")).json == "dict"
+    assert field(parameter("Parameter"), p="a\nb").json is None
 
 
 def test_an_optional_bool_has_three_choices() -> None:

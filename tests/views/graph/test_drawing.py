@@ -78,7 +78,7 @@ def test_a_family_shows_the_status_that_matters_most() -> None:
 def test_families_that_need_each_other_are_drawn_all_the_same() -> None:
     tasks = [row("1", "2", family="a"), row("2", "3", family="b"), row("3", family="a")]
     drawing = draw(tasks, by_family=True)
-    assert {node.id for node in drawing.nodes} == {"a", "b"}
+    assert {node.id for node in drawing.nodes} == {"a", "2"}
     assert len(drawing.lines) == 2
 
 
@@ -95,3 +95,43 @@ def test_a_graph_as_large_as_may_be_is_laid_out_at_once() -> None:
 def test_an_empty_graph_has_no_size() -> None:
     drawing = draw([])
     assert (drawing.nodes, drawing.width, drawing.height) == ([], 0, 0)
+
+
+def test_a_line_over_several_layers_passes_behind_no_box() -> None:
+    tasks = [row("root", "c", "a"), row("c", "b"), row("b", "a"), row("a")]
+    drawing = draw(tasks)
+    at = placed(drawing)
+    flat = [line for line in drawing.lines if "H" in line]
+    assert len(flat) == 2  # a lane in the layer of b, and one in that of c
+    for line in flat:
+        x, y = (float(number) for number in line[1:].partition("H")[0].split())
+        for name in ("b", "c"):
+            left, top = at[name]
+            assert left != x or not top <= y <= top + HEIGHT
+
+
+def test_a_task_that_was_done_before_stands_beside_what_needs_it() -> None:
+    tasks = [row("root", "c", "before"), row("c", "b"), row("b", "a"), row("a"), row("before")]
+    at = placed(draw(tasks))
+    assert at["before"][0] == at["c"][0]
+
+
+def test_labels_name_parameters_and_boxes_are_in_natural_order() -> None:
+    tasks = [
+        TaskRow("run", f"t{n}", None, "t.c_chain.DayTask", DONE, params={"n": str(n)})
+        for n in (10, 9, 1)
+    ]
+    drawing = draw(tasks)
+    assert [node.detail for node in sorted(drawing.nodes, key=lambda node: node.y)] == [
+        "n=1",
+        "n=9",
+        "n=10",
+    ]
+
+
+def test_a_family_is_opened() -> None:
+    tasks = [row("root", "d0", "d1", "e0", "e1")]
+    tasks += [row(f"{kind}{n}", family=f"t.c.{kind}Task") for kind in "de" for n in (0, 1)]
+    drawing = draw(tasks, by_family=True, opened=frozenset(["t.c.dTask"]))
+    assert {node.id for node in drawing.nodes} == {"root", "d0", "d1", "t.c.eTask"}
+    assert len(drawing.lines) == 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datanectar.api.openapi.backfills import BACKFILL_PATHS
 from datanectar.api.openapi.operations import RUN_ERRORS, RUN_SUCCESS, get, operation
 from datanectar.api.openapi.schemas import (
     ANY_PARAMETERS,
@@ -55,6 +56,7 @@ def _log() -> Json:
         parameters=[
             STATUS_KEY,
             query("attempt", "an earlier attempt's: 1, 2 ...", type="integer", minimum=1),
+            query("tail", "so many bytes at its end alone", type="integer", minimum=0),
             query("run", "the one written in this run; without one, the latest"),
         ],
     )
@@ -164,6 +166,7 @@ FIXED_PATHS: Json = {
     },
     "/api/schedules/{type}/{chain}/{task}/pause": {"post": _switch("pause")},
     "/api/schedules/{type}/{chain}/{task}/resume": {"post": _switch("resume")},
+    **BACKFILL_PATHS,
     "/healthz": {"get": _without_token("healthz", "Is the app alive")},
     "/readyz": {"get": _without_token("readyz", "Can it take requests")},
     "/metrics": {

@@ -65,6 +65,7 @@ def _path(name: str) -> Json:
 
 
 TYPE, CHAIN, TASK, RUN = _path("type"), _path("chain"), _path("task"), _path("run_id")
+BACKFILL = _path("backfill_id")
 CHAIN_OR_TASK = {**CHAIN, "description": "the chain's name; in a POST, the task's"}
 TARGET = {
     **_path("target"),
@@ -95,14 +96,18 @@ PREFER = {
     "description": "such as `wait=10`",
     "schema": {"type": "string"},
 }
+PAGING = [
+    query("cursor", "`next_cursor` of the page before", type="string", pattern=_CURSOR_PATTERN),
+    query("limit", "so many at most", type="integer", minimum=1, maximum=500, default=50),
+]
 RUN_FILTERS = [
     query("status", "", type="string", enum=[*ACTIVE, *ENDED]),
     *(query(name, "", type="string") for name in ("type", "chain", "task", "key")),
+    query("backfill", "started by the backfill of this id", type="string"),
     query("since", "accepted then or later", type="string", format="date-time"),
     query("until", "accepted then or earlier", type="string", format="date-time"),
     query("param", "`name=value`; may be repeated", type="string", pattern="^[^=]+="),
-    query("cursor", "`next_cursor` of the page before", type="string", pattern=_CURSOR_PATTERN),
-    query("limit", "runs on a page", type="integer", minimum=1, maximum=500, default=50),
+    *PAGING,
 ]
 
 # --- responses -----------------------------------------------------------------------------
@@ -122,7 +127,7 @@ _REASONS = {
 
 def json_content(schema: str) -> Json:
     """Return the content of a JSON response whose ``data`` has the schema of this name."""
-    return _envelope(_reference(schema))
+    return _envelope(reference(schema))
 
 
 def _envelope(data: Json) -> Json:
@@ -138,7 +143,8 @@ def _envelope(data: Json) -> Json:
     return {"application/json": {"schema": schema}}
 
 
-def _reference(name: str) -> Json:
+def reference(name: str) -> Json:
+    """Return a reference to a schema."""
     return {"$ref": f"#/components/schemas/{name}"}
 
 
@@ -162,7 +168,7 @@ def _object(**properties: Json) -> Json:
 
 
 def _list_of(name: str) -> Json:
-    return {"type": "array", "items": _reference(name)}
+    return {"type": "array", "items": reference(name)}
 
 
 #: The ``data`` of responses, and what it is made of.
@@ -180,9 +186,37 @@ SCHEMAS: Json = {
         type=_STR, chain=_STR, task=_STR, schedule=_STR, zone=_STR,
         catch_up={"type": "string", "enum": ["none", "latest", "all"]}, paused=_BOOL,
         next=_STR_LIST, last_fire=_NULLABLE,
-        last_run={"anyOf": [_reference("Run"), {"type": "null"}]}, api_href=_STR,
+        last_run={"anyOf": [reference("Run"), {"type": "null"}]}, api_href=_STR,
     ),
     "Schedules": _list_of("Schedule"),
+    "BackfillRequest": {
+        "type": "object", "required": ["task", "over"], "additionalProperties": False,
+        "properties": {
+            "task": {**_STR, "description": "type/chain/Task or type/Task"},
+            "over": {
+                "type": "object", "minProperties": 1,
+                "description": "several values by name of a parameter: a text such as "
+                "`2026-01-01..2026-03-31`, `1..9..2` or `a,b`, or a list of texts and values",
+            },
+            "parameters": {"type": "object", "description": "values of the other parameters"},
+            "at_once": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 4},
+            "dry_run": {**_BOOL, "default": False, "description": "start nothing: a `BackfillPlan`"},
+        },
+    },
+    "Backfill": _object(
+        id=_STR, type=_STR, chain=_STR, task=_STR, over={"type": "object"},
+        parameters={"type": "object"}, at_once=_INT, status=_STATUS, cancel_requested=_BOOL,
+        created=_STR, finished=_NULLABLE, total=_INT,
+        counts={"type": "object", "additionalProperties": _INT}, progress=_INT, api_href=_STR,
+        page=_STR, runs_url=_STR, items=_list_of("BackfillItem"), new=_BOOL,
+    ),
+    "BackfillItem": _object(
+        number=_INT, parameters=_STR_DICT, key=_STR, job_status=_STATUS, there_before=_BOOL,
+        run_id=_NULLABLE, error=_NULLABLE, complete=_BOOL,
+    ),
+    "BackfillPlan": _object(total=_INT, missing=_INT, items=_list_of("BackfillItem")),
+    "BackfillStarted": {"anyOf": [reference("Backfill"), reference("BackfillPlan")]},
+    "Backfills": _object(backfills=_list_of("Backfill"), next_cursor=_NULLABLE),
     "Explanation": _object(
         key=_STR, task_id=_STR, parameters=_STR_DICT, defaults=_STR_LIST,
         hashed=_NULLABLE, run_time=_STR, storage=_STR, output=_NULLABLE, complete=_BOOL,

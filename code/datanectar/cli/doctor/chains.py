@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
+import sys
 from collections.abc import Iterator
 
 from datanectar.catalog.files import find_chains
@@ -11,7 +13,26 @@ from datanectar.cli.child_process import child_command
 from datanectar.cli.doctor.finding import BAD, GOOD, Finding
 from datanectar.settings import Settings
 
-_CURE = "Mend the file; `datanectar chains` shows the same once an app runs."
+_MISSING = re.compile(r"ModuleNotFoundError: No module named '([^']+)'")
+
+
+def check_preload(settings: Settings) -> Iterator[Finding]:
+    """Check that the modules can be imported that every run finds imported."""
+    for name in settings.preload:
+        _, environ = child_command(settings, "")
+        code = "import importlib, sys; importlib.import_module(sys.argv[1])"
+        done = subprocess.run(
+            [sys.executable, "-c", code, name],
+            env=environ,
+            cwd=settings.code,
+            capture_output=True,
+            text=True,
+            errors="replace",
+        )
+        if done.returncode:
+            reason = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+            cure = f"Install it into {sys.prefix}, or take it out of preload (DATANECTAR_PRELOAD)."
+            yield Finding(BAD, f"preload {name}", reason, cure)
 
 
 def check_chains(settings: Settings) -> Iterator[Finding]:
@@ -27,9 +48,17 @@ def check_chains(settings: Settings) -> Iterator[Finding]:
         problems[culprit[0]] = culprit[1]
         places = places[places.index(culprit[0]) + 1 :]
     for place, problem in sorted(problems.items()):
-        yield Finding(BAD, place, problem, _CURE)
+        yield Finding(BAD, place, problem, _cure(settings, place, problem))
     good = len(files) - len(problems)
     yield Finding(GOOD, "chains", f"{good} of {len(files)} can be imported")
+
+
+def _cure(settings: Settings, place: str, problem: str) -> str:
+    file = settings.chains / f"{place}.py"
+    missing = _MISSING.search(problem)
+    if missing:
+        return f"Install what has the module {missing[1]!r} into {sys.prefix}, or mend {file}."
+    return f"Mend {file}; this command tells whether it can be imported then."
 
 
 def _import(settings: Settings, places: list[str]) -> tuple[dict[str, str], tuple[str, str] | None]:

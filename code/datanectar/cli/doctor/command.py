@@ -22,8 +22,8 @@ from datanectar.settings import Settings
 def doctor(as_json: bool) -> None:
     """Look for what is wrong with this machine or this project, and say what to do about it.
 
-    Looks at Python, the settings, folders and their permissions, ports, luigid, the run store, the
-    queue, S3 (bucket, access, clock) and whether every chain can be imported. Changes nothing, but
+    Looks at Python, the settings, folders and their permissions, tokens, ports, luigid, the run
+    store, the queue, S3 (bucket, access, clock) and whether every chain can be imported. Changes nothing, but
     for an empty file in the bucket that it deletes again. Exit code 1 when something does not work.
     """
     found = []
@@ -53,10 +53,12 @@ def _findings() -> Iterator[Finding]:
         machine.check_python,
         _unknown_variables,
         machine.check_folders,
+        machine.check_access,
         machine.check_ports,
         machine.check_luigid,
         stores.check_databases,
         stores.check_s3,
+        chains.check_preload,
         chains.check_chains,
     )
     for check in checks:

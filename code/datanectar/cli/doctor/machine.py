@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from datanectar.cli.doctor.finding import BAD, GOOD, NOTICE, Finding
-from datanectar.cli.up.ports import answers, has_been_up, is_free
-from datanectar.errors import SchedulerError
+from datanectar.cli.up import prepare
+from datanectar.cli.up.ports import answers, is_anothers_app, is_free
+from datanectar.errors import SchedulerError, StartupError
 from datanectar.luigid import launch
 from datanectar.luigid.address import host_and_port
 from datanectar.luigid.client import Luigid
@@ -65,6 +66,15 @@ def _check_folder(subject: str, folder: Path) -> Finding:
     return Finding(GOOD, subject, f"{folder}{made}")
 
 
+def check_access(settings: Settings) -> Iterator[Finding]:
+    """Check that the app may start where it is to listen: off loopback it needs tokens."""
+    try:
+        prepare.check_access(settings)
+    except StartupError as problem:
+        cure = "`datanectar token` makes one for DATANECTAR_TOKENS; or leave DATANECTAR_HOST out."
+        yield Finding(BAD, "access", problem.message, cure)
+
+
 def check_ports(settings: Settings) -> Iterator[Finding]:
     """Check that the app's port is free, or that an app is on it."""
     where = f"{settings.host}:{settings.port}"
@@ -78,7 +88,7 @@ def check_ports(settings: Settings) -> Iterator[Finding]:
 
 
 def _check_running(settings: Settings) -> Finding:
-    if has_been_up(settings):
+    if not is_anothers_app(settings):
         return Finding(GOOD, "app", f"runs at {settings.app_url}")
     message = f"{settings.app_url} is the app of another project"
     cure = f"To have both up, {_ANOTHER_PORT}."

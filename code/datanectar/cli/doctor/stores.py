@@ -16,6 +16,10 @@ from datanectar.settings import Settings, sqlite_file
 #: Seconds between this machine's clock and the store's: worth knowing; too much for S3, which
 #: refuses requests that are a quarter of an hour off (``RequestTimeTooSkewed``).
 _SKEW, _MOST_SKEW = 30, 900
+_BUCKET_CURE = (
+    "Set what the message names: AWS_ENDPOINT_URL_S3, credentials, ENV and PROJECT_BUCKET. A bucket "
+    "that is missing is made by `datanectar up`, where the credentials allow it."
+)
 _DATABASE = {
     "run store": ("DATANECTAR_DATABASE_URL", "database_url"),
     "queue": ("DATANECTAR_QUEUE_URL", "queue_url"),
@@ -60,15 +64,20 @@ def check_s3(settings: Settings) -> Iterator[Finding]:
     from datanectar.storage.bucket.client import Clients
 
     clients = Clients(settings.bucket)
-    cure = "See the message; `datanectar up` makes the bucket if it is missing and may be made."
     try:
-        with clients.request("the bucket") as client:
+        with clients.request("HeadBucket") as client:
             response = client.head_bucket(Bucket=settings.bucket)
-            yield Finding(GOOD, "bucket", settings.bucket)
-            yield _clock(response)
     except DatanectarError as problem:
-        yield Finding(BAD, "bucket", problem.message, cure)
+        yield Finding(BAD, "bucket", problem.message, _BUCKET_CURE)
+        refusal = getattr(problem.__cause__, "response", {})
+        clock = _clock(
+            refusal
+        )  # S3 refuses whoever's clock is far off, and a HEAD does not say why
+        if clock.level == BAD:
+            yield clock
         return
+    yield Finding(GOOD, "bucket", settings.bucket)
+    yield _clock(response)
     yield _writing(clients, settings.bucket)
 
 
@@ -88,7 +97,7 @@ def _writing(clients: Any, bucket: str) -> Finding:
     """Write a file below ``chains/``, where results go, and delete it."""
     key = f"chains/doctor-{secrets.token_hex(8)}"
     try:
-        with clients.request(f"a write to {bucket}/chains/") as client:
+        with clients.request(f"PutObject of {key}") as client:
             client.put_object(Bucket=bucket, Key=key, Body=b"")
             client.delete_object(Bucket=bucket, Key=key)
     except DatanectarError as problem:

@@ -6,15 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from datanectar.cli.completion import complete_type
-from datanectar.cli.options import echo_json, echo_rows, json_option, with_client
+from datanectar.cli.completion import complete_chain, complete_task_name, complete_type
+from datanectar.cli.options import echo_json, echo_rows, json_option, shown_time, with_client
+from datanectar.cli.runs.progress import way_on
 from datanectar.cli.terminal import echo
+from datanectar.statuses import ACTIVE, ENDED
 
 if TYPE_CHECKING:
     from datanectar.client import Client
 
 #: The most that one page of the API holds.
 _PAGE = 500
+_STATUSES = [*sorted(ACTIVE), *sorted(ENDED)]
 #: The lines of a traceback that are shown.
 _TRACEBACK_LINES = 12
 
@@ -22,9 +25,11 @@ _TRACEBACK_LINES = 12
 @click.command()
 @with_client
 @click.option("--type", "type", shell_complete=complete_type, help="Of this type.")
-@click.option("--chain", help="Of this chain.")
-@click.option("--task", help="Of this task.")
-@click.option("--status", help="PENDING, RUNNING, DONE, FAILED or CANCELLED.")
+@click.option("--chain", shell_complete=complete_chain, help="Of this chain.")
+@click.option("--task", shell_complete=complete_task_name, help="Of this task.")
+@click.option("--key", help="Of this key.")
+@click.option("--backfill", metavar="ID", help="Started by this backfill.")
+@click.option("--status", type=click.Choice(_STATUSES), help="With this status.")
 @click.option("--since", help="Accepted at or after this time: 2026-06-03 or 2026-06-03T12:00:00Z.")
 @click.option("--until", help="Accepted before this time.")
 @click.option("--param", multiple=True, metavar="NAME=VALUE", help="With this parameter.")
@@ -43,10 +48,22 @@ def runs(client: Client, limit: int, as_json: bool, **filters: Any) -> None:
     if as_json:
         echo_json(found)
     elif found:
-        echo_rows(
-            (run["id"], run["job_status"], run["created"], _task_of(run), _parameters_of(run))
-            for run in found
+        echo_runs(found)
+
+
+def echo_runs(found: list[dict[str, Any]]) -> None:
+    """Print runs as a table: id, status, when it was accepted, task and parameters."""
+    rows = (
+        (
+            run["id"],
+            run["job_status"],
+            shown_time(run["created"]),
+            _task_of(run),
+            _parameters_of(run),
         )
+        for run in found
+    )
+    echo_rows(rows, "run", "status", "accepted", "task", "parameters")
 
 
 @click.command()
@@ -74,6 +91,7 @@ def show(client: Client, run_id: str, as_json: bool) -> None:
         "failed task": run["failed_key"],
         "log": run["failed_log_url"] or run["log_url"],
         "page": f"{client.url}/runs/{run['id']}",
+        "read on": way_on(run["id"], run["key"], run["failed_key"] or run["key"]),
     }
     for name, value in fields.items():
         if value not in (None, ""):
@@ -83,7 +101,8 @@ def show(client: Client, run_id: str, as_json: bool) -> None:
     nodes = run["graph"]["nodes"]
     if nodes:
         click.echo("tasks:")
-        echo_rows((f"  {node['status']}", node["family"], node["started"]) for node in nodes)
+        rows = ((node["status"], node["family"], shown_time(node["started"])) for node in nodes)
+        echo_rows(rows, "status", "task", "started")
 
 
 def _task_of(run: dict[str, Any]) -> str:

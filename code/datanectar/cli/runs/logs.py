@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from datanectar.cli.options import with_client
+from datanectar.cli.options import echo_json, json_option, with_client
 from datanectar.cli.terminal import echo
 from datanectar.errors import BadRequest
+from datanectar.statuses import FAILED
 
 if TYPE_CHECKING:
     from datanectar.client import Client
@@ -17,10 +18,14 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("name", metavar="RUN|KEY")
 @click.option("--follow", "-f", is_flag=True, help="Go on as it is written, until the run ends.")
-@click.option("--task", help="The log of this task of the run instead of that of the run's own.")
+@click.option("--task", help="Of this task of the run, by its name or id.")
 @with_client
-def logs(client: Client, name: str, follow: bool, task: str | None) -> None:
-    """Print the log of a RUN, or of a KEY (chains/TYPE/CHAIN/TASK/MD5), on standard output."""
+@json_option
+def logs(client: Client, name: str, follow: bool, task: str | None, as_json: bool) -> None:
+    """Print the log of a RUN, or of a KEY (chains/TYPE/CHAIN/TASK/MD5), on standard output.
+
+    With --json: the key and its log, once the run has ended if --follow is given.
+    """
     if name.startswith("chains/"):
         key, run_id = name, None
     else:
@@ -28,20 +33,29 @@ def logs(client: Client, name: str, follow: bool, task: str | None) -> None:
         key, run_id = run["key"], run["id"]
         if task is not None:
             key = _key_of(task, run["graph"]["nodes"])
-    if follow:
-        for piece in client.follow(key):
-            echo(piece, nl=False)
-    else:
-        echo(client.log(key, run=run_id), nl=False)
+    pieces = client.follow(key) if follow else [client.log(key, run=run_id)]
+    if as_json:
+        echo_json({"key": key, "log": "".join(pieces)})
+        return
+    for piece in pieces:
+        echo(piece, nl=False)
 
 
 def _key_of(task: str, nodes: list[dict[str, str]]) -> str:
-    """Return the key of the task of that name, or the first of several.
+    """Return the key of the task of that id or name; of several the one that failed, or the first.
 
     Raises:
-        BadRequest: when the run has none of that name.
+        BadRequest: when the run has none of that name, or it has no log.
     """
-    names = {node["family"].rpartition(".")[2]: node["key"] for node in reversed(nodes)}
-    if task not in names:
-        raise BadRequest(f"The run has no task {task!r}; its tasks: {', '.join(sorted(names))}.")
-    return names[task]
+    names = sorted({_name(node) for node in nodes})
+    found = [node for node in nodes if task in (node["id"], _name(node))]
+    if not found:
+        raise BadRequest(f"The run has no task {task!r}; its tasks: {', '.join(names)}.")
+    node = next((node for node in found if node["status"] == FAILED), found[0])
+    if not node["key"]:
+        raise BadRequest(f"{task} has no key, and so no log.")
+    return node["key"]
+
+
+def _name(node: dict[str, str]) -> str:
+    return node["family"].rpartition(".")[2]

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from datanectar.cli.runs.display import Display
 from datanectar.client import Client
 from datanectar.errors import DatanectarError, Unavailable
 from datanectar.statuses import DONE, ENDED, RUNNING
@@ -16,24 +17,24 @@ from datanectar.statuses import DONE, ENDED, RUNNING
 _LOOK = 0.5
 #: The most of a line without an end, in characters, that is held back until its end comes.
 _LONGEST_LINE = 4096
-#: How many lines of a failed task's traceback are shown.
-_TRACEBACK_LINES = 12
+#: How many lines of a failed task's log are shown, and in how many bytes at its end they are sought.
+_LAST_LINES, _TAIL = 20, 16_384
 
 
-def follow(client: Client, key: str, say: Callable[[str], None]) -> dict[str, Any]:
+def follow(client: Client, key: str, display: Display) -> dict[str, Any]:
     """Show a run until it has ended.
 
     Args:
         client: for the app that it runs on.
         key: its key, with the result's file if that has another name than most.
-        say: shows some text, which ends with a line end mostly.
+        display: where it is shown.
 
     Returns:
         The status at the end.
     """
-    lines = _Lines(say)
-    ended = threading.Event()
-    watch = threading.Thread(target=_watch_tasks, args=(client, key, lines, ended), daemon=True)
+    lines, ended = _Lines(display.say), threading.Event()
+    arguments = (client, key, display, lines, ended)
+    watch = threading.Thread(target=_watch_tasks, args=arguments, daemon=True)
     watch.start()
     with contextlib.suppress(Unavailable):  # too many follow logs; the run goes on all the same
         for piece in client.follow(key):
@@ -56,14 +57,43 @@ def ending(client: Client, status: dict[str, Any]) -> list[str]:
     if status["job_status"] == DONE:
         nothing = "" if addresses(status) else " without a result of its own"
         return [f"DONE{nothing}", *_named(("run", page))]
-    failed = status.get("failed_key")
+    failed = status.get("failed_key") or status["key"]
     lines = [f"{status['job_status']} {status['error'] or ''}".rstrip()]
-    lines += _named(("task", _task_of(failed or status["key"])))
-    if failed and failed != status["key"] and status["traceback"]:  # the root's was in its log
-        trace = status["traceback"].rstrip().splitlines()[-_TRACEBACK_LINES:]
-        lines += [f"    {line}" for line in trace]
+    lines += _named(("task", _task_of(failed)))
+    if failed != status["key"]:  # the root's log has been shown
+        lines += [f"    {line}" for line in _last_lines(client, status, failed)]
     log = status.get("failed_log_url") or status["log_url"]
-    return [*lines, *_named(("log", log), ("run", page))]
+    return [
+        *lines,
+        *_named(
+            ("log", log),
+            ("run", page),
+            ("read on", way_on(status["run_id"], status["key"], failed)),
+        ),
+    ]
+
+
+def _last_lines(client: Client, status: dict[str, Any], key: str) -> list[str]:
+    """Return the last lines of a task's log; of its traceback, where there is no log."""
+    try:
+        text = client.log(key, run=status["run_id"], tail=_TAIL)
+    except DatanectarError:
+        text = status["traceback"] or ""
+    return text.rstrip().splitlines()[-_LAST_LINES:]
+
+
+def way_on(run_id: str | None, root_key: str, key: str) -> str | None:
+    """Return the command that shows the whole log of a task of a run.
+
+    Args:
+        run_id: the run; None without one.
+        root_key: the key of the run's own task.
+        key: that of the task.
+    """
+    if run_id is None:
+        return None
+    of_task = "" if key == root_key else f" --task {key.split('/')[3]}"
+    return f"datanectar logs {run_id}{of_task}"
 
 
 def addresses(status: dict[str, Any]) -> list[str]:
@@ -105,14 +135,18 @@ class _Lines:
                 self._rest = ""
 
 
-def _watch_tasks(client: Client, key: str, lines: _Lines, ended: threading.Event) -> None:
+def _watch_tasks(
+    client: Client, key: str, display: Display, lines: _Lines, ended: threading.Event
+) -> None:
     shown: dict[str, str] = {}
     is_last = False
     while not is_last:
         is_last = ended.is_set()  # asked before looking: nothing is missed
         began = time.monotonic()
         with contextlib.suppress(DatanectarError):
-            for line in _news(client.graph(key)["nodes"], shown, key):
+            nodes = client.graph(key)["nodes"]
+            display.show(nodes)
+            for line in _news(nodes, shown, key):
                 lines.line(line)
         ended.wait(max(_LOOK, 5 * (time.monotonic() - began)))
 

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from datanectar.cli.child_process import child_command
-from datanectar.cli.completion import complete_parameter, complete_task
+from datanectar.cli.completion import TaskCommand, complete_parameter, complete_task
 from datanectar.cli.exit_codes import CANNOT, FAILED, OK
 from datanectar.cli.options import (
+    AnothersApp,
     check_task_path,
+    client_of,
     echo_json,
     json_option,
     read_parameters,
@@ -21,25 +23,14 @@ from datanectar.cli.options import (
     url_option,
 )
 from datanectar.cli.terminal import echo
-from datanectar.errors import NotFound, StartupError, Unavailable
+from datanectar.errors import StartupError, Unavailable
 
 if TYPE_CHECKING:
     from datanectar.client import Client
 
 
-class _RunCommand(click.Command):
-    """Completes a task's parameters beside the command's own options."""
-
-    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
-        """Return the options and the parameters that begin so."""
-        return [
-            *complete_parameter(ctx, self.params[0], incomplete),
-            *super().shell_complete(ctx, incomplete),
-        ]
-
-
 @click.command(
-    cls=_RunCommand, context_settings={"ignore_unknown_options": True, "allow_extra_args": True}
+    cls=TaskCommand, context_settings={"ignore_unknown_options": True, "allow_extra_args": True}
 )
 @click.argument("path", metavar="TYPE/CHAIN/TASK", shell_complete=complete_task)
 @click.argument(
@@ -77,16 +68,11 @@ def run(
     values = read_parameters(parameters)
     if here or pdb:
         _run_here(path, values, pdb, as_json)
-    from datanectar.client import Client
-
-    is_own = ctx.get_parameter_source("url") == click.core.ParameterSource.DEFAULT
     try:
-        client = Client(url, token, retries=0)
+        client = client_of(url, token)
         follow_to_end(client, client.post(path, **values), as_json)
-    except NotFound as problem:
-        problem.message += _whose_app(url) if is_own else ""
-        raise
     except Unavailable as problem:
+        is_own = ctx.get_parameter_source("url") is click.core.ParameterSource.DEFAULT
         if not (is_own and _is_away(problem)):
             raise
         if not _wants_here(problem):
@@ -102,15 +88,17 @@ def follow_to_end(client: Client, accepted: dict[str, Any], as_json: bool) -> No
         accepted: the response to the POST.
         as_json: print the status at the end as JSON, instead of the result's address.
     """
+    from datanectar.cli.runs.display import run_display
     from datanectar.cli.runs.progress import addresses, ending, follow
     from datanectar.client import status_key
 
     try:
-        status = follow(client, status_key(accepted), lambda text: echo(text, err=True, nl=False))
+        with run_display() as display:
+            status = follow(client, status_key(accepted), display)
     except KeyboardInterrupt:
         if accepted["run_id"]:
-            stop = f"DELETE {client.url}/api/runs/{accepted['run_id']}"
-            click.echo(f"\nThe run goes on. To stop it: curl -X {stop}", err=True)
+            stop = f"datanectar cancel {accepted['run_id']}"
+            click.echo(f"\nThe run goes on. To stop it: {stop}", err=True)
         raise
     for line in ending(client, status):
         echo(line, err=True)
@@ -139,20 +127,12 @@ def _run_here(path: str, values: dict[str, str], pdb: bool, as_json: bool) -> No
 
 
 def _is_away(problem: Unavailable) -> bool:
-    """Tell whether nothing listens at the app's address, rather than that it refuses."""
+    """Tell whether no app of this project listens at its address, rather than that it refuses."""
     import requests
 
-    return isinstance(problem.__cause__, requests.ConnectionError)
-
-
-def _whose_app(url: str) -> str:
-    """Return a sentence about an app that is not this project's; nothing for this project's."""
-    from datanectar import settings
-    from datanectar.cli.up.ports import has_been_up
-
-    if has_been_up(settings.load()):
-        return ""
-    return f" {url} is the app of another project; start this one's on another port, or add --here."
+    return isinstance(problem, AnothersApp) or isinstance(
+        problem.__cause__, requests.ConnectionError
+    )
 
 
 def _wants_here(problem: Unavailable) -> bool:

@@ -1,4 +1,4 @@
-"""``datanectar up``, ``web`` and ``worker``: the processes of the service."""
+"""``datanectar up``, ``web``, ``worker`` and ``luigid``: the processes of the service."""
 
 from __future__ import annotations
 
@@ -20,13 +20,16 @@ from datanectar.optional_imports import left_out, other_drivers
 @click.command()
 @click.option("--luigid/--no-luigid", "with_luigid", default=True, help="Start luigid too.")
 def up(with_luigid: bool) -> None:
-    """Start luigid, the web and a worker, all under one Ctrl-C."""
+    """Start luigid, the web and a worker, all under one Ctrl-C.
+
+    The addresses go to standard output once the app answers; everything else to standard error.
+    """
     from datanectar.cli.up.supervisor import Supervisor
 
     settings = prepared_settings()
     set_title("datanectar: up")
     check_access(settings)
-    Supervisor(settings, click.echo, with_luigid=with_luigid).run()
+    Supervisor(settings, lambda line: click.echo(line, err=True), with_luigid=with_luigid).run()
 
 
 @click.command()
@@ -69,6 +72,17 @@ def worker() -> None:
         luigid=Luigid(settings.luigid_url, settings.state),
     )
     Worker(service).run()
+
+
+@click.command()
+def luigid() -> None:
+    """Serve luigid, Luigi's scheduler, alone: where `web` and `worker` are started by hand, too.
+
+    It listens at DATANECTAR_LUIGID_URL, on loopback only, and keeps its state in the state folder.
+    """
+    from datanectar.cli.up.luigid_process import become_luigid
+
+    become_luigid(prepared_settings())
 
 
 def _log_to_stderr() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Callable
+from typing import NoReturn
 
 from datanectar.cli.up.ports import check_port, free_port, is_free
 from datanectar.cli.up.process import ManagedProcess
@@ -54,12 +55,31 @@ def place_luigid(settings: Settings, report: Callable[[str], None]) -> tuple[Set
 
 def luigid_process(settings: Settings) -> ManagedProcess:
     """Return the process of this project's luigid, not started yet."""
-    environ = {name: value for name, value in os.environ.items() if _may_see(name)}
-    environ["LUIGI_CONFIG_PATH"] = str(launch.CONFIGURATION)
     log = str(settings.state / "luigid.log")
-    return ManagedProcess(
-        "luigid", ["sh", "-c", _PRIVATELY, log, *launch.command(settings)], environ
-    )
+    command = ["sh", "-c", _PRIVATELY, log, *launch.command(settings)]
+    return ManagedProcess("luigid", command, _environ())
+
+
+def become_luigid(settings: Settings) -> NoReturn:
+    """Become this project's luigid, which listens where the settings say.
+
+    Raises:
+        StartupError: when that is not on loopback, or its port is taken.
+    """
+    host, port = host_and_port(settings.luigid_url)
+    if not is_loopback(host):
+        raise StartupError(
+            f"{_LUIGID_URL} is {settings.luigid_url}: this luigid takes changes on loopback only. For "
+            "workers of several hosts, start Luigi's own there: luigid --address ... --state-path ..."
+        )
+    check_port(host, port, _LUIGID_URL)
+    command = launch.command(settings)
+    os.execve(command[0], command, _environ())  # noqa: S606
+
+
+def _environ() -> dict[str, str]:
+    environ = {name: value for name, value in os.environ.items() if _may_see(name)}
+    return {**environ, "LUIGI_CONFIG_PATH": str(launch.CONFIGURATION)}
 
 
 def is_ready(settings: Settings) -> bool:

@@ -7,7 +7,7 @@ import urllib.error
 import urllib.request
 
 from datanectar.errors import StartupError
-from datanectar.settings import Settings, sqlite_file
+from datanectar.settings import PROJECT_HEADER, Settings, project_id
 
 #: An app on this machine is asked directly, whatever proxy the environment names.
 _DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -59,13 +59,14 @@ def answers(url: str) -> bool:
         return False
 
 
-def has_been_up(settings: Settings) -> bool:
-    """Tell whether an app of this project may have run: it would have made the run store.
-
-    What answers at the address of a project whose app has never run is the app of another one.
-    """
-    url = settings.database_url
-    return not url.startswith("sqlite") or sqlite_file(url).exists()
+def is_anothers_app(settings: Settings) -> bool:
+    """Tell whether the app of another project answers at this project's address."""
+    try:
+        with _DIRECTLY.open(f"{settings.app_url}/healthz", timeout=2) as response:
+            project = response.headers.get(PROJECT_HEADER)
+    except (OSError, ValueError):
+        return False
+    return project not in (None, project_id(settings.project))
 
 
 def _family(host: str) -> socket.AddressFamily:

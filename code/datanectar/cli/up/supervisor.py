@@ -140,7 +140,7 @@ class Supervisor:
             time.sleep(0.05)
 
     def _watch(self) -> None:
-        self._report(banner(self._settings))
+        print(banner(self._settings), flush=True)
         while True:
             for process in self._processes:
                 if process.has_died():

@@ -76,6 +76,7 @@ class DaskEngine:
         self._executions: dict[str, DaskExecution] = {}
         self._looked = 0.0
         self._is_lost = False
+        self._lost: list[str] = []
         self._submitted = 0
 
     def open(self, results: Any, scheduler: Any) -> None:
@@ -93,7 +94,11 @@ class DaskEngine:
 
     def close(self) -> None:
         """Cancel what still runs, and leave the cluster."""
-        if self._client is None or self._is_lost:  # it would wait for a scheduler that is gone
+        if self._client is None:
+            return
+        if self._is_lost:  # a request would wait for a scheduler that is gone
+            for task_id in self._lost:  # what luigid was told of them is no error of theirs
+                self._report(task_id, status=PENDING, error="", traceback="", message="")
             return
         for execution in list(self._executions.values()):
             execution.terminate()
@@ -267,7 +272,7 @@ class DaskEngine:
 
     def _lose(self) -> None:
         """Give up the attempt, once nothing of it runs any more at workers that are cut off."""
-        self._is_lost = True
+        self._is_lost, self._lost = True, list(self._executions)
         time.sleep(leases.OVER)
         address = current().dask_scheduler or "this host"
         raise EngineLost(f"Dask's scheduler at {address} was lost, and with it what ran there.")

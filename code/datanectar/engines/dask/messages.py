@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 from msgspec import Meta, field
 
-from datanectar.messages import Integer, Key, Message, Name, Names, Stamp
+from datanectar.message_fields import Integer, Key, Message, Name, Names, Stamp
+from datanectar.messages import register
 
 TaskEndStatus = Annotated[str, Meta(pattern=r"^(DONE|FAILED|PENDING)\Z")]
 
@@ -63,3 +64,6 @@ class TaskEnd(Message, frozen=True):
     explanation: str | None = None
     missing: Names = field(default_factory=list)
     new_deps: list[TaskRef] = field(default_factory=list)
+
+
+register(TaskJob, TaskCall, TaskBegun, TaskEnd)

@@ -24,7 +24,8 @@ from datanectar.engines.dask.worker_tools import WorkerTools
 from datanectar.forkserver.process_control import oom_kills
 from datanectar.keys import LOG_FILE, parse_key
 from datanectar.log_uploader import LogUploader
-from datanectar.messages import Message, Refusal, decode, encode
+from datanectar.message_fields import Message
+from datanectar.messages import Refusal, decode, encode
 from datanectar.statuses import FAILED
 
 #: Seconds between two looks at a child that reports nothing.

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterable
+from string import Formatter
 from typing import IO, Any
 
 import luigi
@@ -122,18 +123,15 @@ class ExternalParameter(luigi.Parameter):
         Raises:
             BadRequest: when it is not there, or the text of a request names another than the class.
         """
-        declared = self._declared_address(cls, name, others)
-        if isinstance(value, ExternalFile):
-            address = value.address
-        else:
-            address = declared if declared and value == self._default else str(value)
-        if declared and address != declared and isinstance(value, _Text | ExternalFile):
-            raise _refused(cls, name, f"it is {declared}, and no other file: the class says so")
         if isinstance(value, ExternalFile):
             return value
+        declared = self.declared_address(cls, name, others)
+        address = declared if declared and value == self._default else str(value)
+        if declared and address != declared and isinstance(value, _Text):
+            raise _refused_other(cls, name, declared)
         return ExternalFile(address, once_in_a_run(address, lambda: _stamp(cls, name, address)))
 
-    def _declared_address(
+    def declared_address(
         self, cls: type[luigi.Task], name: str, others: dict[str, Any]
     ) -> str | None:
         """Return the address on the class, with the values of the parameters that it names."""
@@ -142,10 +140,14 @@ class ExternalParameter(luigi.Parameter):
         try:
             return self._default.format_map(others)
         except (KeyError, IndexError, ValueError, AttributeError, TypeError) as problem:
-            raise ChainError(
-                f"{cls.__name__}.{name} is external({self._default!r}), which can't be filled in "
-                f"({type(problem).__name__}: {problem}): in braces it names parameters of the task."
-            ) from problem
+            raise self.unfit(cls, name, f"{type(problem).__name__}: {problem}") from problem
+
+    def unfit(self, cls: type[luigi.Task], name: str, why: str) -> ChainError:
+        """Return the error of an address on a class that can't be filled in."""
+        return ChainError(
+            f"{cls.__name__}.{name} is external({self._default!r}), which can't be filled in ({why}): "
+            "in braces it names parameters of the task."
+        )
 
 
 def external(address: str | None = None, *, description: str | None = None) -> Any:
@@ -165,6 +167,45 @@ def external(address: str | None = None, *, description: str | None = None) -> A
     """
     default = {} if address is None else {"default": address}
     return ExternalParameter(description=description, **default)
+
+
+def check_addresses(cls: type[luigi.Task]) -> None:
+    """Check that the addresses on a class name parameters that it has.
+
+    Raises:
+        ChainError: naming the declaration.
+    """
+    params = dict(cls.get_params())
+    for name, item in params.items():
+        if isinstance(item, ExternalParameter) and isinstance(item._default, str):
+            try:
+                fields = [field for _, field, _, _ in Formatter().parse(item._default) if field]
+                unknown = {re.split(r"[.\[]", field)[0] for field in fields} - set(params)
+            except ValueError as problem:
+                raise item.unfit(cls, name, str(problem)) from problem
+            if unknown:
+                raise item.unfit(cls, name, f"there is no {', '.join(sorted(unknown))}")
+
+
+def refuse_other_files(task: luigi.Task, supplied: Iterable[str]) -> None:
+    """Refuse a request that names, with a stamp, another file than the task's class does.
+
+    Without a stamp :meth:`ExternalParameter.file` refuses it, before the file is looked for.
+
+    Args:
+        task: the task of the request.
+        supplied: the parameters that the request supplies.
+
+    Raises:
+        BadRequest: naming the parameter.
+    """
+    items, values = dict(task.get_params()), dict(task.param_kwargs)
+    for name in supplied:
+        item = items[name]
+        if isinstance(item, ExternalParameter):
+            declared = item.declared_address(type(task), name, values)
+            if declared and values[name].address != declared:
+                raise _refused_other(type(task), name, declared)
 
 
 def with_files(
@@ -198,6 +239,10 @@ def _stamp(cls: type[luigi.Task], name: str, address: str) -> str:
         ) from problem
     except ValueError as problem:
         raise _refused(cls, name, str(problem)) from problem
+
+
+def _refused_other(cls: type[luigi.Task], name: str, declared: str) -> BadRequest:
+    return _refused(cls, name, f"it is {declared}, and no other file: the class says so")
 
 
 def _refused(cls: type[luigi.Task], name: str, why: str) -> BadRequest:

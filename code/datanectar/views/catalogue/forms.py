@@ -17,15 +17,18 @@ _SHOWABLE = {
     "date": re.compile(r"\d{4}-\d\d-\d\d\Z"),
     "month": re.compile(r"\d{4}-\d\d\Z"),
     "number": re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\Z", re.IGNORECASE),
+    "datetime-local": re.compile(r"\d{4}-\d\d-\d\dT\d\d(:\d\d){1,2}\Z"),
 }
+#: Luigi's texts of an hour, a minute and a second (2026-06-03T14, T1430, T143000).
+_LUIGI_TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d)(\d\d)?(\d\d)?\Z")
 
 
 @dataclass(frozen=True)
 class Field:
     """One parameter in a form.
 
-    ``type`` is the parameter's type in words; ``kind`` is select, checkbox, textarea, or the
-    ``type`` of an HTML input.
+    ``type`` is the parameter's type in words; ``kind`` is select, several (boxes to check), checkbox,
+    textarea, or the ``type`` of an HTML input. ``json``: a text area's JSON is a list or an object.
     """
 
     parameter: ParameterDescription
@@ -36,6 +39,12 @@ class Field:
     hint: str | None = None
     choices: tuple[str, ...] = ()
     error: str | None = None
+    json: str | None = None
+
+    @property
+    def chosen(self) -> list[str]:
+        """The choices of ``several`` that are checked."""
+        return self.value.split(",")
 
 
 def fields(
@@ -57,11 +66,19 @@ def _field(item: ParameterDescription, typed: Mapping[str, str], error: str | No
     name = plain_name(item)
     type = type_named(name)
     value = "" if item.private else typed.get(item.name, item.default or "")
+    if type.input == "datetime-local":
+        value = _LUIGI_TIME.sub(_as_in_html, value)
     kind, choices = _widget(item, type, value)
-    step = None
-    if kind == "number":
-        step = "1" if type.schema["type"] == "integer" else "any"
-    return Field(item, label(name), kind, value, step, type.hint, choices, error)
+    step = type.step if kind == type.input else None
+    json_types: dict[object, str] = {list: "list", dict: "dict"}
+    json = json_types.get(type.json_type) if kind == "textarea" else None
+    return Field(item, label(name), kind, value, step, type.hint, choices, error, json)
+
+
+def _as_in_html(time: re.Match[str]) -> str:
+    """Return one of Luigi's times as a ``datetime-local`` input has it."""
+    hour, minute, second = time.groups()
+    return f"{hour}:{minute or '00'}{f':{second}' if second else ''}"
 
 
 def _widget(
@@ -72,7 +89,11 @@ def _widget(
         return "password", ()
     if type.input == "checkbox":
         return ("select", ("", "True", "False")) if item.optional else ("checkbox", ())
-    if item.choices is not None and not type.several:
+    if item.choices is not None and type.several:
+        chosen = value.split(",") if value else []
+        in_order = [choice for choice in item.choices if choice in chosen] == chosen
+        return ("several", tuple(item.choices)) if in_order else ("text", ())
+    if item.choices is not None:
         return "select", _options(item, item.choices, value)
     if "\n" in value:
         return "textarea", ()
@@ -99,9 +120,17 @@ def sent_values(
     raw: dict[str, Any] = {}
     for item in parameters:
         texts = [text.replace("\r\n", "\n") for text in form.getlist(item.name)]
-        if texts and not _means_default(item, texts[-1]):
-            raw[item.name] = texts[-1]
+        sent = sent_text(item, texts) if texts else ""
+        if texts and not _means_default(item, sent):
+            raw[item.name] = sent
     return raw
+
+
+def sent_text(item: ParameterDescription, texts: list[str]) -> str:
+    """Return the text that a field's sent values mean: of boxes that are checked, all of them."""
+    if item.choices is not None and type_named(plain_name(item)).several:
+        return ",".join(text for text in texts if text)
+    return texts[-1]
 
 
 def _means_default(item: ParameterDescription, text: str) -> bool:

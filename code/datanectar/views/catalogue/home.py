@@ -13,7 +13,7 @@ from datanectar.catalog.listing_cache import PAGE_PATIENCE
 from datanectar.messages import ChainDescription
 from datanectar.runs.store import RunFilters
 from datanectar.service.service import Service
-from datanectar.views.pages import page
+from datanectar.views.live import live_events, live_page
 
 #: The number of chains on a page.
 PAGE = 40
@@ -33,7 +33,7 @@ class Listing:
 
 
 def blueprint(service: Service) -> Blueprint:
-    """Return the page, and the part of it that the browser reloads."""
+    """Return the page, and the stream of what changes in it."""
     routes = Blueprint("home", __name__)
 
     @routes.get("/")
@@ -44,13 +44,13 @@ def blueprint(service: Service) -> Blueprint:
             request.args.get("type", ""),
             request.args.get("page", ""),
         )
-        return page(
-            "home.html", listing=listing, chains=service.settings.chains, **_live_values(service)
-        )
+        values = _live_values(service)
+        shown = {"listing": listing, "chains": service.settings.chains}
+        return live_page("home.html", "home_parts.html", values, **shown)
 
-    @routes.get("/live")
-    def live() -> Response:
-        return page("home_parts.html", **_live_values(service))
+    @routes.get("/events")
+    def events() -> Response:
+        return live_events("home_parts.html", lambda: _live_values(service))
 
     return routes
 

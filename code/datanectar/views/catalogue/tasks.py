@@ -16,6 +16,8 @@ from datanectar.runs.records import Run
 from datanectar.runs.store import RunFilters
 from datanectar.service.service import Service
 from datanectar.views.catalogue import forms
+from datanectar.views.catalogue.commands import commands
+from datanectar.views.markup import docstring
 from datanectar.views.pages import page
 
 _LATEST_RUNS = 8
@@ -80,9 +82,12 @@ def show(
     key: dict[str, Any] | None = None,
 ) -> Response:
     """Return the task's page, with the typed values and what is wrong with them."""
-    described_chain, described = find(service, type, chain, task)
+    described_chain = service.catalog.chain_soon(type, chain)
+    if is_unread(described_chain, task):
+        return page("reading.html", chain=described_chain, name=task)
+    described = task_in(described_chain, task)
     errors = problem.fields if problem else {}
-    fields = forms.fields(described.parameters, _last(typed), errors)
+    fields = forms.fields(described.parameters, _last(typed, described), errors)
     names = {item.name for item in described.parameters}
     return page(
         "task.html",
@@ -94,7 +99,8 @@ def show(
         beside={name: why for name, why in errors.items() if name not in names},
         key=key,
         runs=_latest(service, type, chain, task),
-        api=f"{request.url_root}api/chains/{type}/{chain}/{task}",
+        doc=docstring(described.doc),
+        commands=commands(f"{type}/{chain}/{task}", request.url_root, fields),
     )
 
 
@@ -108,12 +114,27 @@ def find(
         NotFound: when it has no such task.
     """
     described = service.catalog.chain(type, chain)
-    for item in described.tasks:
+    return described, task_in(described, task)
+
+
+def is_unread(chain: ChainDescription, task: str) -> bool:
+    """Tell whether it is not known yet that the chain has the task."""
+    return chain.reading and all(item.name != task for item in chain.tasks)
+
+
+def task_in(chain: ChainDescription, task: str) -> TaskDescription:
+    """Return a task of a chain.
+
+    Raises:
+        ChainError: when the chain can't be imported.
+        NotFound: when it has no such task.
+    """
+    for item in chain.tasks:
         if item.name == task:
-            return described, item
-    if described.error:
-        raise ChainError(f"{type}/{chain} can't be imported: {described.error}")
-    raise NotFound(no_task(described, task))
+            return item
+    if chain.error:
+        raise ChainError(f"{chain.type}/{chain.name} can't be imported: {chain.error}")
+    raise NotFound(no_task(chain, task))
 
 
 def _form() -> MultiDict[str, str]:
@@ -128,8 +149,13 @@ def _latest(service: Service, type: str, chain: str, task: str) -> list[Run]:
     return service.store.list_runs(filters, cursor=None, limit=_LATEST_RUNS)[0]
 
 
-def _last(typed: Mapping[str, Any]) -> dict[str, str]:
-    """Return the last value of each name: a checkbox comes after a hidden ``false``."""
-    if hasattr(typed, "getlist"):
-        return {name: typed.getlist(name)[-1] for name in typed}
+def _last(typed: Mapping[str, Any], task: TaskDescription) -> dict[str, str]:
+    """Return the text of each name that a form was sent with, or a query string fills it with."""
+    if isinstance(typed, MultiDict):
+        known = {item.name: item for item in task.parameters}
+        pairs = ((name, typed.getlist(name)) for name in typed)
+        return {
+            name: forms.sent_text(known[name], texts) if name in known else texts[-1]
+            for name, texts in pairs
+        }
     return {name: str(value) for name, value in typed.items()}

@@ -1,39 +1,49 @@
-"""A preview of a result: its first bytes as text, table, JSON or picture."""
+"""A preview of a result: its beginning as text, table, tree, page or picture."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
+import mimetypes
 from dataclasses import dataclass, field
+
+from markupsafe import Markup
 
 from datanectar.errors import DatanectarError
 from datanectar.service.result_file import ResultFile, ResultFolder
+from datanectar.views.markup import markdown
+from datanectar.views.results.ansi import coloured
+from datanectar.views.results.tables import ENDINGS, Table, read_table
+from datanectar.views.results.tree import json_tree, lines_tree
 
-#: The bytes of a result that are read.
-PREVIEW_BYTES = 64 * 1024
+#: The bytes of a result that are read: of a text that is shown as it is, and of one whose rows are
+#: counted or whose tree is shown.
+PREVIEW_BYTES, WHOLE_BYTES = 64 * 1024, 1024 * 1024
 #: The largest picture that is shown, in bytes.
 LARGEST_PICTURE = 10_000_000
-_MOST_ROWS, _MOST_COLUMNS, _MOST_PATHS = 50, 30, 200
+_MOST_PATHS = 200
 _PICTURES = {
     b"\x89PNG\r\n\x1a\n": "image/png",
     b"\xff\xd8\xff": "image/jpeg",
     b"GIF8": "image/gif",
 }
+#: The beginnings of tables that are no text; their rows are read by a child.
+_TABLE_FILES = {b"PAR1": ("parquet", "pq"), b"PK\x03\x04": ("xlsx", "xlsm")}
+_PAGE_STARTS = ("<!doctype html", "<html", "<svg", "<?xml")
 
 
 @dataclass(frozen=True)
 class Preview:
-    """``kind`` is text, table, json, picture, binary, empty, folder or missing.
+    """``kind`` is text, table, tree, markdown, frame, picture, rows, binary, empty, folder or missing.
 
-    ``paths`` are a folder's files. ``size`` is in bytes.
+    ``html`` is what a tree, Markdown or a coloured text looks like; ``frame`` is a page, a drawing or a
+    PDF that a frame shows on demand; of ``rows`` a page of its own shows the first. ``paths`` are a
+    folder's files. ``size`` is in bytes. ``cut``: only the beginning is shown.
     """
 
     kind: str
     size: int = 0
     text: str = ""
-    header: list[str] = field(default_factory=list)
-    rows: list[list[str]] = field(default_factory=list)
+    html: Markup | None = None
+    table: Table | None = None
     paths: list[tuple[str, int]] = field(default_factory=list)
     cut: bool = False
     media_type: str | None = None
@@ -60,28 +70,71 @@ def _beginning(file: ResultFile) -> bytes:
     content = b""
     for piece in file.read():
         content += piece
-        if len(content) >= PREVIEW_BYTES:
+        if len(content) >= WHOLE_BYTES:
             break
-    return content[:PREVIEW_BYTES]
+    return content[:WHOLE_BYTES]
 
 
 def _preview(content: bytes, size: int, file: str) -> Preview:
     if not size:
         return Preview("empty")
-    media_type = picture_type(content)
-    if media_type and size <= LARGEST_PICTURE:
-        return Preview("picture", size, media_type=media_type)
-    cut = size > len(content)
-    text = _text(content, cut)
-    if text is None or media_type:
-        return Preview("binary", size)
     ending = file.rpartition(".")[2].lower()
-    if ending in ("csv", "tsv"):
-        return _table(text, size, "\t" if ending == "tsv" else ",", cut)
-    pretty = None if cut or ending == "jsonl" else _pretty(text)
-    if pretty is not None:
-        return Preview("json", size, pretty)
-    return Preview("text", size, text, cut=cut)
+    media_type = content_type(content) or mimetypes.guess_type(file)[0]
+    if picture_type(content):
+        kind = "picture" if size <= LARGEST_PICTURE else "binary"
+        return Preview(kind, size, media_type=media_type)
+    if content.startswith(b"%PDF-"):
+        return Preview("frame", size, media_type=media_type)
+    if any(content.startswith(start) and ending in names for start, names in _TABLE_FILES.items()):
+        return Preview("rows", size, media_type=media_type)
+    cut = size > len(content)
+    text = _text(content, cut, ending)
+    if text is None:
+        return Preview("binary", size, media_type=media_type)
+    return _preview_text(text, size, ending, cut, media_type)
+
+
+def _preview_text(text: str, size: int, ending: str, cut: bool, media_type: str | None) -> Preview:
+    """Return the preview of a text, of which ``cut`` tells that it goes on."""
+    if text[:200].lstrip().lower().startswith(_PAGE_STARTS) or ending in ("html", "htm", "svg"):
+        return _plain("frame", text, size, media_type or "text/html")
+    if ending in ("md", "markdown"):
+        is_long = len(text) > PREVIEW_BYTES
+        shown = text[:PREVIEW_BYTES].rpartition("\n")[0] if is_long else text
+        return Preview(
+            "markdown", size, html=markdown(shown), cut=cut or is_long, media_type=media_type
+        )
+    if ending in ("jsonl", "ndjson"):
+        tree = lines_tree(text, is_cut=cut)
+    else:
+        tree = None if cut else json_tree(text)
+    if tree is not None:
+        return Preview(
+            "tree", size, html=tree, cut=cut, media_type=media_type or "application/json"
+        )
+    if table := read_table(text, ending, size if cut else None):
+        is_part = cut or len(table.rows) < (table.count or 0)
+        return Preview("table", size, table=table, cut=is_part, media_type=media_type)
+    return _plain("text", text, size, media_type)
+
+
+def _plain(kind: str, text: str, size: int, media_type: str | None) -> Preview:
+    shown = text[:PREVIEW_BYTES]
+    html = coloured(shown) if "\x1b" in shown else None
+    cut = size > len(shown.encode(errors="replace"))
+    return Preview(kind, size, shown, html=html, cut=cut, media_type=media_type)
+
+
+def content_type(content: bytes) -> str | None:
+    """Return the media type of what a frame or a picture shows, by its first bytes, or None."""
+    if content.startswith(b"%PDF-"):
+        return "application/pdf"
+    start = content[:1000].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if start.startswith((b"<!doctype html", b"<html")):
+        return "text/html"
+    if start.startswith(b"<svg") or (start.startswith(b"<?xml") and b"<svg" in start):
+        return "image/svg+xml"
+    return picture_type(content)
 
 
 def picture_type(content: bytes) -> str | None:
@@ -91,34 +144,21 @@ def picture_type(content: bytes) -> str | None:
     return next((type for start, type in _PICTURES.items() if content.startswith(start)), None)
 
 
-def _text(content: bytes, cut: bool) -> str | None:
+def _text(content: bytes, cut: bool, ending: str) -> str | None:
+    """Return what is UTF-8, UTF-16 with its mark, or in a table's file an older encoding; else None."""
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")) and len(content) % 2 == 0:
+        return _decoded(content, "utf-16", 3 if cut else 0)
     if b"\x00" in content:
         return None
     # The end may be an incomplete character: at most three bytes of it.
-    for dropped in range(4 if cut else 1):
+    text = _decoded(content, "utf-8-sig", 3 if cut else 0)
+    return _decoded(content, "cp1252", 0) if text is None and ending in ENDINGS else text
+
+
+def _decoded(content: bytes, encoding: str, most_dropped: int) -> str | None:
+    for dropped in range(most_dropped + 1):
         try:
-            return content[: len(content) - dropped].decode("utf-8-sig")
+            return content[: len(content) - dropped].decode(encoding)
         except UnicodeDecodeError:
             continue
     return None
-
-
-def _table(text: str, size: int, separator: str, cut: bool) -> Preview:
-    if cut:
-        text = text[: text.rfind("\n") + 1] or text
-    try:
-        lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator))
-    except csv.Error:
-        return Preview("text", size, text, cut=cut)
-    header, *rows = [line[:_MOST_COLUMNS] for line in lines[: _MOST_ROWS + 1]] or [[]]
-    more = cut or len(lines) > _MOST_ROWS + 1
-    return Preview("table", size, header=header, rows=rows, cut=more)
-
-
-def _pretty(text: str) -> str | None:
-    if text.lstrip()[:1] not in ("{", "["):
-        return None
-    try:
-        return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
-    except (ValueError, RecursionError):
-        return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from datetime import datetime, timezone
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -11,18 +12,16 @@ from flask import Blueprint, Response, request
 from werkzeug.datastructures import MultiDict
 
 from datanectar.api.runs import STATUSES, history_filters
-from datanectar.errors import BadRequest
+from datanectar.errors import BadRequest, Unavailable
+from datanectar.messages import ChainDescription
 from datanectar.runs.records import Run
+from datanectar.runs.store import RunFilters
 from datanectar.service.service import Service
 from datanectar.views.pages import page
 
 #: The most names that the form suggests, of chains and of tasks each.
 _SUGGESTED = 200
-_FIELDS = {"status", "type", "chain", "task", "param", "since", "until", "zone"}
-
-
-#: Seconds to wait for chains that are being read: here they are only suggestions for the filters.
-_PATIENCE = 0.5
+_FIELDS = {"status", "type", "chain", "task", "backfill", "param", "since", "until", "zone"}
 
 
 def blueprint(service: Service) -> Blueprint:
@@ -37,11 +36,12 @@ def blueprint(service: Service) -> Blueprint:
         next_cursor = None
         try:
             filters, cursor, limit = history_filters(_with_offsets(filters_shown))
+            filters = _by_parts(filters)
             runs, next_cursor = service.store.list_runs(filters, cursor=cursor, limit=limit)
         except BadRequest as error:
             problem = error
         newest = {name: filters_shown.getlist(name) for name in filters_shown if name != "cursor"}
-        chains = service.catalog.chains(_PATIENCE)
+        chains = _known_chains(service)
         return page(
             "history.html",
             status=problem.status if problem else 200,
@@ -58,6 +58,21 @@ def blueprint(service: Service) -> Blueprint:
         )
 
     return routes
+
+
+def _known_chains(service: Service) -> list[ChainDescription]:
+    """Return the chains without waiting for any: here they are only suggestions."""
+    try:
+        return service.catalog.chains(0)
+    except Unavailable:
+        return []
+
+
+def _by_parts(filters: RunFilters) -> RunFilters:
+    """Return filters that a part of a name passes; the API's pass whole names."""
+    names = {name: getattr(filters, name) for name in ("chain", "task")}
+    parts = {name: text for name, text in names.items() if text}
+    return dataclasses.replace(filters, chain=None, task=None, parts=parts)
 
 
 def _with_offsets(filters: MultiDict[str, str]) -> MultiDict[str, str]:

@@ -1,0 +1,1 @@
+"""The pages of what runs many tasks at once."""

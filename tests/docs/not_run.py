@@ -1,0 +1,47 @@
+"""What the pages show and no test runs, each with its reason."""
+
+from __future__ import annotations
+
+_INSTALLS = "the test's Python has it"
+_MADE = "the test's project is made by it"
+_STARTS = "the test has started the app"
+_HOSTS = "needs hosts that are not there; tests/hosts has them"
+
+#: Blocks by page and first line.
+BLOCKS = {
+    (
+        "README.md",
+        "class TestS3Task(NectarTask):",
+    ): "the shipped chain without its imports; the commands below it run it",
+    (
+        "README.md",
+        '{"data": {"attempts": 1, "created": "2026-11-22T21:28:34.736+00:00", "error": null, "expires_in": null, ...',
+    ): "a moment of a run",
+    (
+        "README.md",
+        "$ python3 -m venv venv && venv/bin/pip install -r configuration/requirements.txt",
+    ): "tests/test_main_job.py goes this way",
+    (
+        "docs/chains.md",
+        "$ cd code",
+    ): "Luigi's own command: tests/shipped_chains and bringing-a-pipeline.md run it",
+    ("docs/operations.md", "$ export DATANECTAR_DATABASE_URL=postgresql://datanectar:...@db/datanectar   # the queue goes along; or"): _HOSTS,
+    ("docs/s3.md", "$ export AWS_ENDPOINT_URL_S3=http://minio:9000 AWS_ACCESS_KEY_ID=datanectar AWS_SECRET_ACCESS_KEY=..."): _HOSTS,
+    ("docs/your-own-project.md", "$ pip install -e ."): "tests/cli/test_project.py runs it in a venv of its own",
+    ("docs/task-helpers.md", "for file in self.track(files):                  # 0 of 12, ... 12 of 12"): "lines of a run(); tests/authoring/test_progress.py runs such",
+    ("docs/command-line.md", '$ eval "$(_DATANECTAR_COMPLETE=bash_source datanectar)"     # in ~/.bashrc'): "tests/cli/test_completion.py runs it",
+    ("docs/faults.md", "$ python -m tests.faults --rounds 100 --seed 8"): "takes hours; tests/faults/test_rounds.py runs some rounds",
+}  # fmt: skip
+
+#: Commands by how they begin.
+COMMANDS = {
+    "cd shop": _MADE,
+    "datanectar init": _MADE,
+    "datanectar up": _STARTS,
+    "git clone": _INSTALLS,
+    "make test": "the test is part of it",
+    "make up": _STARTS,
+    "ENV=qa PROJECT_BUCKET=datanectartest AWS_REGION=eu-west-1 make up": "needs an account of AWS",
+    "pip install": _INSTALLS,
+    "python3 -m venv": _INSTALLS,
+}
