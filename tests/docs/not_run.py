@@ -44,4 +44,5 @@ COMMANDS = {
     "ENV=qa PROJECT_BUCKET=datanectartest AWS_REGION=eu-west-1 make up": "needs an account of AWS",
     "pip install": _INSTALLS,
     "python3 -m venv": _INSTALLS,
+    "uvx": _INSTALLS,
 }

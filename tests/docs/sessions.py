@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -36,6 +38,16 @@ class Shell:
     def __init__(self, project: Path, replaced: dict[str, str], environ: dict[str, str]) -> None:
         self.project, self.replaced, self.environ = project, replaced, environ
         self._exports: list[str] = []
+        self._groups: list[int] = []
+
+    def __enter__(self) -> Shell:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End what the sessions have started in the background."""
+        for group in self._groups:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(group, signal.SIGTERM)
 
     def run(self, commands: list[Command]) -> None:
         """Run the commands of a session; fail at the first that shows something else.
@@ -58,16 +70,17 @@ class Shell:
         # Background processes of a session keep its standard output open: hence a file.
         file = self.project / ".session"
         with file.open("w") as stream:
-            subprocess.run(
+            process = subprocess.Popen(
                 ["sh", "-c", script],
                 cwd=self.project,
                 env=self.environ,
                 stdout=stream,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
-                timeout=120,
-                check=True,
+                start_new_session=True,
             )
+        self._groups.append(process.pid)
+        assert process.wait(120) == 0, file.read_text()
         return file.read_text()
 
     def _here(self, text: str) -> str:

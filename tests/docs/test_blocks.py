@@ -79,20 +79,20 @@ def test_what_a_page_shows_runs(page: Path, reader: Stack, tmp_path: Path) -> No
         "127.0.0.1:9100": free,
         "/home/me/shop": str(reader.project),
     }
-    shell = Shell(reader.project, replaced, environ)
     script = [BEFORE.get(name_of(page), "")]
-    for block in blocks_of(page):
-        if not is_run(page, block):
-            continue
-        if block.file:
-            write(reader.project / block.file, block.text)
-        elif block.language == "console":
-            shell.run(commands_of(block))
-        elif block.language == "toml":
-            write(tmp_path / "datanectar.toml", block.text)
-            subprocess.run([*DATANECTAR, "config"], cwd=tmp_path, env=environ, check=True)
-        else:
-            script.append(block.text)
+    with Shell(reader.project, replaced, environ) as shell:
+        for block in blocks_of(page):
+            if not is_run(page, block):
+                continue
+            if block.file:
+                write(reader.project / block.file, block.text)
+            elif block.language == "console":
+                shell.run(commands_of(block))
+            elif block.language == "toml":
+                write(tmp_path / "datanectar.toml", block.text)
+                subprocess.run([*DATANECTAR, "config"], cwd=tmp_path, env=environ, check=True)
+            else:
+                script.append(block.text)
     run_script("\n".join(script), reader.project, tmp_path, environ)
 
 

@@ -58,7 +58,7 @@ USE = """
 import sys
 from datanectar.cli.main import main
 from datanectar.settings import current, load, rows
-from tests.test_docs import settings_page
+from tests.docs.pages import settings_page
 
 print("environ:", load({"DATANECTAR_COLOUR": "red"}).environ()["DATANECTAR_COLOUR"])
 print("docs:", "| `DATANECTAR_COLOUR` | `green` | the colour of the app |" in settings_page())

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.servers.processes import free_port, wait_for
+from tests.servers.processes import descendants, free_port, wait_for
 
 
 @dataclass
@@ -49,11 +50,18 @@ class Person:
         ports = f'port = {free_port()}\nluigid_url = "http://127.0.0.1:{free_port()}"\n'
         settings.write_text(settings.read_text() + ports)
 
+    def pulls_the_plug(self) -> None:
+        """SIGKILL ``datanectar up`` and all that it has started."""
+        for pid in [self.service.pid, *descendants(self.service.pid)]:
+            with suppress(ProcessLookupError):  # a run that has just ended
+                os.kill(pid, signal.SIGKILL)
+        self.service.wait()
+
     @contextmanager
     def up(self) -> Iterator[str]:
         """Have ``datanectar up`` in another terminal; give what it prints when it is ready."""
         out, err = self.folder / "up.out", self.folder / "up.err"
-        with out.open("ab") as stream, err.open("ab") as errors:
+        with out.open("wb") as stream, err.open("wb") as errors:
             process = subprocess.Popen(
                 ["datanectar", "up"], env=self.environ, executable=self.bin / "datanectar",
                 cwd=self.folder, stdin=subprocess.DEVNULL, stdout=stream, stderr=errors,

@@ -7,12 +7,14 @@ import re
 import subprocess
 import sys
 import venv
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import requests
 
+from tests.servers.processes import wait_for
 from tests.walks.project import Person
 
 ROOT = Path(__file__).parents[2]
@@ -141,3 +143,30 @@ def test_a_failing_chain_is_understood_mended_and_picked_up_where_it_failed(
         assert started["ReadTask"] is None  # it was done: it was not made again
         assert started["ReportTask"] is not None
         assert "FAILED" not in person.succeeds("datanectar", "graph", newest["id"])
+
+
+def test_a_backfill_of_ninety_days_is_killed_half_way_and_resumed(person: Person) -> None:
+    person.starts_project("shop")
+    task = "etl/sales_chain/ReportTask"
+    days = ["--day", "2026-01-01..2026-03-31"]
+    results = person.folder / "local_targets" / "chains" / task
+
+    with person.up():
+        person.succeeds("datanectar", "run", task, "--day", "2026-02-01")
+        planned = person.succeeds("datanectar", "backfill", task, *days, "--dry-run")
+        assert len(planned.splitlines()) == 89
+        backfill = person.succeeds("datanectar", "backfill", task, *days, "--detach").strip()
+        wait_for(lambda: len(list(results.glob("*/report.json"))) >= 45, "half of it is done", 120)
+        person.pulls_the_plug()
+    with person.up():
+        person.succeeds("datanectar", "backfills", backfill, "--follow")
+
+        found = json.loads(person.succeeds("datanectar", "backfills", backfill, "--json"))
+        counts = found["counts"]
+        assert (found["status"], counts["there_before"], counts["made"]) == ("DONE", 1, 89)
+        assert len(list(results.glob("*/report.json"))) == 90
+        runs = json.loads(person.succeeds("datanectar", "runs", "--limit", "500", "--json"))
+        assert set(Counter(run["parameters"]["day"] for run in runs).values()) == {1}
+        again = person.types("datanectar", "backfill", task, *days)
+        assert again.returncode == 0, again.stderr
+        assert "90 there before" in again.stderr

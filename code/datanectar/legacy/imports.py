@@ -1,10 +1,12 @@
 """Makes the modules of datanectar 0.1 importable under their old names, where nothing else has them.
 
-Chains of 0.1 put ``code/`` on ``sys.path`` and imported ``pathutils`` and ``util.s3task`` from there.
+Chains of 0.1 put ``code/`` on ``sys.path`` and imported ``pathutils`` and ``util.s3task`` from there, and
+took ``luigi.s3`` from the Luigi of that time. ``code.util.s3task`` is found too.
 """
 
 from __future__ import annotations
 
+import code
 import sys
 import warnings
 from collections.abc import Sequence
@@ -23,6 +25,7 @@ _OLD = {
         "tasks",
         "from datanectar import NectarLocalTask",
     ),
+    "luigi.s3": ("S3Target", "s3", "nothing, and leave output() out: NectarTask has it"),
 }
 
 
@@ -30,6 +33,11 @@ def make_importable() -> None:
     """Have this process find the old modules, after every other place where a module may be."""
     if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
         sys.meta_path.append(_Finder())
+        code.__path__ = []  # type: ignore[attr-defined]  # else Python looks for nothing below it
+
+
+def _old_name(name: str) -> str:
+    return name.removeprefix("code.")
 
 
 class _Finder(MetaPathFinder):
@@ -37,8 +45,9 @@ class _Finder(MetaPathFinder):
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """Return the spec of an old module, or of ``util``, which holds three of them."""
-        if name in _OLD or name == "util":
-            return spec_from_loader(name, _Loader(), is_package=name == "util")
+        is_package = _old_name(name) == "util"
+        if _old_name(name) in _OLD or is_package:
+            return spec_from_loader(name, _Loader(), is_package=is_package)
         return None
 
 
@@ -48,13 +57,13 @@ class _Loader(Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         """Fill the module, and warn that it is an old one."""
-        if module.__name__ not in _OLD:
+        if _old_name(module.__name__) not in _OLD:
             return
-        name, home, instead = _OLD[module.__name__]
+        name, home, instead = _OLD[_old_name(module.__name__)]
         found = __import__(f"datanectar.legacy.{home}", fromlist=[name])
         setattr(module, name, getattr(found, name))
         warnings.warn(
-            f"{module.__name__} is a module of datanectar 0.1. Instead of importing it, write: {instead}",
+            f"{module.__name__} is of the time of datanectar 0.1. Instead of importing it, write: {instead}",
             DeprecationWarning,
             stacklevel=2,
         )

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import luigi
+
+from datanectar.legacy import s3
 from datanectar.settings import current
 from datanectar.util.nectartask import NectarTask, output_name
 from datanectar.util.target import NectarTarget
 
+luigi.s3 = s3  # chains say `luigi.s3.S3Target` and import `luigi` alone
 
-class _LegacyTask(NectarTask):
+
+class LegacyTask(NectarTask):
+    """What the classes of 0.1 share."""
+
+    @property
+    def s3client(self) -> LegacyTask:
+        """Return what ``luigi.s3.S3Target`` takes as its client: it finds the store by the task."""
+        return self
+
     def get_local_target(self) -> NectarTarget:
         """Return the result's target, as :meth:`NectarTask.output` does."""
         return NectarTask.output(self)
@@ -25,11 +37,11 @@ class _LegacyTask(NectarTask):
         return self.key.type
 
 
-class NectarS3Task(_LegacyTask):
+class NectarS3Task(LegacyTask):
     """``util.s3task.NectarS3Task`` of 0.1: its chains chose the place of results by ``ENV``."""
 
 
-class NectarLocalTask(_LegacyTask):
+class NectarLocalTask(LegacyTask):
     """``util.nectar_local_task.NectarLocalTask`` of 0.1: its results are on this disk."""
 
     storage_name = "local"

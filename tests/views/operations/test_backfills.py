@@ -80,9 +80,10 @@ def test_one_is_cancelled_and_goes_on(stack: Stack, open_page: Callable[..., Any
     over = {"week": "2000-W01..2009-W52"}
     started = stack.client.backfills.start(PLACE, over, at_once=1)
     page = open_page(f"{stack.url}/backfills/{started['id']}")
-    page.get_by_role("button", name="Cancel").click()
+    page.get_by_role("button", name="Cancel", exact=True).click()
+    page.get_by_role("dialog").get_by_role("button", name="Cancel the backfill").click()
     page.locator("h1 + .badge.status-CANCELLED, h1 + .badge.status-FAILED").wait_for()
-    assert page.get_by_role("button", name="Cancel").count() == 0
+    assert page.get_by_role("button", name="Cancel", exact=True).count() == 0
     assert page.locator("#head button.main").count() == 1
 
 

@@ -15,6 +15,7 @@ from datanectar.cli.options import (
     echo_rows,
     json_option,
     read_pairs,
+    shown_time,
     with_client,
 )
 from datanectar.cli.runs.progress_bar import progress_bar
@@ -165,16 +166,19 @@ def _show_plan(plan: dict[str, Any], as_json: bool) -> None:
     echo(f"{plan['missing']} of {plan['total']} are missing.", err=True)
     missing = [item for item in plan["items"] if not item["complete"]]
     if missing:
-        echo_rows((_parameters(item), item["key"]) for item in missing)
+        rows = ((_parameters(item), item["key"]) for item in missing)
+        echo_rows(rows, "parameters", "key")
 
 
 def _show_list(found: list[dict[str, Any]], as_json: bool) -> None:
     if as_json:
         echo_json(found)
     elif found:
-        echo_rows(
-            (one["id"], one["status"], one["created"], _task(one), _words(one)) for one in found
+        rows = (
+            (one["id"], one["status"], shown_time(one["created"]), _task(one), _words(one))
+            for one in found
         )
+        echo_rows(rows, "backfill", "status", "accepted", "task", "items")
 
 
 def _show(client: Client, found: dict[str, Any]) -> None:

@@ -43,7 +43,7 @@ def latest(
         at_most: the greatest value that counts, by parameter, so that a run for an old day does not
             take what came later.
         default: returned when there is no result, such as the task that would make one.
-        params: values of the other parameters.
+        params: values of other parameters.
 
     Raises:
         NotFound: when there is no result and no ``default``.
@@ -55,13 +55,19 @@ def latest(
     found = once_in_a_run(question, lambda: _newest(task_class, free, params, at_most))
     if found is not None:
         return found
-    if default is not _NO_DEFAULT:
-        return default
+    if default is _NO_DEFAULT:
+        raise _nothing_there(task_class, params, at_most)
+    return default
+
+
+def _nothing_there(
+    cls: type[luigi.Task], params: Mapping[str, Any], at_most: Mapping[str, Any]
+) -> NotFound:
     named = "".join(f", {name}={value}" for name, value in params.items())
     named += "".join(f", {name} at most {value}" for name, value in at_most.items())
-    raise NotFound(
-        f"latest({task_class.__name__}{named}): no result is there. Run that task first, or give "
-        "latest() a default."
+    return NotFound(
+        f"latest({cls.__name__}{named}): no result is there. Run that task first, or give latest() a "
+        "default."
     )
 
 

@@ -27,7 +27,12 @@ def blueprint(service: Service) -> Blueprint:
     """Return the pages, the stream of what changes in one, and the targets of their buttons."""
     routes = Blueprint("backfills_page", __name__, url_prefix="/backfills")
     backfills = Backfills(service)
+    _add_all(routes, service, backfills)
+    _add_one(routes, backfills)
+    return routes
 
+
+def _add_all(routes: Blueprint, service: Service, backfills: Backfills) -> None:
     @routes.get("")
     def every_backfill() -> Response:
         return _show_list(service, backfills, request.args)
@@ -43,6 +48,8 @@ def blueprint(service: Service) -> Blueprint:
             return _show_list(service, backfills, request.form, problem=problem)
         return _to(backfill.id)
 
+
+def _add_one(routes: Blueprint, backfills: Backfills) -> None:
     @routes.get("/<backfill_id>")
     def one(backfill_id: str) -> Response:
         values = _values(backfills, backfills.get(backfill_id))
@@ -50,6 +57,8 @@ def blueprint(service: Service) -> Blueprint:
 
     @routes.get("/<backfill_id>/events")
     def events(backfill_id: str) -> Response:
+        backfills.get(backfill_id)  # one that is not there is refused before the stream begins
+
         def values() -> dict[str, Any]:
             return _values(backfills, backfills.get(backfill_id))
 
@@ -66,8 +75,6 @@ def blueprint(service: Service) -> Blueprint:
     @routes.post("/<backfill_id>/retry")
     def retry(backfill_id: str) -> Response:
         return _to(backfills.retry(backfill_id).id)
-
-    return routes
 
 
 def _to(backfill_id: str) -> Response:
