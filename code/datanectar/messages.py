@@ -37,7 +37,6 @@ from datanectar.plan_messages import Plan, PlanJob
 _LONGEST_TEXT = 32_000
 _CUT = "\n[...]\n"
 
-
 # --- what chains there are -----------------------------------------------------------------
 
 
@@ -233,12 +232,6 @@ class Outcome(Message, frozen=True):
     failed_key: Key | None = None
 
 
-class AttemptLost(Message, frozen=True):
-    """The attempt is lost by no fault of its tasks, such as with the engine that ran them."""
-
-    reason: str
-
-
 class Refusal(Message, frozen=True):
     """The reply of a child that could not do its job: an error class by name, and its message."""
 
@@ -253,8 +246,8 @@ _KINDS: dict[str, type[Message]] = {
     cls.__name__: cls
     for cls in (
         DescribeJob, DescribeManyJob, PlanJob, ResolveJob, RunJob, UploadLogsJob,
-        ChainDescription, Plan, Resolution, LogsUploaded, TaskReport, SchedulerReport, Outcome,
-        AttemptLost, Refusal,
+        ChainDescription, Plan, Resolution, LogsUploaded, TaskReport, SchedulerReport, Refusal,
+        Outcome,
     )
 }  # fmt: skip
 

@@ -61,15 +61,6 @@ def prefer_oom_kill() -> None:
         Path("/proc/self/oom_score_adj").write_text("500")
 
 
-def oom_kills() -> int:
-    """Return how often the kernel's out-of-memory killer has struck (/proc/vmstat); 0: not known."""
-    with contextlib.suppress(OSError, ValueError), Path("/proc/vmstat").open() as lines:
-        for line in lines:
-            if line.startswith("oom_kill "):
-                return int(line.split()[1])
-    return 0
-
-
 def _prctl(option: int, value: int) -> None:
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)

@@ -24,10 +24,11 @@ from datanectar.catalog.collector import APIChainCollector
 from datanectar.engines.dask.engine import DaskEngine
 from datanectar.engines.dask.messages import TaskRef
 from datanectar.engines.dask.relay import texts_of
+from datanectar.engines.messages import AttemptLost
 from datanectar.errors import DatanectarError, EngineLost, SchedulerError
 from datanectar.keys import parse_key, set_run_time
 from datanectar.luigid.names import worker_id
-from datanectar.messages import AttemptLost, Outcome, RunJob, TaskReport
+from datanectar.messages import Outcome, RunJob, TaskReport
 from datanectar.parameters.class_options import class_option
 from datanectar.rpc.scheduler import PING_INTERVAL, RunScheduler
 from datanectar.runner import task_log, verdict

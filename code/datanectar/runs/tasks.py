@@ -96,7 +96,7 @@ class Tasks(StoreBase):
     def engine_counts(self) -> dict[str, int]:
         """Return how many tasks of active runs wait at a cluster (PENDING), and how many run there."""
         with self._db.read() as connection:
-            counts = {status: count for status, count in connection.execute(_IN_ENGINE)}
+            counts = {row.status: row[1] for row in connection.execute(_IN_ENGINE)}
         return {status: counts.get(status, 0) for status in (PENDING, RUNNING)}
 
 

@@ -10,13 +10,14 @@ from functools import partial
 from typing import Any
 
 from datanectar.attempt_files import attempt_folder, clear
+from datanectar.engines.messages import AttemptLost
 from datanectar.errors import DatanectarError
 from datanectar.forkserver.handle import Handle
-from datanectar.forkserver.process_control import oom_kills
 from datanectar.log_uploader import LogUploader
 from datanectar.luigid.names import worker_id
 from datanectar.message_fields import Message
-from datanectar.messages import AttemptLost, Outcome, Refusal, RunJob, SchedulerReport, TaskReport
+from datanectar.messages import Outcome, Refusal, RunJob, SchedulerReport, TaskReport
+from datanectar.reasons import oom_kills
 from datanectar.runs.records import Run
 from datanectar.service.service import Service
 from datanectar.statuses import CANCELLED, FAILED, PENDING, RUNNING

@@ -16,9 +16,9 @@ from datanectar.attempt_files import (
 )
 from datanectar.errors import DatanectarError
 from datanectar.forkserver.handle import Handle
-from datanectar.forkserver.process_control import oom_kills
 from datanectar.keys import LOG_FILE, Key, parse_key
 from datanectar.messages import TaskReport
+from datanectar.reasons import oom_kills
 from datanectar.runs.records import Run
 from datanectar.storage.base import keep_earlier
 from datanectar.storage.plain import plain_stat

@@ -9,6 +9,8 @@ from datanectar.cli.doctor.finding import BAD, GOOD, NOTICE, Finding
 from datanectar.errors import DatanectarError
 from datanectar.settings import Settings
 
+_SAME = "Install the same versions on the workers as here."
+
 
 def check_engine(settings: Settings) -> Iterator[Finding]:
     """Check the Dask cluster; nothing where tasks run in processes and no cluster is named."""
@@ -40,5 +42,4 @@ def _look_at(address: str) -> Iterator[Finding]:
         cure = None if threads else "Start a worker (`dask worker`): tasks wait until there is one."
         yield Finding(GOOD if threads else NOTICE, "Dask", message, cure)
         for words in differences(client):
-            cure = "Install the same versions on the workers as here."
-            yield Finding(NOTICE, "Dask workers", words, cure)
+            yield Finding(NOTICE, "Dask workers", words, _SAME)

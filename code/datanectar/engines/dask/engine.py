@@ -11,6 +11,7 @@ import logging
 import time
 import zlib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +19,19 @@ import luigi
 from msgspec import structs
 
 from datanectar.attempt_files import begun_marker
-from datanectar.cluster import connection
-from datanectar.cluster.versions import differences
-from datanectar.engines.dask import leases
-from datanectar.engines.dask.code_archive import pack
+from datanectar.engines.dask import leases, run_cluster
 from datanectar.engines.dask.execution import DaskExecution
-from datanectar.engines.dask.messages import TaskBegun, TaskCall, TaskEnd, TaskJob, TaskRef
+from datanectar.engines.dask.messages import (
+    ROOM,
+    Order,
+    TaskBegun,
+    TaskCall,
+    TaskEnd,
+    TaskJob,
+    TaskRef,
+)
 from datanectar.engines.dask.needs import missing
-from datanectar.engines.dask.on_worker import Order, run_order
 from datanectar.engines.dask.relay import RELAYED
-from datanectar.engines.dask.worker_tools import ROOM
 from datanectar.errors import EngineLost
 from datanectar.messages import RunJob, TaskReport, decode, encode
 from datanectar.settings import current
@@ -112,6 +116,9 @@ class DaskEngine:
 
     def submit(self, execution: DaskExecution, job: TaskJob, encoded: bytes) -> Any:
         """Return the future of a task."""
+        # It imports what only a Dask worker needs: no other run shall have it.
+        from datanectar.engines.dask.on_worker import run_order
+
         if self._client is None:
             self._connect()
         if self._client.status != "running":
@@ -158,44 +165,13 @@ class DaskEngine:
     # --- the cluster -------------------------------------------------------------------------
 
     def _connect(self) -> None:
-        """Connect, or start a cluster; bring the run's code to it.
-
-        While the scheduler is away this waits, and the run's status says so.
-        """
-        address = current().dask_scheduler
-        self._client = self._patiently(address) if address else connection.start_local()
-        self._topic = f"{ROOM}-{zlib.crc32(self._name.encode()) % _TOPICS}"
-        self._client.subscribe_topic(self._topic, self._on_event)
+        """Connect, and begin to hear what tasks say."""
         environ = current().environ()
         self._sent = {name: environ[name] for name in _SENT}
-        if self._job.attempt > 1:
-            self._end_earlier_attempts()
-        self._code, archive = pack(current().code)
-        self._client.set_metadata([ROOM, self._name], {"code": archive, "begun": {}})
-        for words in differences(self._client):
-            log.warning("Dask's workers differ from this host: %s", words)
-
-    def _patiently(self, address: str) -> Any:
-        while True:
-            try:
-                client = connection.connect(address)
-            except EngineLost as problem:
-                log.warning("%s", problem.message)
-                self._report(self._root, message=f"waits for Dask's scheduler at {address}")
-                time.sleep(1)
-            else:
-                self._report(self._root, message="")
-                return client
-
-    def _end_earlier_attempts(self) -> None:
-        """End what an earlier attempt has left at the cluster: its host may be cut off from here."""
-        known = self._client.get_metadata([ROOM, self._name], None)
-        if not known or not known.get("begun"):
-            return
-        future = connection.distributed().Future
-        futures = [future(key, self._client) for _, _, key in known["begun"].values()]
-        self._client.cancel(futures, force=True)
-        time.sleep(leases.OVER)
+        self._topic = f"{ROOM}-{zlib.crc32(self._name.encode()) % _TOPICS}"
+        self._client = run_cluster.connect(partial(self._report, self._root))
+        self._client.subscribe_topic(self._topic, self._on_event)
+        self._code = run_cluster.prepare(self._client, self._name, self._job.attempt)
 
     # --- what comes back ---------------------------------------------------------------------
 

@@ -10,8 +10,7 @@ from luigi.task import flatten
 from luigi.worker import TaskStatusReporter
 
 from datanectar.authoring.needs import needs_of
-from datanectar.engines.dask.messages import TaskEnd
-from datanectar.engines.dask.on_worker import Interrupted
+from datanectar.engines.dask.messages import Interrupted, TaskEnd
 from datanectar.engines.dask.relay import texts_of
 from datanectar.errors import ChainError
 from datanectar.messages import encode

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from msgspec import Meta, field
@@ -9,6 +11,8 @@ from msgspec import Meta, field
 from datanectar.message_fields import Integer, Key, Message, Name, Names, Stamp
 from datanectar.messages import register
 
+#: The folder of the scheduler's metadata that is ours.
+ROOM = "datanectar"
 TaskEndStatus = Annotated[str, Meta(pattern=r"^(DONE|FAILED|PENDING)\Z")]
 
 
@@ -64,6 +68,31 @@ class TaskEnd(Message, frozen=True):
     explanation: str | None = None
     missing: Names = field(default_factory=list)
     new_deps: list[TaskRef] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Order:
+    """A task for a Dask worker; it is sent as a pickle of plain values.
+
+    Args:
+        job: the encoded :class:`~datanectar.engines.dask.messages.TaskJob`.
+        topic: the events that the run's child listens to.
+        attempt: which attempt of the run it is.
+        code: the digest of the run's code.
+        settings: variables that count instead of the worker's own.
+        most_begins: how often the task may be begun when workers are lost.
+    """
+
+    job: bytes
+    topic: str
+    attempt: int
+    code: str
+    settings: dict[str, str] = dataclasses.field(default_factory=dict)
+    most_begins: int = 3
+
+
+class Interrupted(Exception):
+    """Raised when a task was ended by no fault of its own: it may be begun again."""
 
 
 register(TaskJob, TaskCall, TaskBegun, TaskEnd)

@@ -16,9 +16,11 @@ def missing(needed: Mapping[str, float], workers: Iterable[Mapping[str, Any]]) -
     offers = [worker.get("resources") or {} for worker in workers]
     if any(_has_all(offer, needed) for offer in offers):
         return None
-    if not needed or not offers:
+    if not needed:
         return "a Dask worker: the cluster has none"
     amounts = ", ".join(f"{name} {_amount(name, amount)}" for name, amount in needed.items())
+    if not offers:
+        return f"a Dask worker with {amounts}: the cluster has no worker"
     best = ", ".join(
         f"{name} {_amount(name, max(offer.get(name, 0) for offer in offers))}" for name in needed
     )

@@ -10,7 +10,6 @@ import contextlib
 import time
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import psutil
@@ -18,41 +17,27 @@ from msgspec import structs
 
 from datanectar.attempt_files import clear, find_attempt_log
 from datanectar.engines.dask import leases
-from datanectar.engines.dask.messages import TaskBegun, TaskCall, TaskEnd, TaskJob
+from datanectar.engines.dask.messages import (
+    Interrupted,
+    Order,
+    TaskBegun,
+    TaskCall,
+    TaskEnd,
+    TaskJob,
+)
 from datanectar.engines.dask.relay import SECEDE
 from datanectar.engines.dask.worker_tools import WorkerTools
-from datanectar.forkserver.process_control import oom_kills
 from datanectar.keys import LOG_FILE, parse_key
 from datanectar.log_uploader import LogUploader
 from datanectar.message_fields import Message
 from datanectar.messages import Refusal, decode, encode
+from datanectar.reasons import oom_kills
 from datanectar.statuses import FAILED
 
 #: Seconds between two looks at a child that reports nothing.
 _INTERVAL = 0.25
 #: Seconds for a child that has reported its end to end, and for its log to be uploaded.
 _CHILD_EXIT, _LAST_UPLOAD = 10.0, 10.0
-
-
-@dataclass(frozen=True)
-class Order:
-    """A task for a Dask worker; it is sent as a pickle of plain values.
-
-    Args:
-        job: the encoded :class:`~datanectar.engines.dask.messages.TaskJob`.
-        topic: the events that the run's child listens to.
-        attempt: which attempt of the run it is.
-        code: the digest of the run's code.
-        settings: variables that count instead of the worker's own.
-        most_begins: how often the task may be begun when workers are lost.
-    """
-
-    job: bytes
-    topic: str
-    attempt: int
-    code: str
-    settings: dict[str, str] = field(default_factory=dict)
-    most_begins: int = 3
 
 
 def run_order(order: Order) -> None:
@@ -171,10 +156,6 @@ class _Following:
                 with contextlib.suppress(OSError), log.open("a") as stream:
                     stream.write(f"\n{reason}\n")
         return TaskEnd(FAILED, reason)
-
-
-class Interrupted(Exception):
-    """Raised when a task was ended by no fault of its own: it may be begun again."""
 
 
 class _OutOfLimit(Exception):

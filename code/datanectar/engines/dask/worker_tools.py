@@ -15,6 +15,7 @@ from typing import Any
 from datanectar.child_pool import ChildPool
 from datanectar.engines.dask.code_archive import unpack
 from datanectar.engines.dask.leases import LIFE, Lease
+from datanectar.engines.dask.messages import ROOM
 from datanectar.errors import EngineLost
 from datanectar.settings import Settings, load
 
@@ -22,8 +23,6 @@ from datanectar.settings import Settings, load
 _MOST_IDLE = 2
 #: Children that are forked ahead, at most.
 _MOST_AHEAD = 4
-#: The folder of the scheduler's metadata that is ours.
-ROOM = "datanectar"
 
 
 @dataclass(eq=False)
