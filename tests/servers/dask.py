@@ -22,6 +22,7 @@ class DaskCluster:
     Args:
         folder: for their logs and files.
         environ: what the workers have in their environment, such as keys for S3.
+        host: where the scheduler listens; it is asked by loopback.
     """
 
     folder: Path
@@ -32,7 +33,7 @@ class DaskCluster:
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.port, self.dashboard = free_port(), free_port()
-        self.address = f"tcp://{self.host}:{self.port}"
+        self.address = f"tcp://127.0.0.1:{self.port}"
 
     def start(self, *workers: str, **options: str) -> DaskCluster:
         """Start the scheduler, and workers with these names and options."""
@@ -46,10 +47,15 @@ class DaskCluster:
             "scheduler", [], "distributed.cli.dask_scheduler", "--host", self.host, "--port",
             str(self.port), "--dashboard-address", f"{self.host}:{self.dashboard}",
         )  # fmt: skip
-        wait_for(lambda: f"{self.address}" in self.output("scheduler"), "the scheduler is up")
+        wait_for(lambda: f":{self.port}" in self.output("scheduler"), "the scheduler is up")
 
     def start_worker(
-        self, name: str, prefix: tuple[str, ...] = (), address: str = "", **options: str
+        self,
+        name: str,
+        prefix: tuple[str, ...] = (),
+        address: str = "",
+        environ: dict[str, str] | None = None,
+        **options: str,
     ) -> None:
         """Start a worker with its nanny; wait until it has joined.
 
@@ -57,13 +63,15 @@ class DaskCluster:
             name: its name.
             prefix: a command that runs it, such as ``ip netns exec``.
             address: the scheduler's, as the worker reaches it.
+            environ: variables of this worker alone.
             options: of ``dask worker``, such as ``nthreads="2"``.
         """
         known = {"nthreads": "2", "memory_limit": "2GB", **options}
         flags = [part for key, value in known.items() for part in (f"--{key.replace('_', '-')}", value)]  # fmt: skip
         before = self.output("scheduler").count("Register worker")
+        env = ["env", *(f"{k}={v}" for k, v in environ.items())] if environ else []
         self._spawn(
-            name, list(prefix), "distributed.cli.dask_worker", address or self.address, "--name",
+            name, [*prefix, *env], "distributed.cli.dask_worker", address or self.address, "--name",
             name, "--local-directory", str(self.folder / name), "--no-dashboard", *flags,
         )  # fmt: skip
         wait_for(
