@@ -100,8 +100,9 @@ class TaskHelpers:
         It is a ``distributed.Client``, and the default one of this process from then on::
 
             def run(self):
+                cluster = self.dask
                 orders = dask.dataframe.read_parquet("/data/orders/")
-                self.save(self.dask.compute(orders.groupby("city").amount.sum(), sync=True))
+                self.save(cluster.compute(orders.amount.sum(), sync=True))
 
         On a Dask worker it is the client of that worker's cluster. Elsewhere ``DATANECTAR_DASK_SCHEDULER``
         names the cluster; without one a small cluster starts within the process.

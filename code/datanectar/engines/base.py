@@ -7,6 +7,7 @@ engine as they are: :class:`~datanectar.runner.task_process.RunTaskProcess`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import luigi
@@ -45,11 +46,11 @@ class Execution(Protocol):
 class Engine(Protocol):
     """Runs tasks somewhere else than in processes of the run's host."""
 
-    def open(self, results: Any, scheduler: Any) -> None:
+    def open(self, put: Callable[[str, Any], None], scheduler: Any) -> None:
         """Begin to serve a worker.
 
         Args:
-            results: the worker's queue.
+            put: takes news of a task, for :meth:`take` in the worker's thread.
             scheduler: the worker's client of luigid, which hears what tasks say of themselves.
         """
 

@@ -15,6 +15,8 @@ from datanectar.errors import ChainError
 from datanectar.rpc.resources import problem_of
 from datanectar.rpc.scheduler import PING_INTERVAL
 from datanectar.runner import task_log
+from datanectar.runner.result_queue import EngineQueue, ResultQueue
+from datanectar.runner.task_host import TaskHost, TaskHosts
 from datanectar.runner.task_process import RunTaskProcess
 from datanectar.statuses import DONE, FAILED, RUNNING
 
@@ -51,10 +53,11 @@ class RunWorker(Worker):
     def __init__(self, **arguments: Any) -> None:
         self._engine: Engine | None = arguments.pop("engine", None)
         super().__init__(**{**_OPTIONS, **arguments})
+        self._task_result_queue: Any = ResultQueue()
+        self._hosts = TaskHosts(lambda task_id: self._create_task_process(self._task(task_id)))
         if self._engine:
-            queue: Any = self._task_result_queue  # type: ignore[has-type]
-            self._task_result_queue = _EngineQueue(queue, self._engine)
-            self._engine.open(self._task_result_queue, self._scheduler)
+            self._task_result_queue = EngineQueue(self._engine)
+            self._engine.open(self._task_result_queue.put_news, self._scheduler)
 
     @property
     def worker_processes(self) -> int:
@@ -65,6 +68,16 @@ class RunWorker(Worker):
     @worker_processes.setter
     def worker_processes(self, number: int) -> None:
         self._slots = number
+
+    def __exit__(self, *arguments: Any) -> bool:
+        """End the processes of tasks (luigi/worker.py ``Worker``)."""
+        ended = super().__exit__(*arguments)
+        self._hosts.close()
+        return bool(ended)
+
+    def _task(self, task_id: str) -> luigi.Task:
+        task: luigi.Task = self._scheduled_tasks[task_id]
+        return task
 
     def add(self, task: luigi.Task, *args: Any, **options: Any) -> Any:
         """Check and schedule a task and all it requires (luigi/worker.py ``Worker.add``)."""
@@ -107,7 +120,7 @@ class RunWorker(Worker):
         # In this process it would keep the worker from what comes of the engine.
         is_mixed = self._engine is not None and self._engine.running() > 0
         messages: Any = multiprocessing.Queue() if task.accepts_messages else None
-        return RunTaskProcess(
+        process = RunTaskProcess(
             self._config.task_process_context,
             task,
             self._id,
@@ -119,6 +132,12 @@ class RunWorker(Worker):
             check_complete_on_run=self._config.check_complete_on_run,
             task_completion_cache=self._task_completion_cache,
         )
+        process.start_in_host = self._start_in_host
+        return process
+
+    def _start_in_host(self, process: RunTaskProcess) -> TaskHost:
+        running = set(self._running_tasks) - {process.task.task_id}
+        return self._hosts.start(process, running, self._scheduled_tasks)
 
     def _get_work_task_id(self, work: dict[str, Any]) -> str | None:
         """Return the id of the task to run: one that was scheduled here, or a batch of them.
@@ -153,30 +172,6 @@ class RunWorker(Worker):
                     process.end_reported = True
                     task_log.append_reason(process.task, reason)
                     self._task_result_queue.put((task_id, FAILED, reason, [], []))
-
-
-class _EngineQueue:
-    """The queue of results, in which an engine's news arrive as well.
-
-    Args:
-        queue: Luigi's.
-        engine: takes its own news, a pair each.
-    """
-
-    def __init__(self, queue: Any, engine: Engine) -> None:
-        self._queue = queue
-        self._engine = engine
-
-    def get(self, timeout: float) -> tuple[Any, ...]:
-        """Return the next result, as ``multiprocessing.Queue.get`` does."""
-        while True:
-            item: tuple[Any, ...] = self._queue.get(timeout=timeout)
-            result = item if len(item) > 2 else self._engine.take(*item)
-            if result is not None:
-                return result
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._queue, name)
 
 
 def _scheduling_problem(task: luigi.Task) -> str | None:

@@ -39,7 +39,7 @@ def _look_at(address: str) -> Iterator[Finding]:
         info = client.sync(client.scheduler.identity, n_workers=-1)
         threads = info["total_threads"]
         message = f"{address}: {info['n_workers']} workers, {threads} tasks at a time"
-        cure = None if threads else "Start a worker (`dask worker`): tasks wait until there is one."
-        yield Finding(GOOD if threads else NOTICE, "Dask", message, cure)
+        start = "Start a worker (`dask worker`): tasks wait until there is one."
+        yield Finding(GOOD if threads else NOTICE, "Dask", message, None if threads else start)
         for words in differences(client):
             yield Finding(NOTICE, "Dask workers", words, _SAME)

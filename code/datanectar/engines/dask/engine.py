@@ -76,16 +76,16 @@ class DaskEngine:
         self._make = make
         self._client: Any = None
         self._scheduler: Any = None
-        self._results: Any = None
+        self._put: Callable[[str, Any], None]
         self._executions: dict[str, DaskExecution] = {}
         self._looked = 0.0
         self._is_lost = False
         self._lost: list[str] = []
         self._submitted = 0
 
-    def open(self, results: Any, scheduler: Any) -> None:
+    def open(self, put: Callable[[str, Any], None], scheduler: Any) -> None:
         """Begin to serve a worker; see :class:`~datanectar.engines.base.Engine`."""
-        self._results, self._scheduler = results, scheduler
+        self._put, self._scheduler = put, scheduler
         self._executions.clear()
 
     def execution(self, task: luigi.Task) -> DaskExecution:
@@ -138,7 +138,7 @@ class DaskEngine:
         )
         waits = "waits for its turn at Dask"
         self._report(job.task_id, status=PENDING, message=waits, runs_on="dask")
-        future.add_done_callback(lambda done: self._results.put((job.task_id, done.key)))
+        future.add_done_callback(lambda done: self._put(job.task_id, done.key))
         return future
 
     def cancel(self, execution: DaskExecution) -> None:
@@ -151,7 +151,7 @@ class DaskEngine:
         """Have a task fail that was not run to its end."""
         task_id = execution.task.task_id
         self._executions[task_id] = execution
-        self._results.put((task_id, encode(TaskEnd(FAILED, reason))))
+        self._put(task_id, encode(TaskEnd(FAILED, reason)))
 
     def job_of(self, fields: dict[str, Any]) -> TaskJob:
         """Return the job of a task of this run."""
@@ -179,7 +179,7 @@ class DaskEngine:
         """Take an event of the cluster's, in the client's thread."""
         run_id, attempt, task_id, line = event[1]
         if (run_id, attempt) == (self._name, self._job.attempt):
-            self._results.put((task_id, line))
+            self._put(task_id, line)
 
     def take(self, task_id: str, news: Any) -> tuple[Any, ...] | None:
         """Take what came from a task; return its end as Luigi's worker reads it, once.
