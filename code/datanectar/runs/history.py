@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, TextClause, delete, func, select, text
 from datanectar.errors import BadRequest
 from datanectar.runs.ids import RUN_ID, first_id_after, first_id_since
 from datanectar.runs.records import Run
+from datanectar.runs.statistics.names import has_part
 from datanectar.runs.tables import (
     OF_BACKFILL,
     RUN_COLUMNS,
@@ -23,6 +24,8 @@ from datanectar.runs.tables import (
 )
 from datanectar.statuses import ENDED
 
+#: So many runs at most are counted by status.
+COUNTED = 10_000
 #: Runs deleted in one transaction, so few that other writers need not wait long.
 _BATCH = 500
 
@@ -82,6 +85,14 @@ class History(StoreBase):
             found = [to_record(Run, row) for row in connection.execute(page).mappings()]
         return found[:limit], found[limit - 1].id if len(found) > limit else None
 
+    def status_counts(self, filters: RunFilters) -> dict[str, int]:
+        """Return how many runs that pass the filters have each status, among the newest :data:`COUNTED`."""
+        newest = select(runs.c.status).where(*self._conditions(filters)).order_by(runs.c.id.desc())
+        counted = newest.limit(COUNTED).subquery()
+        query = select(counted.c.status, func.count()).group_by(counted.c.status)
+        with self._db.read() as connection:
+            return dict(connection.execute(query).tuples().all())
+
     def purge(self, before: float) -> int:
         """Delete the runs that ended before the Unix stamp ``before``, and their tasks.
 
@@ -120,10 +131,7 @@ class History(StoreBase):
             for name in ("type", "chain", "task", "status", "key")
             if getattr(filters, name) is not None
         ]
-        conditions += [
-            self._db.contains(func.lower(runs.c[name]), text.lower())
-            for name, text in filters.parts.items()
-        ]
+        conditions += [has_part(self._db, *part) for part in filters.parts.items()]
         if filters.backfill is not None:
             own = runs.c.trigger == f"backfill {filters.backfill}"
             conditions += [text(OF_BACKFILL), own]  # so that the partial index is used

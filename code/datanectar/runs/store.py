@@ -24,6 +24,7 @@ from datanectar.runs.ids import RUN_ID, made_at, new_id
 from datanectar.runs.leases import Leases
 from datanectar.runs.records import NewRun, Run
 from datanectar.runs.schedules import Schedules
+from datanectar.runs.statistics.recent import Recent
 from datanectar.runs.tables import ACTIVE_CONDITION, RUN_COLUMNS, has_status, runs, to_record
 from datanectar.runs.tasks import Tasks, write_reports
 from datanectar.statuses import ACTIVE, CANCELLED, DONE, PENDING, RUNNING
@@ -54,7 +55,7 @@ _COUNTS = {
 }
 
 
-class RunStore(Leases, Tasks, History, Schedules):
+class RunStore(Leases, Tasks, History, Schedules, Recent):
     """The runs in a SQLite file or a PostgreSQL database.
 
     Safe to share between threads and to keep across a fork: connections are opened at the first

@@ -146,6 +146,8 @@ _index_where(OF_BACKFILL, "ix_runs_backfill", runs.c.trigger, runs.c.id)
 # The filters of the history: each finds its runs newest first, without a sort.
 for _column in (runs.c.key, runs.c.type, runs.c.chain, runs.c.task, runs.c.status):
     Index(f"ix_runs_{_column.name}", _column, runs.c.id)
+# The last runs of each task, for the pages of many.
+Index("ix_runs_path", runs.c.type, runs.c.chain, runs.c.task, runs.c.id)
 
 tasks = Table(
     "tasks",

@@ -161,7 +161,7 @@ def result_values(
 def download_name(key: Key, params: Mapping[str, str] | None, file: str) -> str:
     """Return the name of a downloaded file: ``ReportTask-2016-05.csv``, not ``out.csv``."""
     values = [key.md5[:8]] if params is None else [text for text in params.values() if text]
-    words = re.sub(r"[^\w.+-]+", "-", "-".join((key.task, *values)))[:100].strip("-.")
+    words = re.sub(r"[^\w.+]+", "-", "-".join((key.task, *values)))[:100].strip("-.")
     stem, dot, ending = file.rpartition(".")
     own = "" if stem in ("", "out") else f"-{stem}"
     return f"{words}{own}{dot}{ending}" if dot else f"{words}-{file}"
