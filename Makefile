@@ -1,6 +1,6 @@
 # What people do here. Each target works without make too: it is one line of sh.
 # PYTHON=python3.12 names the Python; ARGS is handed on: make test ARGS="-k hello"
-.PHONY: up test lint format docs bench build clean help
+.PHONY: up test lint format docs bench build lock release clean help
 
 up: ## start datanectar here: luigid, the app and a worker, under one Ctrl-C
 	@sh configuration/up.sh $(ARGS)
@@ -24,6 +24,12 @@ bench: ## run the benchmarks, all or some: ARGS="trivial idle"
 build: ## build a wheel with the guide into dist/
 	@sh configuration/docs.sh
 	@sh configuration/venv.sh pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
+
+lock: ## write configuration/requirements.lock anew: every version with its hashes
+	@sh configuration/lock.sh $(ARGS)
+
+release: ## build what is published into dist/, check it, list its licences and parts (docs/releasing.md)
+	@sh configuration/release.sh
 
 clean: ## remove what the tools have made; venv/, results and the app's state stay
 	@rm -rf build code/datanectar/guide dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .schemathesis .sphinx

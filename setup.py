@@ -1,12 +1,51 @@
 """Installs datanectar from ``code/``; the tools' settings are in ``pyproject.toml``."""
 
+import re
+from pathlib import Path
+
 from setuptools import find_namespace_packages, setup
+
+SOURCE = "https://github.com/madconsulting/datanectar"
+
+
+def long_description() -> str:
+    """Return the README; its links into the repository lead there from wherever it is shown."""
+    readme = (Path(__file__).parent / "README.md").read_text(encoding="utf-8")
+    return re.sub(r"(?<=\]\()(?!https?:|#)", f"{SOURCE}/blob/main/", readme)
+
 
 setup(
     name="datanectar",
     version="1.0.0",
     description="Luigi task chains as a service: typed HTTP routes, results by key, live status.",
+    long_description=long_description(),
+    long_description_content_type="text/markdown",
     license="MIT",
+    url=SOURCE,
+    project_urls={
+        "Source": SOURCE,
+        "Documentation": f"{SOURCE}/tree/main/docs",
+        "Changelog": f"{SOURCE}/blob/main/CHANGELOG.md",
+        "Issues": f"{SOURCE}/issues",
+    },
+    keywords="luigi workflow pipeline scheduler api data-science etl",
+    classifiers=[
+        "Development Status :: 5 - Production/Stable",
+        "Environment :: Web Environment",
+        "Framework :: Flask",
+        "Intended Audience :: Developers",
+        "Intended Audience :: Science/Research",
+        "Operating System :: MacOS",
+        "Operating System :: POSIX :: Linux",
+        "Programming Language :: Python :: 3 :: Only",
+        "Programming Language :: Python :: 3.10",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
+        "Topic :: Scientific/Engineering",
+        "Topic :: System :: Distributed Computing",
+        "Typing :: Typed",
+    ],
     python_requires=">=3.10",
     package_dir={"": "code"},
     packages=find_namespace_packages("code", include=["datanectar", "datanectar.*"]),

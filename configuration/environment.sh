@@ -55,7 +55,7 @@ find_python() {
 # folder is part of it; so is the Python, which an upgrade of the system may replace.
 fingerprint() {
     pwd -P
-    cksum setup.py "configuration/$1"
+    cksum setup.py configuration/requirements.lock "configuration/$1"
     "${PYTHON:-venv/bin/python}" -c 'import sys; print(sys.version)'
 }
 
@@ -98,10 +98,17 @@ make_venv() {
     "$python" -m venv --clear venv || fail "$python could not make $(pwd)/venv; see above."
 }
 
+run_pip() {
+    venv/bin/python -m pip install --disable-pip-version-check --no-input "$@"
+}
+
 install() {
     echo "Installing configuration/$1 into venv/: a minute or two, the first time."
-    venv/bin/python -m pip install --disable-pip-version-check --no-input \
-        -r "configuration/$1" </dev/null >venv/install.log 2>&1 && return
+    {
+        # First what was tried together, each package by its hash; then what comes on top of it.
+        run_pip --only-binary :all: --require-hashes -r configuration/requirements.lock &&
+            run_pip -r "configuration/$1"
+    } </dev/null >venv/install.log 2>&1 && return
     problem="pip could not install configuration/$1."
     if grep -qE 'Retrying \(|Could not fetch|No matching distribution|ProxyError' venv/install.log
     then
