@@ -15,6 +15,7 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from datanectar.errors import BadRequest, KeyUndefined
@@ -114,6 +115,7 @@ def is_path_in_folder(path: str) -> bool:
     )
 
 
+@lru_cache(maxsize=1000)
 def is_file_name(name: str) -> bool:
     """Tell whether a file under a key may have this name.
 
@@ -127,6 +129,7 @@ def is_file_name(name: str) -> bool:
     return plain and ends and len(name.encode()) <= _MOST_BYTES
 
 
+@lru_cache(maxsize=1000)
 def parse_key(text: str) -> Key:
     """Return the key that ``text`` spells, ``chains/<type>/<chain>/<Task>/<md5>``.
 

@@ -13,7 +13,7 @@ from luigi.rpc import RPC_METHODS
 from datanectar.luigid.access import READING
 from datanectar.luigid.access_token import read_token
 from datanectar.luigid.launch import command
-from datanectar.rpc.connection import LuigidConnection
+from datanectar.rpc.wire.connection import LuigidConnection
 from tests.servers.stack import Stack
 
 #: Arguments with which a call is one that luigid can answer.

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from datanectar.luigid.launch import CONFIGURATION
 from datanectar.luigid.names import worker_id
 from datanectar.messages import Outcome
 from datanectar.statuses import DONE, FAILED, RUNNING
@@ -29,9 +30,23 @@ def failed(ran: Ran) -> Outcome:
     return ran.outcome
 
 
-def test_a_run_of_one_task_makes_four_calls(make_bench: Callable[..., Bench]) -> None:
+def test_a_run_of_one_task_makes_three_requests(make_bench: Callable[..., Bench]) -> None:
     bench = make_bench()
     bench.stack.start_luigid()
+    with proxy_before(bench.stack.luigid_url) as proxy:
+        bench.use(DATANECTAR_LUIGID_URL=proxy.url)
+
+        done(bench.start().run("basic/plain_chain/GreetTask", name="terse"))
+
+    # It schedules the task, gets it, and reports its end.
+    assert proxy.asked == ["/api/batch"] * 3
+
+
+def test_a_luigid_as_luigi_ships_it_gets_a_request_for_each_call(
+    make_bench: Callable[..., Bench], tmp_path: Path
+) -> None:
+    bench = make_bench()
+    bench.stack.start_plain_luigid(CONFIGURATION)
     with proxy_before(bench.stack.luigid_url) as proxy:
         bench.use(DATANECTAR_LUIGID_URL=proxy.url)
 

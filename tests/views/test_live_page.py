@@ -160,6 +160,7 @@ def test_of_2001_tasks_only_what_changes_is_sent(run: Watched, open_page: Open) 
     run.add(*names)
     page = open_page(run.url)
     expect(page.locator("#chips")).to_contain_text("2001 running")
+    expect(page.locator("[data-log-state]")).to_have_text("live")  # the stream is open
     with received(page) as sizes:
         for finished in range(20, 101, 20):
             ended = [

@@ -11,7 +11,7 @@ from luigi.scheduler import Scheduler
 
 
 class InProcessScheduler:
-    """Takes the place of a run's connection to luigid (:mod:`datanectar.rpc.connection`).
+    """Takes the place of a run's connection to luigid (:mod:`datanectar.rpc.wire.connection`).
 
     Calls and results go through JSON, as over HTTP: a run behaves as it does in the service.
     """
@@ -24,6 +24,10 @@ class InProcessScheduler:
         self._scheduler: Any = Scheduler(retry_count=1, record_task_history=False)
         self._lock = threading.Lock()  # the thread that pings calls as well
 
+    def is_our_luigid(self) -> bool:
+        """Return False: this is Luigi's scheduler as it comes."""
+        return False
+
     def fetch(self, full_url: str, body: dict[str, str], timeout: float) -> str:
         """Return the body of the response to an RPC, as luigid would send it."""
         method = urlsplit(full_url).path.rpartition("/")[2]
@@ -34,6 +38,9 @@ class InProcessScheduler:
     def send(self, full_url: str, body: dict[str, str], timeout: float) -> None:
         """Make a call of which the response does not matter."""
         self.fetch(full_url, body, timeout)
+
+    def push(self, timeout: float) -> None:
+        """Do nothing: no call is kept."""
 
     def flush(self, timeout: float) -> None:
         """Return at once: every call is done by now."""

@@ -6,18 +6,15 @@
 from __future__ import annotations
 
 import argparse
-import configparser
 import logging
 import os
 import sys
-import time
-import traceback
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import luigi.server
 import tornado.web
-from luigi.configuration import LuigiConfigParser, get_config
+from luigi.configuration import get_config
 from luigi.scheduler import Scheduler, SimpleTaskState
 from luigi.setup_logging import DaemonLogging
 
@@ -25,66 +22,10 @@ from datanectar.errors import StartupError
 from datanectar.forkserver.process_control import die_with_parent
 from datanectar.luigid.access import AccessRouter
 from datanectar.luigid.access_token import make_token
+from datanectar.luigid.batch_handler import PATH, BatchHandler, write_error
+from datanectar.luigid.project_scheduler import ProjectScheduler
 from datanectar.luigid.saved_state import load_once
 from datanectar.permissions import private_folder
-
-#: Seconds between checks of the files with the project's resources.
-_CHECK_INTERVAL = 1.0
-
-_logger = logging.getLogger("luigi.scheduler")
-
-
-class ProjectScheduler(Scheduler):
-    """Luigi's scheduler, with the current ``[resources]`` of the project's files.
-
-    Args:
-        files: Luigi's configuration files; a later one overrides an earlier one.
-    """
-
-    def __init__(self, files: list[Path]) -> None:
-        super().__init__()
-        self._resources: dict[str, int] = dict(self._resources or {})
-        self._files = files
-        self._own = dict(self._resources)
-        self._versions: list[Any] = []
-        self._checked_at = float("-inf")
-        self._update_resources()
-
-    def get_work(self, **call: Any) -> Any:
-        """Return work for a worker (luigi/scheduler.py ``Scheduler.get_work``)."""
-        self._update_resources()
-        return super().get_work(**call)
-
-    def resource_list(self) -> Any:
-        """Return the resources there are (luigi/scheduler.py ``Scheduler.resource_list``)."""
-        self._update_resources()
-        return super().resource_list()
-
-    def _update_resources(self) -> None:
-        if time.monotonic() - self._checked_at < _CHECK_INTERVAL:
-            return
-        self._checked_at = time.monotonic()
-        versions = [_version(file) for file in self._files]
-        if versions != self._versions:
-            self._versions = versions
-            try:
-                self._resources = {**self._own, **_resources_in(self._files)}
-            except (configparser.Error, ValueError, OSError) as problem:
-                _logger.error("[resources] can't be read, and stay as they were: %s", problem)
-
-
-def _version(file: Path) -> tuple[int, int, int] | None:
-    try:
-        status = file.stat()
-    except OSError:
-        return None
-    return status.st_ino, status.st_mtime_ns, status.st_size
-
-
-def _resources_in(files: list[Path]) -> dict[str, int]:
-    parser = LuigiConfigParser()
-    parser.read([str(file) for file in files])
-    return dict(parser.getintdict("resources"))
 
 
 def main() -> None:
@@ -133,18 +74,19 @@ def _replace_parts(host: str, state: Path) -> None:
     # takes half of a call's time: read it once.
     allowed = luigi.server.cors()
     luigi.server.cors = lambda: allowed
-    luigi.server.RPCHandler.write_error = _write_error
+    luigi.server.RPCHandler.write_error = write_error
     app = luigi.server.app
-    luigi.server.app = lambda scheduler: AccessRouter(app(scheduler), host, state)
+    luigi.server.app = lambda scheduler: AccessRouter(_with_batches(app, scheduler), host, state)
     logging.getLogger("tornado.access").setLevel(logging.WARNING)  # one entry a call fills the disk
 
 
-def _write_error(handler: tornado.web.RequestHandler, status_code: int, **options: Any) -> None:
-    """Send the last line of a failed call's error, for the run that made the call."""
-    handler.set_header("Content-Type", "text/plain; charset=utf-8")
-    problem = options.get("exc_info", (None, None))[1]
-    text = traceback.format_exception_only(problem)[-1].strip() if problem else "no such call"
-    handler.finish(f"{text}\n")
+def _with_batches(
+    app: Callable[[Scheduler], tornado.web.Application], scheduler: Scheduler
+) -> tornado.web.Application:
+    """Return luigid's application with :class:`BatchHandler` before its own handlers."""
+    made = app(scheduler)
+    made.add_handlers(".*", [(PATH, BatchHandler, {"scheduler": scheduler})])
+    return made
 
 
 if __name__ == "__main__":

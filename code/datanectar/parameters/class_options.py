@@ -168,6 +168,7 @@ OPTIONS: dict[str, Callable[[Any], str | None]] = {
     "schedule": _schedule,
     "catch_up": _one_of("none", "latest", "all"),
     "workers": _whole_number(MOST_WORKERS),
+    "own_process": _true_or_false,
     "width": _whole_number(MOST_WIDTH),
     "run_timeout": _seconds,
     "storage_name": _one_of(None, *STORES),

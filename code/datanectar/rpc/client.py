@@ -9,17 +9,20 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeGuard
+from urllib.parse import urlsplit
 
 from luigi.rpc import RemoteScheduler
 from tenacity import Retrying, retry_if_exception_type, wait_fixed
 
 from datanectar.errors import SchedulerError
 from datanectar.luigid.access_token import token_for
-from datanectar.rpc import replies
 from datanectar.rpc.batches import can_batch
-from datanectar.rpc.connection import LuigidConnection
+from datanectar.rpc.hand import Hand
 from datanectar.rpc.run_tasks import RunTasks
 from datanectar.rpc.task_names import TaskNames
+from datanectar.rpc.wire import replies
+from datanectar.rpc.wire.connection import LuigidConnection
+from datanectar.rpc.wire.replies import NO_WORK
 from datanectar.statuses import FAILED
 
 #: Seconds between two tries to reach luigid.
@@ -62,6 +65,7 @@ class LuigidClient(RemoteScheduler):
         #: Tasks that were given back to luigid.
         self.rejected: set[str] = set()
         self._rescheduled: set[str] = set()
+        self._hand: Hand | None = None
 
     def __reduce__(self) -> tuple[type[NullScheduler], tuple[()]]:
         """Let a task be copied to another process, which has no pipe to the run's parent."""
@@ -83,6 +87,10 @@ class LuigidClient(RemoteScheduler):
         body = {"data": json.dumps(self.names.outgoing(data))}
         if url in _WITHOUT_REPLY:
             self._fetcher.send(self._url + url, body, self._connect_timeout)
+            if data.get("status") == PENDING_AT_ONCE or data.get("tracking_url"):
+                # The one undoes that a task is done, if that has happened since it was looked for.
+                # The other comes from a task that runs.
+                self._fetcher.push(self._connect_timeout)
             return None
         page = self._fetch(url, body)
         method = url.rpartition("/")[2]
@@ -99,7 +107,7 @@ class LuigidClient(RemoteScheduler):
         """
         rejections: Counter[str] = Counter()
         while not rejections or max(rejections.values()) < _MOST_REJECTIONS:
-            work: dict[str, Any] = super().get_work(**call)
+            work = self._next_work(**call)
             batch = work.get("batch_task_ids", [])
             names = batch if work["task_id"] is None else [work["task_id"]]
             ids = [task_id for task_id in map(self.names.local_id, names) if self._is_ours(task_id)]
@@ -114,6 +122,39 @@ class LuigidClient(RemoteScheduler):
         raise SchedulerError(
             f"luigid at {self._url} gives this run nothing but tasks that it did not schedule."
         )
+
+    def open_hand(self, worker: str) -> None:
+        """Let our luigid give this worker small tasks many at a time, in this thread."""
+        if self._fetcher.is_our_luigid():
+            outbox, path = self._fetcher.outbox(), urlsplit(f"{self._url}/api/give_back").path
+
+            def give_back(names: list[str]) -> None:
+                data = json.dumps({"worker": worker, "task_ids": names})
+                outbox.send(path, data, self._connect_timeout)
+
+            self._hand = Hand(give_back, lambda: outbox.push(self._connect_timeout))
+
+    def close_hand(self) -> None:
+        """Give back what :meth:`get_work` has not returned yet."""
+        if self._hand is not None:
+            self._hand.close()
+            self._hand = None
+
+    def return_hand(self) -> None:
+        """Give back what is in the hand: luigid has news, and decides anew what comes next."""
+        if self._hand is not None:
+            self._hand.return_all()
+
+    def _next_work(self, **call: Any) -> dict[str, Any]:
+        """Return luigid's reply with the next task, from the hand if there is one."""
+        if self._hand is None:
+            return dict(super().get_work(**call))
+        name = self._hand.take()
+        if name is not None:
+            return {**NO_WORK, "task_id": name, "n_pending_tasks": 1}
+        work: dict[str, Any] = super().get_work(**call, most=self._hand.next_size())
+        self._hand.put(work.pop("more_task_ids", []))
+        return work
 
     def _is_ours(self, task_id: str | None) -> TypeGuard[str]:
         return task_id is not None and self.tasks.is_runnable(task_id)

@@ -14,10 +14,10 @@ import luigi
 from datanectar.luigid.names import INTERRUPTED
 from datanectar.rpc.batches import batch_task
 from datanectar.rpc.client import PENDING_AT_ONCE, LuigidClient
-from datanectar.rpc.replies import NO_WORK, failure_text
 from datanectar.rpc.reports import TaskReporter
 from datanectar.rpc.resources import acceptable, shortage
 from datanectar.rpc.retries import Retries
+from datanectar.rpc.wire.replies import NO_WORK, failure_text
 from datanectar.statuses import DISABLED, DONE, FAILED, PENDING, RUNNING, UNKNOWN
 
 #: Seconds between two pings of luigid.
@@ -104,6 +104,7 @@ class RunScheduler(LuigidClient):
 
     def _schedule(self, task_id: str, call: dict[str, Any]) -> dict[str, Any]:
         """Note what a task needs; return the call that has luigid schedule it at once."""
+        self.return_hand()
         self.tasks.note_scheduled(task_id, call)
         is_running = self.tasks.statuses.get(task_id) == RUNNING
         if task_id in self.rejected or (self.reset_tasks and not is_running):
@@ -142,6 +143,7 @@ class RunScheduler(LuigidClient):
     def _retry_due_tasks(self, worker: str) -> None:
         """Schedule failed tasks on time; luigid itself would do so at its next prune, a minute on."""
         for task_id in self._retries.take_due():
+            self.return_hand()
             super().add_task(**{**self.tasks.calls[task_id], "worker": worker})
             self._set_status(task_id, PENDING)
 
@@ -172,6 +174,7 @@ class RunScheduler(LuigidClient):
         Raises:
             SchedulerError: when luigid refuses, or is not luigid.
         """
+        self.close_hand()
         end = {"status": FAILED, "runnable": False, "expl": "The run ended while this task ran."}
         for task_id in self.tasks.running():
             self.add_task(worker=worker, task_id=task_id, **end)

@@ -151,6 +151,8 @@ def _build(root: luigi.Task, job: RunJob, scheduler: RunScheduler, **worker_opti
     try:
         with worker:
             worker.add(root)
+            if job.width == 1:  # otherwise other workers are to get some of the tasks
+                scheduler.open_hand(name)
             worker.run()
     finally:
         with contextlib.suppress(SchedulerError):  # the run has ended by one, or has its outcome

@@ -132,9 +132,15 @@ class ZonedFormatter(logging.Formatter):
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
         """Return the record's time with milliseconds and offset."""
-        moment = time.localtime(record.created)
-        clock = time.strftime(datefmt or self.default_time_format, moment)
-        return f"{clock},{int(record.msecs):03d}{time.strftime('%z', moment)}"
+        clock, offset = _clock(int(record.created), datefmt or self.default_time_format)
+        return f"{clock},{int(record.msecs):03d}{offset}"
+
+
+@lru_cache(maxsize=1)
+def _clock(second: int, form: str) -> tuple[str, str]:
+    """Return a second as text, and its UTC offset: many records are of the same second."""
+    moment = time.localtime(second)
+    return time.strftime(form, moment), time.strftime("%z", moment)
 
 
 def _handler(

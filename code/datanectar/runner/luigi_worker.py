@@ -14,6 +14,8 @@ from datanectar.errors import ChainError
 from datanectar.rpc.resources import problem_of
 from datanectar.rpc.scheduler import PING_INTERVAL
 from datanectar.runner import task_log
+from datanectar.runner.result_queue import ResultQueue
+from datanectar.runner.task_host import TaskHost, TaskHosts
 from datanectar.runner.task_process import RunTaskProcess
 from datanectar.statuses import DONE, FAILED, RUNNING
 
@@ -46,6 +48,18 @@ class RunWorker(Worker):
 
     def __init__(self, **arguments: Any) -> None:
         super().__init__(**{**_OPTIONS, **arguments})
+        self._task_result_queue: Any = ResultQueue()
+        self._hosts = TaskHosts(lambda task_id: self._create_task_process(self._task(task_id)))
+
+    def __exit__(self, *arguments: Any) -> bool:
+        """End the processes of tasks (luigi/worker.py ``Worker``)."""
+        ended = super().__exit__(*arguments)
+        self._hosts.close()
+        return bool(ended)
+
+    def _task(self, task_id: str) -> luigi.Task:
+        task: luigi.Task = self._scheduled_tasks[task_id]
+        return task
 
     def add(self, task: luigi.Task, *args: Any, **options: Any) -> Any:
         """Check and schedule a task and all it requires (luigi/worker.py ``Worker.add``)."""
@@ -84,7 +98,7 @@ class RunWorker(Worker):
     def _create_task_process(self, task: luigi.Task) -> RunTaskProcess:
         """Return our kind of process; the rest is as in luigi/worker.py."""
         messages: Any = multiprocessing.Queue() if task.accepts_messages else None
-        return RunTaskProcess(
+        process = RunTaskProcess(
             self._config.task_process_context,
             task,
             self._id,
@@ -96,6 +110,12 @@ class RunWorker(Worker):
             check_complete_on_run=self._config.check_complete_on_run,
             task_completion_cache=self._task_completion_cache,
         )
+        process.start_in_host = self._start_in_host
+        return process
+
+    def _start_in_host(self, process: RunTaskProcess) -> TaskHost:
+        running = set(self._running_tasks) - {process.task.task_id}
+        return self._hosts.start(process, running, self._scheduled_tasks)
 
     def _get_work_task_id(self, work: dict[str, Any]) -> str | None:
         """Return the id of the task to run: one that was scheduled here, or a batch of them.

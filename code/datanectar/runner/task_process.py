@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import multiprocessing
 import signal
 import time
 from collections.abc import Callable
@@ -15,8 +14,10 @@ from luigi.worker import ContextManagedTaskProcess
 
 from datanectar import reasons
 from datanectar.authoring.needs import needs_of
+from datanectar.parameters.class_options import class_option
 from datanectar.runner import verdict
 from datanectar.runner.memory_limit import advice, memory_limited
+from datanectar.runner.task_host import TaskHost
 
 #: Seconds between SIGTERM and SIGKILL for a task that is out of time.
 _TERM_GRACE = 5.0
@@ -26,12 +27,20 @@ class RunTaskProcess(ContextManagedTaskProcess):
     """Luigi's process of a task (luigi/worker.py ``TaskProcess``), with a run's rules.
 
     With one worker process, Luigi runs it within the worker's own process, unless the task has a
-    limit of time or of memory.
+    limit of time or of memory. Otherwise it runs in a :class:`~datanectar.runner.task_host.TaskHost`.
     """
+
+    #: Starts this in a process that is free, or in a new one, and returns that.
+    start_in_host: Callable[[RunTaskProcess], TaskHost]
+    #: The process in which it runs.
+    host: TaskHost | None = None
+    #: Whether the process may do another task after this one: it has not failed.
+    may_be_followed = False
 
     #: Whether the worker has reported that this process ended without a result.
     end_reported = False
     check_complete: Callable[[luigi.Task], Any]
+    use_multiprocessing: bool
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -40,6 +49,34 @@ class RunTaskProcess(ContextManagedTaskProcess):
             self.use_multiprocessing = True
         self._is_complete = self.check_complete
         self.check_complete = self._check_complete
+
+    @property
+    def may_share(self) -> bool:
+        """Whether the task may run in a process that other tasks have used, or will use."""
+        owns = class_option(type(self.task), "own_process", False)
+        return not (owns or self._has_memory_limit or self.task.accepts_messages)
+
+    def start(self) -> None:
+        """Begin the task in a process."""
+        self.host = self.start_in_host(self)
+
+    def is_alive(self) -> bool:
+        """Tell whether its process runs."""
+        return self.host is not None and self.host.is_alive()
+
+    @property
+    def exitcode(self) -> int | None:
+        """How its process ended; None when it has not."""
+        return self.host.exitcode if self.host is not None else None
+
+    def terminate(self) -> None:
+        """End its process and all below it."""
+        self._stop()
+
+    def run(self) -> None:
+        """Run the task, in its process (luigi/worker.py ``ContextManagedTaskProcess``)."""
+        self.may_be_followed = self.may_share
+        super().run()
 
     def _run_get_new_deps(self) -> Any:
         with memory_limited(type(self.task)):
@@ -56,6 +93,7 @@ class RunTaskProcess(ContextManagedTaskProcess):
 
     def _handle_run_exception(self, problem: BaseException) -> str:
         """Have Luigi log the failure and call the handlers; return the explanation."""
+        self.may_be_followed = False
         reasons.forget_environment(problem)
         try:
             words = super()._handle_run_exception(problem)
@@ -98,16 +136,19 @@ class RunTaskProcess(ContextManagedTaskProcess):
         """End the process and all below it: SIGTERM, then SIGKILL."""
         import psutil  # rarely needed, and a child imports no more than it must
 
+        host = self.host
+        if host is None:
+            return
         below: list[psutil.Process] = []
         with contextlib.suppress(psutil.NoSuchProcess):
-            below = psutil.Process(self.pid).children(recursive=True)
-        multiprocessing.Process.terminate(self)
-        self.join(_TERM_GRACE)
+            below = psutil.Process(host.pid).children(recursive=True)
+        host.terminate()
+        host.join(_TERM_GRACE)
         for process in below:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
-        self.kill()
-        self.join()
+        host.kill()
+        host.join()
 
 
 def _cause(exitcode: int) -> str:

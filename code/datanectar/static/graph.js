@@ -19,7 +19,7 @@ function draw() {
   const frame = document.querySelector("#graph .overview .seen");
   for (const name of ["x", "y", "width", "height"]) frame.setAttribute(name, view[name]);
   const { width, height } = size(svg);
-  frame.ownerSVGElement.parentNode.hidden = view.width >= width && view.height >= height;
+  frame.ownerSVGElement.parentNode.hidden = view.width > width - 1 && view.height > height - 1;
 }
 
 // Shows the right end, where the root is, no smaller than can be read; `whole`: all of it.

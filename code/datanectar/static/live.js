@@ -55,6 +55,9 @@ const CALLBACKS = {
   },
 };
 
+// Another view is what the reader asked for: only what is typed stays.
+const OTHER_VIEW = { ...CALLBACKS, beforeNodeRemoved: () => true };
+
 function parsed(html, beside) {
   const template = document.createElement("template");
   const isSvg = beside instanceof SVGElement;
@@ -171,18 +174,21 @@ function closeAtEnd() {
 
 async function show(address, { push = false } = {}) {
   const url = new URL(address, location.href);
+  pressed = undefined;
   const answer = await fetch(url, { headers: { Accept: "text/html" } });
   if (!answer.ok) return location.assign(url);
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
   if (push) history.pushState(null, "", url);
   shownPath = url.pathname + url.search;
-  Idiomorph.morph(document.getElementById("main"), fresh.getElementById("main"), { callbacks: CALLBACKS });
+  Idiomorph.morph(document.getElementById("main"), fresh.getElementById("main"), { callbacks: OTHER_VIEW });
   document.title = fresh.title;
   late.clear();
   news.dispatchEvent(new Event("shown"));
   open();
   const target = url.hash && document.querySelector(url.hash);
-  if (push && target) target.scrollIntoView({ block: "nearest" });
+  if (!push || !target) return;
+  target.scrollIntoView({ block: "nearest" });
+  if (document.activeElement === document.body) target.querySelector("[tabindex]")?.focus({ preventScroll: true });
 }
 
 document.addEventListener("click", (event) => {

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from datanectar.errors import NotFound, StartupError, StorageError
-from datanectar.keys import Key, is_file_name
+from datanectar.keys import Key, is_file_name, is_service_file
 from datanectar.storage.atomic_file import AtomicFile
 from datanectar.storage.base import FileInfo, Storage, object_name
 from datanectar.storage.plain import open_plain, plain_stat
@@ -156,8 +156,8 @@ class _LocalFile(AtomicFile):
     def __init__(self, target: Path) -> None:
         self._target = target
         with _explained("write", target):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            _remove_leftovers(target)
+            if not _remove_leftovers(target):
+                target.parent.mkdir(parents=True, exist_ok=True)
             self._descriptor, self._hidden = _create_hidden(target)
         super().__init__()
 
@@ -179,7 +179,10 @@ class _LocalFile(AtomicFile):
 
     def _publish(self) -> None:
         with _explained("write", self._target):
-            os.fsync(self._descriptor)  # or a power cut could leave the name without the content
+            if not is_service_file(self._target.name):  # which every attempt writes anew
+                os.fsync(
+                    self._descriptor
+                )  # or a power cut could leave the name without the content
             self._hidden.replace(self._target)
         os.close(self._descriptor)
 
@@ -221,10 +224,15 @@ def _create(hidden: Path, is_folder: bool) -> int:
     return os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
 
 
-def _remove_leftovers(target: Path) -> None:
-    """Remove the hidden files and folders of writers of ``target`` that died."""
+def _remove_leftovers(target: Path) -> bool:
+    """Remove the hidden files and folders of writers of ``target`` that died.
+
+    Returns:
+        Whether there is a folder for the target that has anything in it.
+    """
     start = f".{target.name}."
-    for name in [name for name in _names_in(target.parent) if name.startswith(start)]:
+    names = _names_in(target.parent)
+    for name in [name for name in names if name.startswith(start)]:
         hidden = target.with_name(name)
         with contextlib.suppress(OSError):  # its writer lives, or another process removes it
             is_folder = hidden.is_dir()
@@ -236,6 +244,7 @@ def _remove_leftovers(target: Path) -> None:
                 shutil.rmtree(hidden) if is_folder else hidden.unlink()
             finally:
                 os.close(descriptor)
+    return bool(names)
 
 
 def _sync(path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from datetime import datetime, tzinfo
 from functools import lru_cache
@@ -17,6 +18,10 @@ from datanectar.keys import NAME, Key
 from datanectar.parameters import values
 from datanectar.parameters.class_options import class_option
 from datanectar.util.task_params import valued_params
+
+#: The options of a class that its keys depend on, and the attribute of a task that holds its key.
+_OPTIONS_OF_KEYS = ("frequency", "version", "schedule")
+_KEPT_KEY = "_datanectar_key"
 
 
 def chain_of(cls: type[luigi.Task]) -> tuple[str, str]:
@@ -45,10 +50,19 @@ def _module_name(cls: type[luigi.Task]) -> str:
 def key_of(task: luigi.Task) -> Key:
     """Return the key of the task.
 
+    A run asks for it some six times a task. So the task keeps it, beside what it was made of.
+
     Raises:
         KeyUndefined: when the class is in no chain, or a parameter's value has no stable text.
     """
-    return Key(*chain_of(type(task)), type(task).__name__, keys.digest(digest_source(task)))
+    cls, moment = type(task), os.environ.get(keys.RUN_TIME_VARIABLE)
+    basis = (moment, *(getattr(cls, name, None) for name in _OPTIONS_OF_KEYS))
+    known = vars(task).get(_KEPT_KEY)
+    if moment is not None and known is not None and known[0] == basis:
+        return known[1]  # type: ignore[no-any-return]
+    key = Key(*chain_of(cls), cls.__name__, keys.digest(digest_source(task)))
+    vars(task)[_KEPT_KEY] = (basis, key)
+    return key
 
 
 def digest_source(task: luigi.Task) -> str:

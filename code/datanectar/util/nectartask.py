@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, ClassVar
+from weakref import WeakKeyDictionary
 
 import luigi
 
@@ -65,6 +66,9 @@ class NectarTask(Nectar, luigi.Task, TaskHelpers):
     catch_up: ClassVar[str] = "latest"
     #: Processes within one run, as ``luigi --workers``.
     workers: ClassVar[int] = 1
+    #: Whether each task of the class gets a process of its own, with ``workers`` above 1. Small
+    #: tasks otherwise run in one process after the other, as all do with one worker.
+    own_process: ClassVar[bool] = False
     #: How many workers, on any hosts, share the tasks of one run.
     width: ClassVar[int] = 1
     #: Seconds that a run that was submitted for this task may take; None:
@@ -101,6 +105,19 @@ class NectarTask(Nectar, luigi.Task, TaskHelpers):
         """The option ``retries``, in Luigi's way of counting: how often a task is tried in all."""
         retries = needs_of(type(self)).retries
         return retries + 1 if retries else None
+
+    @classmethod
+    def get_params(cls) -> list[tuple[str, luigi.Parameter[Any]]]:
+        """Return the class's parameters, as ``luigi.Task.get_params`` does.
+
+        That looks through ``dir(cls)`` each time, some twenty times a task. Parameters may still be
+        added to a class later, as ``luigi.util.inherits`` does.
+        """
+        shape = tuple(len(vars(base)) for base in cls.__mro__)
+        known = _PARAMS.get(cls)
+        if known is None or known[0] != shape:
+            known = _PARAMS[cls] = (shape, super().get_params())
+        return list(known[1])
 
     def to_str_params(self, *args: Any, **options: Any) -> dict[str, str]:
         """Return parameters as text, as ``luigi.Task.to_str_params`` does, equal values as one text.
@@ -157,6 +174,12 @@ class NectarTask(Nectar, luigi.Task, TaskHelpers):
             return FolderTarget(storage_of(self), key_of(self), file[:-1])
         binary = class_option(type(self), "output_binary", False)
         return NectarTarget(storage_of(self), key_of(self), file, binary=binary)
+
+
+#: By class: how many attributes it and its bases had, and its parameters then.
+_PARAMS: WeakKeyDictionary[
+    type[luigi.Task], tuple[tuple[int, ...], list[tuple[str, luigi.Parameter[Any]]]]
+] = WeakKeyDictionary()
 
 
 def output_name(cls: type[luigi.Task]) -> str:

@@ -135,35 +135,31 @@ def live_pieces(
     scope = g.get("scope")
 
     @copy_current_request_context
-    def now(last: State | None) -> tuple[State, str | None]:
+    def now(last: State) -> tuple[State, str | None]:
         if scope is not None:
             g.scope = scope
         state = look()
         return state, None if state == last else render(state)
 
-    return _pieces(now, seen, is_over)
+    state = look()  # what it raises is a response of its own
+    text = render(state)
+    shown = Parts.of(text)
+    first = {} if digest(text) == seen else shown.news(Parts())
+    return _pieces(first, shown, state, now, is_over)
 
 
 def _pieces(
-    now: Callable[[State | None], tuple[State, str | None]],
-    seen: str,
+    news: dict[str, Any],
+    shown: Parts,
+    state: State,
+    now: Callable[[State], tuple[State, str | None]],
     is_over: Callable[[State], bool],
 ) -> Iterator[bytes]:
-    state, shown = None, Parts()
-    sent_at = due = time.monotonic()
+    begin = sent_at = time.monotonic()
     while True:
-        if time.monotonic() < due:
-            yield b""
-            continue
-        begin = time.monotonic()
-        state, text = now(state)
-        if text is not None:
-            fresh = Parts.of(text)
-            news = {} if digest(text) == seen else fresh.news(shown)
-            shown, seen = fresh, ""
-            if news:
-                sent_at = begin
-                yield event("parts", news)
+        if news:
+            sent_at = begin
+            yield event("parts", news)
         if is_over(state):
             yield event("over", None)
             return
@@ -171,3 +167,9 @@ def _pieces(
             sent_at = begin
             yield STILL_HERE
         due = time.monotonic() + max(_INTERVAL, _CALM * (time.monotonic() - begin))
+        while time.monotonic() < due:
+            yield b""
+        begin = time.monotonic()
+        state, text = now(state)
+        fresh = shown if text is None else Parts.of(text)
+        news, shown = fresh.news(shown), fresh

@@ -57,24 +57,30 @@ def _add_one(routes: Blueprint, backfills: Backfills) -> None:
 
     @routes.get("/<backfill_id>/events")
     def events(backfill_id: str) -> Response:
-        backfills.get(backfill_id)  # one that is not there is refused before the stream begins
-
-        def values() -> dict[str, Any]:
-            return _values(backfills, backfills.get(backfill_id))
-
-        return live_events("backfill_parts.html", values, lambda values: not values["is_active"])
+        return _events(backfills, backfill_id)
 
     @routes.post("/<backfill_id>/cancel")
     def cancel(backfill_id: str) -> Response:
-        words = "Cancel the backfill? Its runs are cancelled; what is done stays."
-        back = url_for("backfills_page.one", backfill_id=backfill_id)
-        if asked := confirmed("Cancel the backfill", words, back=back):
-            return asked
-        return _to(backfills.cancel(backfill_id).id)
+        return _confirm_cancel(backfill_id) or _to(backfills.cancel(backfill_id).id)
 
     @routes.post("/<backfill_id>/retry")
     def retry(backfill_id: str) -> Response:
         return _to(backfills.retry(backfill_id).id)
+
+
+def _events(backfills: Backfills, backfill_id: str) -> Response:
+    backfills.get(backfill_id)  # one that is not there is refused before the stream begins
+
+    def values() -> dict[str, Any]:
+        return _values(backfills, backfills.get(backfill_id))
+
+    return live_events("backfill_parts.html", values, lambda values: not values["is_active"])
+
+
+def _confirm_cancel(backfill_id: str) -> Response | None:
+    words = "Cancel the backfill? Its runs are cancelled; what is done stays."
+    back = url_for("backfills_page.one", backfill_id=backfill_id)
+    return confirmed("Cancel the backfill", words, back=back)
 
 
 def _to(backfill_id: str) -> Response:

@@ -12,7 +12,7 @@ import pytest
 
 from datanectar.errors import SchedulerError
 from datanectar.messages import SchedulerReport
-from datanectar.rpc.connection import LuigidConnection
+from datanectar.rpc.wire.connection import LuigidConnection
 from tests.servers.processes import free_port
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"

@@ -30,10 +30,11 @@ _MOST_PENDING = 50
 
 
 class Request(NamedTuple):
-    """A POST to luigid: the path of the RPC and the encoded form."""
+    """A POST to luigid: its path, and its body, an encoded form or JSON."""
 
     path: str
     body: bytes
+    content_type: str = "application/x-www-form-urlencoded"
 
 
 class Pipeline:
@@ -132,7 +133,7 @@ class Pipeline:
     def _encoded(self, request: Request) -> bytes:
         head = (
             f"POST {request.path} HTTP/1.1\r\n{self._head}"
-            "Content-Type: application/x-www-form-urlencoded\r\n"
+            f"Content-Type: {request.content_type}\r\n"
             f"Content-Length: {len(request.body)}\r\n\r\n"
         )
         return head.encode() + request.body

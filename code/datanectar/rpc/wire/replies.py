@@ -91,6 +91,8 @@ def _work(reply: Any) -> dict[str, Any]:
     }
     if "worker_state" in fields:
         work["worker_state"] = fields["worker_state"]
+    if "more_task_ids" in fields:  # of our luigid (datanectar.luigid.project_scheduler)
+        work["more_task_ids"] = [str(task_id) for task_id in list(fields["more_task_ids"])]
     if work["task_id"] is None and fields.get("batch_id") is not None:
         work["batch_id"] = str(fields["batch_id"])
         work["batch_task_ids"] = [str(task_id) for task_id in list(fields["batch_task_ids"])]

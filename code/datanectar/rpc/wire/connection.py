@@ -7,11 +7,12 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
 from datanectar.luigid.address import full_url
 from datanectar.messages import SchedulerReport
-from datanectar.rpc.pipeline import OUTAGE, Pipeline, Request
+from datanectar.rpc.wire.outbox import Batches, Outbox, Singles
+from datanectar.rpc.wire.pipeline import OUTAGE, Pipeline
 
 
 class LuigidConnection:
@@ -38,7 +39,7 @@ class LuigidConnection:
         self._send_report = send_report
         self._token = token or (lambda: None)
         self._reachable = True
-        self._pipelines: dict[tuple[int, int], Pipeline] = {}
+        self._outboxes: dict[tuple[int, int], Outbox] = {}
 
     def fetch(self, full_url: str, body: dict[str, str], timeout: float) -> str:
         """Return the body of luigid's response.
@@ -53,29 +54,39 @@ class LuigidConnection:
             SchedulerError: when luigid refuses this call or one before it, or is not luigid.
         """
         with self._reachability_reported():
-            return self._pipeline().fetch(_request(full_url, body), timeout)
+            return self.outbox().fetch(urlsplit(full_url).path, body["data"], timeout)
 
     def send(self, full_url: str, body: dict[str, str], timeout: float) -> None:
-        """Send a request without waiting for the response; luigid does it before later ones."""
-        self._pipeline().send(_request(full_url, body), timeout)
+        """Send a request soon, without waiting for the response; luigid does it before later ones."""
+        self.outbox().send(urlsplit(full_url).path, body["data"], timeout)
+
+    def push(self, timeout: float) -> None:
+        """Send at once what :meth:`send` has kept."""
+        self.outbox().push(timeout)
 
     def flush(self, timeout: float) -> None:
         """Wait until luigid has done all that was sent; raises as :meth:`fetch` does."""
         with self._reachability_reported():
-            self._pipeline().flush(timeout)
+            self.outbox().flush(timeout)
 
     def close(self) -> None:
         """Close the connections."""
-        for pipeline in self._pipelines.values():
-            pipeline.close()
-        self._pipelines.clear()
+        for outbox in self._outboxes.values():
+            outbox.close()
+        self._outboxes.clear()
 
-    def _pipeline(self) -> Pipeline:
+    def is_our_luigid(self) -> bool:
+        """Tell whether this is a luigid of ours: it asks for a token, and takes more than Luigi's."""
+        return self._token() is not None
+
+    def outbox(self) -> Outbox:
+        """Return what this thread of this process sends its calls through."""
         # By process and thread: task processes and the pinging thread use this fetcher as well.
         owner = (os.getpid(), threading.get_ident())
-        if owner not in self._pipelines:
-            self._pipelines[owner] = Pipeline(self._url, self._token)
-        return self._pipelines[owner]
+        if owner not in self._outboxes:
+            kind = Batches if self.is_our_luigid() else Singles
+            self._outboxes[owner] = kind(Pipeline(self._url, self._token))
+        return self._outboxes[owner]
 
     @contextlib.contextmanager
     def _reachability_reported(self) -> Iterator[None]:
@@ -91,7 +102,3 @@ class LuigidConnection:
         if reachable != self._reachable:
             self._reachable = reachable
             self._send_report(SchedulerReport(reachable))
-
-
-def _request(full_url: str, body: dict[str, str]) -> Request:
-    return Request(urlsplit(full_url).path, urlencode(body).encode())
