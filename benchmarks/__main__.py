@@ -20,6 +20,7 @@ BENCHMARKS: dict[str, dict[str, int]] = {
     "status": {"stored": 20, "known": 20, "rounds": 2},
     "idle": {"seconds": 1, "settle": 0},
     "throughput": {"runs": 4, "rounds": 1},
+    "many": {"leaves": 5, "row": 3, "rounds": 1},
     "fanin": {"leaves": 5, "rounds": 1},
     "collecting": {"chains": 4},
     "logs": {"megabytes": 1, "lines": 2},
