@@ -18,7 +18,7 @@ from datanectar.database import Database, now
 from datanectar.errors import TooManyRuns
 from datanectar.messages import Outcome, TaskReport
 from datanectar.runs.events import end_run
-from datanectar.runs.history import RunFilters as RunFilters
+from datanectar.runs.history import RunFilters
 from datanectar.runs.ids import RUN_ID, made_at, new_id
 from datanectar.runs.leases import Leases
 from datanectar.runs.migrations import migrate
