@@ -24,8 +24,6 @@ from datanectar.runs.tables import (
 )
 from datanectar.statuses import ENDED
 
-#: So many runs at most are counted by status.
-COUNTED = 10_000
 #: Runs deleted in one transaction, so few that other writers need not wait long.
 _BATCH = 500
 
@@ -77,21 +75,13 @@ class History(StoreBase):
             raise BadRequest(
                 f"{cursor[:100]!r} is not a cursor: send the one that came with the page before."
             )
-        conditions = self._conditions(filters)
+        conditions = self.conditions(filters)
         if cursor is not None:
             conditions.append(runs.c.id < cursor)
         page = select(*RUN_COLUMNS).where(*conditions).order_by(runs.c.id.desc()).limit(limit + 1)
         with self._db.read() as connection:
             found = [to_record(Run, row) for row in connection.execute(page).mappings()]
         return found[:limit], found[limit - 1].id if len(found) > limit else None
-
-    def status_counts(self, filters: RunFilters) -> dict[str, int]:
-        """Return how many runs that pass the filters have each status, among the newest :data:`COUNTED`."""
-        newest = select(runs.c.status).where(*self._conditions(filters)).order_by(runs.c.id.desc())
-        counted = newest.limit(COUNTED).subquery()
-        query = select(counted.c.status, func.count()).group_by(counted.c.status)
-        with self._db.read() as connection:
-            return dict(connection.execute(query).tuples().all())
 
     def purge(self, before: float) -> int:
         """Delete the runs that ended before the Unix stamp ``before``, and their tasks.
@@ -125,7 +115,8 @@ class History(StoreBase):
             connection.execute(delete(runs).where(runs.c.id.in_(ids)))
         return len(ids)
 
-    def _conditions(self, filters: RunFilters) -> list[ColumnElement[bool] | TextClause]:
+    def conditions(self, filters: RunFilters) -> list[ColumnElement[bool] | TextClause]:
+        """Return the SQL of the filters."""
         conditions: list[ColumnElement[bool] | TextClause] = [
             runs.c[name] == getattr(filters, name)
             for name in ("type", "chain", "task", "status", "key")
