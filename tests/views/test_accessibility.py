@@ -37,6 +37,8 @@ def pages(stack: Stack) -> Iterator[dict[str, str]]:
         "failed": f"/runs/{failed['run_id']}",
         "running": f"/runs/{waiting['run_id']}",
         "history": "/history",
+        "run, all shown": f"/runs/{done['run_id']}?sort=took&status=done",
+        "history filtered": "/history?status=done",
         "history refused": "/history?param=nonsense",
         "no run": "/history?task=Nothing",
         "docs": "/docs",

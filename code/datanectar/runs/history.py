@@ -24,6 +24,8 @@ from datanectar.runs.tables import (
 )
 from datanectar.statuses import ENDED
 
+#: So many runs at most are counted by status.
+COUNTED = 10_000
 #: Runs deleted in one transaction, so few that other writers need not wait long.
 _BATCH = 500
 
@@ -82,6 +84,14 @@ class History(StoreBase):
         with self._db.read() as connection:
             found = [to_record(Run, row) for row in connection.execute(page).mappings()]
         return found[:limit], found[limit - 1].id if len(found) > limit else None
+
+    def status_counts(self, filters: RunFilters) -> dict[str, int]:
+        """Return how many runs that pass the filters have each status, among the newest :data:`COUNTED`."""
+        newest = select(runs.c.status).where(*self._conditions(filters)).order_by(runs.c.id.desc())
+        counted = newest.limit(COUNTED).subquery()
+        query = select(counted.c.status, func.count()).group_by(counted.c.status)
+        with self._db.read() as connection:
+            return dict(connection.execute(query).tuples().all())
 
     def purge(self, before: float) -> int:
         """Delete the runs that ended before the Unix stamp ``before``, and their tasks.

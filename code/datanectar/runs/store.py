@@ -17,11 +17,11 @@ from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, selec
 from datanectar.database import Database, now
 from datanectar.errors import TooManyRuns
 from datanectar.messages import Outcome, TaskReport
-from datanectar.runs import migrate
 from datanectar.runs.events import end_run
 from datanectar.runs.history import History, RunFilters
 from datanectar.runs.ids import RUN_ID, made_at, new_id
 from datanectar.runs.leases import Leases
+from datanectar.runs.migrations import migrate
 from datanectar.runs.records import NewRun, Run
 from datanectar.runs.schedules import Schedules
 from datanectar.runs.statistics.recent import Recent

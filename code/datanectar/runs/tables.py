@@ -77,7 +77,7 @@ class Json(TypeDecorator[Any]):
 
 
 #: The newest revision in ``migrations/versions``: what this version of the code works with.
-HEAD = "0009"
+HEAD = "0010"
 
 #: Run ids are compared byte by byte, in whatever language the database was made.
 ID_TYPE = Text().with_variant(Text(collation="C"), "postgresql")
@@ -171,6 +171,8 @@ tasks = Table(
     Column("output", SafeText),
     Column("results", Json),
     Column("traceback", SafeText),
+    # Where it ran, unless on the host of its run: "dask", then "dask <worker>".
+    Column("runs_on", SafeText),
     # The texts of its public parameters; long ones are cut.
     Column("params", Json),
 )

@@ -19,8 +19,9 @@ from flask import Response, copy_current_request_context, g, render_template, re
 from datanectar.http.event_stream import KEEP_ALIVE, STILL_HERE, event, event_stream
 from datanectar.views.pages import page
 
-#: Seconds between two looks, and how many times longer than a look itself the pause is at least.
-_INTERVAL, _CALM = 0.7, 6
+#: Seconds between two looks, how many times longer than a look itself the pause is at least, and the
+#: bytes a second that a page is sent at most in the long run.
+_INTERVAL, _CALM, _RATE = 0.7, 6, 4000
 _MARK = re.compile(r"<!--(/?)(parts?)(?: ([\w-]+))?-->")
 
 State = TypeVar("State")
@@ -157,16 +158,18 @@ def _pieces(
 ) -> Iterator[bytes]:
     begin = sent_at = time.monotonic()
     while True:
+        piece = event("parts", news) if news else b""
         if news:
             sent_at = begin
-            yield event("parts", news)
+            yield piece
         if is_over(state):
             yield event("over", None)
             return
         if begin - sent_at > KEEP_ALIVE:
             sent_at = begin
             yield STILL_HERE
-        due = time.monotonic() + max(_INTERVAL, _CALM * (time.monotonic() - begin))
+        took = time.monotonic() - begin
+        due = begin + took + max(_INTERVAL, _CALM * took, min(5.0, len(piece) / _RATE))
         while time.monotonic() < due:
             yield b""
         begin = time.monotonic()
