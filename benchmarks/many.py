@@ -22,7 +22,11 @@ def measure(leaves: int = 200, row: int = 40, rounds: int = 5) -> list[Figure]:
     jobs = {
         f"{leaves} trivial tasks": ("WideTask", {"leaves": leaves}, 1),
         f"{leaves} trivial tasks, workers = 2": ("WideByTwoTask", {"leaves": leaves}, 2),
-        f"{leaves} tasks of 0.1 s, workers = 8": ("BusyTask", {"leaves": leaves, "seconds": 0.1}, 8),
+        f"{leaves} tasks of 0.1 s, workers = 8": (
+            "BusyTask",
+            {"leaves": leaves, "seconds": 0.1},
+            8,
+        ),
         f"{row} tasks in a row": ("RowTask", {"place": row}, 1),
     }
     ours: dict[str, list[float]] = {name: [] for name in jobs}
