@@ -83,6 +83,7 @@ setup(
         "postgres": ["psycopg[binary]>=3.2,<4"],
         "redis": ["redis>=5,<9"],
         "examples": ["matplotlib>=3.8", "scikit-learn>=1.4"],
+        "dask": ["distributed>=2024.2"],
         "frames": ["openpyxl>=3.1", "pandas>=2.0", "pyarrow>=14"],
     },
     entry_points={

@@ -28,6 +28,7 @@ BENCHMARKS: dict[str, dict[str, int]] = {
     "resume": {"leaves": 3, "delay_ms": 1},
     "commands": {"rounds": 1},
     "testing": {"rounds": 2},
+    "engine": {"many": 4, "slots": 2, "few": 4, "narrow": 2},
     "scale": {"tasks": 200, "calls": 2, "runs": 2},
 }
 
