@@ -20,6 +20,7 @@ BENCHMARKS: dict[str, dict[str, int]] = {
     "status": {"stored": 20, "known": 20, "rounds": 2},
     "idle": {"seconds": 1, "settle": 0},
     "throughput": {"runs": 4, "rounds": 1},
+    "many": {"leaves": 5, "row": 3, "rounds": 1},
     "fanin": {"leaves": 5, "rounds": 1},
     "collecting": {"chains": 4},
     "logs": {"megabytes": 1, "lines": 2},
@@ -27,6 +28,7 @@ BENCHMARKS: dict[str, dict[str, int]] = {
     "resume": {"leaves": 3, "delay_ms": 1},
     "commands": {"rounds": 1},
     "testing": {"rounds": 2},
+    "engine": {"many": 4, "slots": 2, "few": 4, "narrow": 2},
     "scale": {"tasks": 200, "calls": 2, "runs": 2},
 }
 

@@ -83,9 +83,9 @@ class Caller:
             raise RuntimeError(f"{method} {path}: {response.status} {body[:500]!r}")
         return dict(json.loads(body))
 
-    def post(self, task: str, **parameters: Any) -> str:
-        """POST a task of ``bench/trivial_chain``; return its key."""
-        path = f"/api/chains/bench/trivial_chain/{task}?{urlencode(parameters)}"
+    def post(self, task: str, chain: str = "trivial_chain", **parameters: Any) -> str:
+        """POST a task of a chain of type ``bench``; return its key."""
+        path = f"/api/chains/bench/{chain}/{task}?{urlencode(parameters)}"
         return str(self.call("POST", path)["data"]["key"])
 
     def status(self, key: str) -> dict[str, Any]:

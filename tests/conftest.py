@@ -12,6 +12,7 @@ pytest_plugins = [
     "tests.servers.s3",
     "tests.servers.postgres",
     "tests.servers.redis",
+    "tests.servers.dask",
 ]
 
 #: What takes longest. Begun first, none of it is left alone at the end of a parallel run.
@@ -30,7 +31,7 @@ LONGEST = (
 )
 #: What costs seconds to start; a test that needs one of these is slow, and so is what
 #: breaks a service, or builds the shipped chains.
-SLOW_FIXTURES = {"chromium", "make_stack", "postgres_url"}
+SLOW_FIXTURES = {"chromium", "cluster", "make_cluster", "make_stack", "postgres_url"}
 SLOW_FOLDERS = ("tests/faults/", "tests/shipped_chains/")
 
 

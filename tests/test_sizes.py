@@ -10,14 +10,16 @@ from statistics import median
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "code" / "datanectar"
-MODULES = sorted(path for path in PACKAGE.rglob("*.py") if "migrations" not in path.parts)
+MODULES = sorted(
+    path for path in PACKAGE.rglob("*.py") if not {"versions", "env.py"} & set(path.parts)
+)
 
 LINES_A_PACKAGE, FILES_A_PACKAGE = 1500, 12
 LINES_A_MODULE = 300
 LINES_A_FUNCTION, MEDIAN_OF_FUNCTIONS = 40, 8
 
 #: What is too large still: it only gets shorter.
-LARGE_PACKAGES = {".", "storage"}
+LARGE_PACKAGES = {"."}
 LARGE_MODULES = {"settings/declarations.py"}  # a table: one row a setting
 LONG_FUNCTIONS: set[str] = set()
 

@@ -10,6 +10,7 @@ import contextlib
 import os
 import time
 from collections.abc import Generator, Iterator
+from importlib.util import find_spec
 from typing import Any
 
 from datanectar import errors
@@ -60,12 +61,18 @@ def fork_server_spec(settings: Settings) -> Spec:
         target="datanectar.child.main:main",
         encode=encode,
         decode=decode,
-        preload=("datanectar.child.preload", *settings.preload),
+        preload=("datanectar.child.preload", *_of_engine(settings), *settings.preload),
         warmup="datanectar.child.warmup",
         title="datanectar",
         environ={**environ, "PYTHONPATH": os.pathsep.join(path for path in paths if path)},
         folder=str(settings.code) if settings.code.is_dir() else None,
     )
+
+
+def _of_engine(settings: Settings) -> tuple[str, ...]:
+    """Return what each run imports for the engine, which takes Dask's client most of a second."""
+    is_used = settings.engine == "dask" and find_spec("distributed") is not None
+    return ("distributed",) if is_used else ()
 
 
 class ChildPool(Pool):

@@ -110,6 +110,12 @@ class Unavailable(DatanectarError):
     status = 503
 
 
+class EngineLost(DatanectarError):
+    """Raised when the engine of a run's tasks is gone, and with it what ran there."""
+
+    status = 503
+
+
 class KeyUndefined(DatanectarError):
     """Raised when a task's key can't be computed in full; a less specific key would be wrong."""
 

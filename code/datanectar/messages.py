@@ -37,7 +37,6 @@ from datanectar.plan_messages import Plan, PlanJob
 _LONGEST_TEXT = 32_000
 _CUT = "\n[...]\n"
 
-
 # --- what chains there are -----------------------------------------------------------------
 
 
@@ -214,6 +213,7 @@ class TaskReport(Message, frozen=True):
     output: str | None = None
     results: Names | None = None
     traceback: str | None = None
+    runs_on: Name | None = None
     params: ShownParams | None = None
 
 
@@ -246,7 +246,8 @@ _KINDS: dict[str, type[Message]] = {
     cls.__name__: cls
     for cls in (
         DescribeJob, DescribeManyJob, PlanJob, ResolveJob, RunJob, UploadLogsJob,
-        ChainDescription, Plan, Resolution, LogsUploaded, TaskReport, SchedulerReport, Outcome, Refusal,
+        ChainDescription, Plan, Resolution, LogsUploaded, TaskReport, SchedulerReport, Refusal,
+        Outcome,
     )
 }  # fmt: skip
 

@@ -7,9 +7,11 @@ has to guess which line is the reason.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import traceback
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from datanectar.errors import DatanectarError
@@ -106,6 +108,15 @@ def listed(names: list[str], most: int) -> str:
     """Return the first ``most`` names, sorted, and how many more there are: ``a, b and 3 more``."""
     shown = ", ".join(sorted(names)[:most])
     return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
+
+
+def oom_kills() -> int:
+    """Return how often the kernel's out-of-memory killer has struck (/proc/vmstat); 0: not known."""
+    with contextlib.suppress(OSError, ValueError), Path("/proc/vmstat").open() as lines:
+        for line in lines:
+            if line.startswith("oom_kill "):
+                return int(line.split()[1])
+    return 0
 
 
 def _family(problem: BaseException | None, seen: set[int]) -> Iterator[BaseException]:

@@ -39,6 +39,8 @@ def test_metrics_count_what_has_not_ended(stack: Stack) -> None:
     assert gauges(stack) == {
         "datanectar_runs.PENDING": 0,
         "datanectar_runs.RUNNING": 0,
+        "datanectar_engine_tasks.PENDING": 0,
+        "datanectar_engine_tasks.RUNNING": 0,
         "datanectar_queue_messages": 0,
         "datanectar_workers": 1,
         "datanectar_luigid_up": 1,

@@ -176,7 +176,9 @@ def test_a_button_makes_the_result_again(stack: Stack, tmp_path: Path) -> None:
     assert f'action="/runs/{done["run_id"]}/rerun"' in page
 
     response = requests.post(
-        f"{stack.url}/runs/{done['run_id']}/rerun", data={"upstream": "yes"}, timeout=30
+        f"{stack.url}/runs/{done['run_id']}/rerun",
+        data={"upstream": "yes", "sure": "yes"},
+        timeout=30,
     )
 
     assert response.status_code == 200

@@ -29,12 +29,18 @@ BLOCKS = {
     ("docs/s3.md", "$ export AWS_ENDPOINT_URL_S3=http://minio:9000 AWS_ACCESS_KEY_ID=datanectar AWS_SECRET_ACCESS_KEY=..."): _HOSTS,
     ("docs/your-own-project.md", "$ pip install -e ."): "tests/cli/test_project.py runs it in a venv of its own",
     ("docs/task-helpers.md", "for file in self.track(files):                  # 0 of 12, ... 12 of 12"): "lines of a run(); tests/authoring/test_progress.py runs such",
+    ("docs/access.md", "$ datanectar token new ci --scope run --type etl --expires 90d"): "tests/cli/access/ runs them; they would close the test's app",
+    ("docs/access.md", "$ datanectar user new ann --scope admin"): "tests/cli/access/ runs them; they ask for passwords",
+    ("docs/access.md", "$ pip install 'datanectar[oidc]'"): _INSTALLS,
     ("docs/deploying.md", "$ sudo useradd --system --home-dir /var/lib/datanectar datanectar"): _HOSTS,
     ("docs/deploying.md", "$ BIN=/opt/datanectar/bin LOGS=/var/log/datanectar supervisord -c configuration/supervisord/supervisord.conf"): "tests/configuration/test_supervisord.py runs it",
     ("docs/deploying.md", "$ cp configuration/docker/env.example configuration/docker/.env   # and fill it in"): _HOSTS,
     ("docs/deploying.md", "$ kubectl create namespace datanectar"): _HOSTS,
     ("docs/command-line.md", '$ eval "$(_DATANECTAR_COMPLETE=bash_source datanectar)"     # in ~/.bashrc'): "tests/cli/test_completion.py runs it",
     ("docs/faults.md", "$ python -m tests.faults --rounds 100 --seed 8"): "takes hours; tests/faults/test_rounds.py runs some rounds",
+    ("docs/engines.md", "from dask_jobqueue import SLURMCluster"): _HOSTS,
+    ("docs/engines.md", "class CityTask(NectarTask):"): "tests/shipped_chains/test_orders.py runs one like it",
+    ("docs/frontend.md", '@routes.get("/things")'): "an outline of a page; tests/views/test_live_page.py has real ones",
 }  # fmt: skip
 
 #: Commands by how they begin.
@@ -48,5 +54,6 @@ COMMANDS = {
     "ENV=qa PROJECT_BUCKET=datanectartest AWS_REGION=eu-west-1 make up": "needs an account of AWS",
     "pip install": _INSTALLS,
     "python3 -m venv": _INSTALLS,
+    "uv run datanectar up": _STARTS,
     "uvx": _INSTALLS,
 }

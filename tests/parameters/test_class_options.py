@@ -27,6 +27,7 @@ WRONG = {
     "memory": ["2", "much", "2 gb", 0, -1, 2.5, True, "-1 GB", "0 GB", ["2 GB"]],
     "timeout": ["soon", 0, -1, float("inf"), float("nan"), True, (3, 10)],
     "retries": [-1, 101, "x", 2.0, True, None],
+    "engine": ["ray", 1, True, ["dask"]],
     "needs": [None, 4, ["gpu"], {"gpu": "one"}, {"gpu": -1}, {"g p u": 1}, {"gpu": True}, {1: 1}],
 }
 RIGHT = {
@@ -43,7 +44,8 @@ RIGHT = {
     "memory": [None, "2 GB", "512MiB", "1.5 GB", 10**9],
     "timeout": [None, 1, 0.5],
     "retries": [0, 3, 100],
-    "needs": [{}, {"cpus": 4, "gpu": 0.5}],
+    "needs": [{}, {"cpus": 4, "gpu": 0.5}, {"memory": "16 GB"}],
+    "engine": [None, "processes", "dask"],
 }
 
 

@@ -21,11 +21,12 @@ FLAGS = [
     "--disable-sync",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ]
-#: What a browser reports itself on a 404 and on a server that is gone, and luigid's own page.
+#: What a browser reports itself: on a 404, a server that is gone, luigid's own page, scripts in a result.
 EXPECTED = (
     "responded with a status of 4",
     "ERR_CONNECTION",
     "ERR_INCOMPLETE_CHUNKED",
+    "the document's frame is sandboxed",
     "/static/visualiser/",
 )
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")

@@ -66,7 +66,7 @@ class Host:
         """Start the worker, with the URL of every server replaced by the link's."""
         known = self.stack.environment
         urls = {
-            name: self._through_link(known[name])
+            name: self.through_link(known[name])
             for name in (
                 "DATANECTAR_LUIGID_URL",
                 "DATANECTAR_DATABASE_URL",
@@ -78,11 +78,16 @@ class Host:
             "DATANECTAR_NODE": self.name,
             "DATANECTAR_STATE": str(self.stack.project / f"state-{self.name}"),
         }
-        prefix = ["ip", "netns", "exec", self._ns] if self.namespace else []
-        command = [*prefix, sys.executable, "-m", "datanectar", "worker"]
+        command = [*self.prefix, sys.executable, "-m", "datanectar", "worker"]
         self.stack.start_registered(self.name, command, {**urls, **own})
 
-    def _through_link(self, url: str) -> str:
+    @property
+    def prefix(self) -> tuple[str, ...]:
+        """What a command begins with that is to run on the host."""
+        return ("ip", "netns", "exec", self._ns) if self.namespace else ()
+
+    def through_link(self, url: str) -> str:
+        """Return the URL by which the host reaches what has a loopback URL here."""
         port = urlsplit(url).port
         assert port is not None
         if port not in self.relays:

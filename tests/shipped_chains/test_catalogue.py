@@ -29,6 +29,7 @@ def test_every_shipped_chain_is_listed_and_described_without_the_optional_librar
     assert {f"{chain['type']}/{chain['name']}": chain["error"] for chain in chains} == {
         "agg/bicycle_weeks_chain": None,
         "ds/diagnosis_chain": None,
+        "ds/orders_chain": None,
         "etl/bicycles_chain": None,
         "testchains/hello_luigiworld_chain": None,
     }

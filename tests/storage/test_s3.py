@@ -28,7 +28,8 @@ import pytest
 from datanectar.errors import StartupError, StorageError
 from datanectar.keys import Key
 from datanectar.settings import Settings
-from datanectar.storage import s3, s3_client
+from datanectar.storage import s3
+from datanectar.storage.bucket import client as s3_client
 from datanectar.storage.bucket.streams import PART_SIZE
 from datanectar.storage.s3 import S3Storage
 from tests.servers.s3 import S3Server

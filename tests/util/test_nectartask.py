@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
+import luigi
 import pytest
+from luigi.util import inherits
 
-from datanectar import settings
+from datanectar import NectarTask, settings
 from datanectar.errors import KeyUndefined, NotFound
 from tests.util.chains import imported
 
@@ -201,3 +203,29 @@ def test_a_chain_runs_by_luigis_own_command_and_makes_the_same_key(
     assert result.returncode == 0, result.stderr
     assert (tmp_path / "local_targets" / str(chain.TextTask(name="cli").key) / "out.txt").exists()
     assert str(key).endswith("/b226f1826734303ca9d39d79f960b367")
+
+
+def test_parameters_are_those_that_luigi_finds_also_when_some_are_added_later() -> None:
+    class FirstTask(NectarTask):
+        zeal = luigi.Parameter(default="z")
+        age = luigi.IntParameter(default=1)
+
+    class SecondTask(FirstTask):
+        more = luigi.Parameter(default="m")
+
+    def luigis(cls: type[luigi.Task]) -> list[object]:
+        return luigi.Task.get_params.__func__(cls)  # type: ignore[attr-defined, no-any-return]
+
+    assert [name for name, _ in FirstTask.get_params()] == ["zeal", "age"]
+    FirstTask.get_params().clear()  # what is given out is the caller's
+    assert FirstTask.get_params() == luigis(FirstTask)
+    assert SecondTask.get_params() == luigis(SecondTask)
+
+    class OtherTask(NectarTask):
+        late = luigi.Parameter(default="l")
+
+    inherits(OtherTask)(FirstTask)
+
+    assert [name for name, _ in FirstTask.get_params()] == ["zeal", "age", "late"]
+    assert SecondTask.get_params() == luigis(SecondTask)
+    assert SecondTask().late == "l"  # type: ignore[attr-defined]

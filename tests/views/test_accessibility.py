@@ -20,16 +20,25 @@ def pages(stack: Stack) -> Iterator[dict[str, str]]:
     """The pages by what they show."""
     done = stack.run("pages/gated_chain/WatchedTask", name="axe")
     failed = stack.run("pages/gated_chain/FailingTask")
+    tree = stack.run("pages/gated_chain/JsonTask")
+    table = stack.run("pages/gated_chain/ParquetTask")
     waiting = stack.client.post("pages/gated_chain/WatchedTask", name="waits", gate="/nowhere/gate")
     yield {
         "home": "/",
         "broken chains": "/?type=broken",
         "no match": "/?q=nosuchwords",
+        "type": "/chains/pages",
+        "chain": "/chains/pages/gated_chain?task=FailingTask",
+        "broken chain": "/chains/broken/raises_chain",
         "form": TASK,
+        "table": "/tables/" + str(table["key"]) + "/out.parquet",
+        "tree": f"/runs/{tree['run_id']}",
         "done": f"/runs/{done['run_id']}",
         "failed": f"/runs/{failed['run_id']}",
         "running": f"/runs/{waiting['run_id']}",
         "history": "/history",
+        "run, all shown": f"/runs/{done['run_id']}?sort=took&status=done",
+        "history filtered": "/history?status=done",
         "history refused": "/history?param=nonsense",
         "no run": "/history?task=Nothing",
         "docs": "/docs",
@@ -68,6 +77,7 @@ def test_a_refused_form_has_no_serious_violation(
 ) -> None:
     page = open_page(stack.url + TASK, bypass_csp=True)
     page.locator("#p-name").fill("wrong")
+    page.get_by_role("button", name="As JSON").click()
     page.locator("#p-weights").fill("[1,")
     page.get_by_role("button", name="Run", exact=True).click()
     page.locator("#p-weights-error").wait_for()

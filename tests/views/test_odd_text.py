@@ -60,6 +60,11 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 PAGES = [
     "/",
     "/?q=caf%c3%a9",
+    "/chains/imp",
+    "/chains/imp/odd_chain",
+    "/chains/imp/broken_chain",
+    "/chains/imp/caf%e9_chain",
+    "/chains/t%e9",
     "/history",
     "/docs",
     "/chains/imp/odd_chain/OddTask",

@@ -234,8 +234,8 @@ def test_the_first_page_stays_small_and_quick_with_1000_chains_and_10000_runs(
     try:
         stack.start_web()
         _fill_history(stack, 10_000)
-        wait_for(lambda: get(stack, "/").status_code == 200, "the chains are known", 200)
-        for path in ("/", "/?q=number+0999", "/history"):
+        wait_for(lambda: "being read" not in get(stack, "/").text, "the chains are known", 200)
+        for path in ("/", "/?q=number+0999", "/chains/type3", "/history", "/history?task=0999t"):
             taken = [_timed(stack, path) for _ in range(10)]
             assert len(get(stack, path).content) < 100_000
             assert min(taken) < 0.1, (path, taken)  # others may use this machine meanwhile

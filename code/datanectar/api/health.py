@@ -73,6 +73,12 @@ class _Gauges:
         for status, count in self._service.store.active_counts().items():
             runs.add_metric([status], count)
         yield runs
+        engine = GaugeMetricFamily(
+            "datanectar_engine_tasks", "Tasks at the Dask cluster.", labels=["status"]
+        )
+        for status, count in self._service.store.engine_counts().items():
+            engine.add_metric([status], count)
+        yield engine
         yield GaugeMetricFamily(
             "datanectar_queue_messages", "Messages that wait.", value=self._service.queue.size()
         )

@@ -17,8 +17,8 @@ class Needs:
         memory: bytes that a task may allocate; None: no limit.
         timeout: seconds that ``run()`` may take; None: no limit but that of the whole run.
         retries: how often a task that failed is tried again within its run.
-        amounts: what else, by name, such as ``{"cpus": 4, "gpu": 1}``, for an engine that places
-            tasks on machines.
+        amounts: what the machine must have, by name, such as ``{"cpus": 4, "gpu": 1}``, for an
+            engine that places tasks on machines; ``memory`` in bytes.
     """
 
     memory: int | None = None
@@ -33,9 +33,12 @@ def needs_of(cls: type) -> Needs:
     Raises:
         ChainError: naming class and option, when a value can't be used.
     """
+    amounts = dict(class_option(cls, "needs", {}))
+    if "memory" in amounts:
+        amounts["memory"] = size_in_bytes(amounts["memory"])
     return Needs(
         memory=size_in_bytes(class_option(cls, "memory", None)),
         timeout=class_option(cls, "timeout", None),
         retries=class_option(cls, "retries", 0),
-        amounts=dict(class_option(cls, "needs", {})),
+        amounts=amounts,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sized
 from functools import cached_property
 from logging import Logger
@@ -13,6 +14,7 @@ import luigi
 from datanectar.authoring import formats, progress
 from datanectar.authoring.frames import LIBRARIES
 from datanectar.authoring.task_logger import logger_of
+from datanectar.cluster import connection
 
 Item = TypeVar("Item")
 
@@ -91,6 +93,26 @@ class TaskHelpers:
             raise ValueError(f"load(frames={frames!r}): it can be 'pandas' or 'polars'")
         return _load(self.output() if of is None else of, frames, pickle)  # type: ignore[attr-defined]
 
+    @property
+    def dask(self) -> Any:
+        """A client of the Dask cluster: what a task computes there may be larger than a machine.
+
+        It is a ``distributed.Client``, and the default one of this process from then on::
+
+            def run(self):
+                cluster = self.dask
+                orders = dask.dataframe.read_parquet("/data/orders/")
+                self.save(cluster.compute(orders.amount.sum(), sync=True))
+
+        On a Dask worker it is the client of that worker's cluster. Elsewhere ``DATANECTAR_DASK_SCHEDULER``
+        names the cluster; without one a small cluster starts within the process.
+
+        Raises:
+            ChainError: when Dask is not installed: ``pip install 'datanectar[dask]'``.
+            EngineLost: when the cluster can't be reached.
+        """
+        return connection.client_of_process(os.getpid())
+
     @cached_property
     def log(self) -> Logger:
         """A logger whose lines, from INFO on, are in the task's log."""
@@ -124,7 +146,9 @@ class TaskHelpers:
         progress.report(self, done, done, None)
 
 
-_HELPERS = {name: vars(TaskHelpers)[name] for name in ("save", "load", "log", "progress", "track")}
+_HELPERS = {
+    name: vars(TaskHelpers)[name] for name in ("save", "load", "log", "progress", "track", "dask")
+}
 
 
 def _load(source: Any, library: str | None, pickled: bool) -> Any:

@@ -15,6 +15,8 @@ from datanectar.catalog import chain_environment
 from datanectar.catalog.collector import APIChainCollector
 from datanectar.child import describe, outline, plan, resolve, table
 from datanectar.child.exit import end_like_python, forget_inherited_handlers
+from datanectar.child.run_task import run_task
+from datanectar.engines.dask.messages import TaskJob
 from datanectar.errors import DatanectarError
 from datanectar.forkserver.process_control import set_title
 from datanectar.messages import (
@@ -73,7 +75,7 @@ def main(jobs: int, reports: int, get_ready: Callable[[str], None]) -> int:
     os.close(jobs)
     if job is not None:
         _serve(job, pipe)
-    if isinstance(job, RunJob):  # its outcome is reported by now
+    if isinstance(job, (RunJob, TaskJob)):  # its outcome is reported by now
         end_like_python()
     return 0
 
@@ -81,7 +83,7 @@ def main(jobs: int, reports: int, get_ready: Callable[[str], None]) -> int:
 def _serve(job: Any, pipe: Reports) -> None:
     try:
         set_title(f"datanectar: {_title(job)}")
-        if isinstance(job, (DescribeJob, OutlineJob, PlanJob, ResolveJob, RunJob)):
+        if isinstance(job, (DescribeJob, OutlineJob, PlanJob, ResolveJob, RunJob, TaskJob)):
             chain_environment.prepare_process(job.type, job.chain)
         reply = _JOBS[type(job)](job, pipe.send)
         if reply is not None:
@@ -96,6 +98,8 @@ def _title(job: Any) -> str:
     """Return what ``ps`` shows of this process: ``run etl/bicycles_chain/ReportTask <run id>``."""
     if isinstance(job, RunJob):
         return f"run {job.type}/{job.chain}/{job.task} {job.run_id}"
+    if isinstance(job, TaskJob):
+        return f"task {job.family} of run {job.run_id}"
     if isinstance(job, ResolveJob):
         return f"resolve {job.type}/{job.chain}/{job.task}"
     if isinstance(job, OutlineJob):
@@ -130,6 +134,7 @@ _JOBS: dict[type, Callable[[Any, Callable[[Any], None]], Any]] = {
     PlanJob: lambda job, send: plan.plan(job),
     ResolveJob: lambda job, send: resolve.resolve(job),
     RunJob: build.run,
+    TaskJob: run_task,
     OutlineJob: lambda job, send: outline.outline(job),
     TableJob: lambda job, send: table.read_table(job),
     UploadLogsJob: lambda job, send: task_log.upload(job),

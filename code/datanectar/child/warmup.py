@@ -30,7 +30,7 @@ from datanectar import settings
 from datanectar.child import resolve
 from datanectar.child.isolation import luigi_restored
 from datanectar.keys import run_time_text
-from datanectar.messages import Resolution, ResolveJob, RunJob, decode, encode
+from datanectar.messages import Outcome, Resolution, ResolveJob, RunJob, decode, encode
 from datanectar.runner import build, output
 from datanectar.statuses import DONE
 from datanectar.storage.registry import default_name, storage_named
@@ -83,8 +83,8 @@ def _resolve() -> Resolution:
 def _run(resolution: Resolution, folder: Path) -> None:
     job = decode(encode(_run_job(resolution, folder)))
     outcome = build.run(job, lambda report: None)
-    if outcome.status != DONE:
-        raise RuntimeError(outcome.error)
+    if outcome != Outcome(DONE):
+        raise RuntimeError(str(outcome))
 
 
 @contextlib.contextmanager

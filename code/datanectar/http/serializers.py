@@ -229,6 +229,7 @@ def graph_data(tasks: list[TaskRow]) -> dict[str, Any]:
                 "progress": task.progress,
                 "status_message": task.message,
                 "tracking_url": task.tracking_url,
+                "runs_on": task.runs_on,
                 "log_url": links.log_url(task.key, None, task.run_id) if task.key else None,
             }
             for task in shown

@@ -33,7 +33,7 @@ def make_importable() -> None:
     """Have this process find the old modules, after every other place where a module may be."""
     if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
         sys.meta_path.append(_Finder())
-        code.__path__ = []  # type: ignore[attr-defined]  # else Python looks for nothing below it
+        vars(code)["__path__"] = []  # else Python looks for nothing below it
 
 
 def _old_name(name: str) -> str:

@@ -19,6 +19,7 @@ from datanectar.errors import ChainError, KeyUndefined
 from datanectar.keys import FOLDER_LIST, is_file_name, is_reserved_name
 from datanectar.parameters.notations import size_in_bytes
 from datanectar.parameters.visibility import short_repr
+from datanectar.settings.declarations import ENGINES
 from datanectar.storage.registry import STORES
 
 #: The highest ``width``: workers that share one run; and ``workers``: Luigi's processes in each.
@@ -147,10 +148,20 @@ def _size(value: Any) -> str | None:
 
 def _amounts(value: Any) -> str | None:
     fits = isinstance(value, Mapping) and all(
-        isinstance(name, str) and name.isidentifier() and _is_number(amount) and amount >= 0
+        isinstance(name, str) and name.isidentifier() and _is_needed(name, amount)
         for name, amount in value.items()
     )
-    return None if fits else "it can be amounts by name, such as {'cpus': 4, 'gpu': 1}"
+    return (
+        None
+        if fits
+        else "it can be amounts by name, such as {'cpus': 4, 'gpu': 1, 'memory': '16 GB'}"
+    )
+
+
+def _is_needed(name: str, amount: Any) -> bool:
+    if name == "memory":
+        return amount is not None and _size(amount) is None
+    return _is_number(amount) and amount >= 0
 
 
 def _is_number(value: Any, *, infinite: bool = False) -> bool:
@@ -176,4 +187,5 @@ OPTIONS: dict[str, Callable[[Any], str | None]] = {
     "timeout": _seconds_above_none,
     "retries": _whole_number(MOST_RETRIES, least=0),
     "needs": _amounts,
+    "engine": _one_of(None, *ENGINES),
 }

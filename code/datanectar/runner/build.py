@@ -13,7 +13,7 @@ import math
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +21,18 @@ import luigi
 
 from datanectar import reasons
 from datanectar.catalog.collector import APIChainCollector
-from datanectar.errors import DatanectarError, SchedulerError
+from datanectar.engines.dask.engine import DaskEngine
+from datanectar.engines.dask.messages import TaskRef
+from datanectar.engines.dask.relay import texts_of
+from datanectar.engines.messages import AttemptLost
+from datanectar.errors import DatanectarError, EngineLost, SchedulerError
 from datanectar.keys import parse_key, set_run_time
 from datanectar.luigid.names import worker_id
 from datanectar.messages import Outcome, RunJob, TaskReport
 from datanectar.parameters.class_options import class_option
 from datanectar.rpc.scheduler import PING_INTERVAL, RunScheduler
 from datanectar.runner import task_log, verdict
-from datanectar.runner.luigi_setup import configure_luigi
+from datanectar.runner.luigi_setup import configure_luigi, task_class
 from datanectar.runner.luigi_worker import RunWorker
 from datanectar.settings import current
 from datanectar.statuses import DONE, FAILED
@@ -46,7 +50,7 @@ _FIRST_WAIT, _LONGEST_WAIT = 0.05, 1.0
 
 
 @kept_for_the_run()
-def run(job: RunJob, send: Send) -> Outcome:
+def run(job: RunJob, send: Send) -> Outcome | AttemptLost:
     """Do the job in this process.
 
     Args:
@@ -67,10 +71,15 @@ def run(job: RunJob, send: Send) -> Outcome:
         root = _make_root(job)
         if job.assistant:
             # It takes tasks of a wide run while luigid has some; the run itself sees how they end.
-            _build(root, job, _scheduler(send, None))
+            with _engine(root, job, send) as engine:
+                _build(root, job, _scheduler(send, None), engine=engine)
             outcome = Outcome(DONE)
         else:
-            outcome = build_until_ended(root, job, _scheduler(send, root.task_id))
+            scheduler = _scheduler(send, root.task_id)
+            with _engine(root, job, send) as engine:
+                outcome = build_until_ended(root, job, scheduler, engine=engine)
+    except EngineLost as problem:
+        return AttemptLost(problem.message)
     except BaseException as problem:  # authors' code: SystemExit and KeyboardInterrupt too
         reasons.forget_environment(problem)
         traceback.print_exc()
@@ -141,6 +150,17 @@ def _log_end(statuses: dict[str, str], failed: Outcome) -> None:
 def _scheduler(send: Send, root: str | None) -> RunScheduler:
     settings = current()
     return RunScheduler(settings.luigid_url, send, settings.retry_delay, root, settings.state)
+
+
+@contextlib.contextmanager
+def _engine(root: luigi.Task, job: RunJob, send: Send) -> Iterator[DaskEngine]:
+    """Give the engine for tasks that ask for Dask; it connects when the first one does."""
+
+    def make(ref: TaskRef) -> luigi.Task:
+        return task_class(ref.module, ref.family).from_str_params(texts_of(ref))
+
+    with contextlib.closing(DaskEngine(job, root.task_id, send, make)) as engine:
+        yield engine
 
 
 def _build(root: luigi.Task, job: RunJob, scheduler: RunScheduler, **worker_options: Any) -> None:

@@ -99,7 +99,12 @@ def _shows(logger: logging.Logger) -> bool:
 
 
 def _load_task(module: str | None, task_name: str, params_str: dict[str, Any]) -> luigi.Task:
-    """Return a task by name, as ``luigi.task_register.load_task`` does, but of this very module.
+    """Return a task by name, as ``luigi.task_register.load_task`` does, but of this very module."""
+    return task_class(module, task_name).from_str_params(params_str)
+
+
+def task_class(module: str | None, task_name: str) -> Any:
+    """Return a task class by its module and family.
 
     Luigi looks by the family alone, and two chains in one process may each have a class of a name.
     """
@@ -107,8 +112,7 @@ def _load_task(module: str | None, task_name: str, params_str: dict[str, Any]) -
         importlib.import_module(module)
     of_module = [cls for cls in Register._reg if cls.__module__ == module]
     named = [cls for cls in of_module if cls.get_task_family() == task_name]
-    cls = named[-1] if named else Register.get_task_cls(task_name)
-    return cls.from_str_params(params_str)
+    return named[-1] if named else Register.get_task_cls(task_name)
 
 
 def _log_what_tasks_log() -> None:

@@ -10,15 +10,18 @@ import luigi
 from luigi.worker import TaskStatusReporter, Worker, _get_retry_policy_dict
 
 from datanectar import reasons
+from datanectar.engines.base import Engine, Execution, is_for
 from datanectar.errors import ChainError
 from datanectar.rpc.resources import problem_of
 from datanectar.rpc.scheduler import PING_INTERVAL
 from datanectar.runner import task_log
-from datanectar.runner.result_queue import ResultQueue
+from datanectar.runner.result_queue import EngineQueue, ResultQueue
 from datanectar.runner.task_host import TaskHost, TaskHosts
 from datanectar.runner.task_process import RunTaskProcess
 from datanectar.statuses import DONE, FAILED, RUNNING
 
+#: Tasks that an engine has at once: each question to luigid for work names all that run.
+_MOST_IN_ENGINE = 500
 #: Luigi's options (``[worker]`` in luigi.cfg) that are not the author's to set.
 _OPTIONS = {
     "keep_alive": True,
@@ -41,15 +44,30 @@ class RunWorker(Worker):
 
     Args:
         scheduler: the run's client of luigid.
+        engine: what runs tasks whose class or setting asks for it; None: processes do.
         worker_id: the worker's name at luigid.
         worker_processes: how many tasks run at the same time.
         arguments: these, and options of Luigi's worker in place of ours.
     """
 
     def __init__(self, **arguments: Any) -> None:
+        self._engine: Engine | None = arguments.pop("engine", None)
         super().__init__(**{**_OPTIONS, **arguments})
         self._task_result_queue: Any = ResultQueue()
         self._hosts = TaskHosts(lambda task_id: self._create_task_process(self._task(task_id)))
+        if self._engine:
+            self._task_result_queue = EngineQueue(self._engine)
+            self._engine.open(self._task_result_queue.put_news, self._scheduler)
+
+    @property
+    def worker_processes(self) -> int:
+        """How many tasks may run: those of an engine take no place from those of this host."""
+        elsewhere = self._engine.running() if self._engine else 0
+        return len(self._running_tasks) if elsewhere >= _MOST_IN_ENGINE else self._slots + elsewhere
+
+    @worker_processes.setter
+    def worker_processes(self, number: int) -> None:
+        self._slots = number
 
     def __exit__(self, *arguments: Any) -> bool:
         """End the processes of tasks (luigi/worker.py ``Worker``)."""
@@ -95,8 +113,12 @@ class RunWorker(Worker):
             self._scheduler.tasks.by_id[call["task_id"]] = task
         super()._add_task(*args, **call)
 
-    def _create_task_process(self, task: luigi.Task) -> RunTaskProcess:
-        """Return our kind of process; the rest is as in luigi/worker.py."""
+    def _create_task_process(self, task: luigi.Task) -> Execution:
+        """Return what runs a task: its engine's, or our kind of process as in luigi/worker.py."""
+        if self._engine and is_for("dask", task):
+            return self._engine.execution(task)
+        # In this process it would keep the worker from what comes of the engine.
+        is_mixed = self._engine is not None and self._engine.running() > 0
         messages: Any = multiprocessing.Queue() if task.accepts_messages else None
         process = RunTaskProcess(
             self._config.task_process_context,
@@ -104,7 +126,7 @@ class RunWorker(Worker):
             self._id,
             self._task_result_queue,
             TaskStatusReporter(self._scheduler, task.task_id, self._id, messages),
-            use_multiprocessing=self._config.force_multiprocessing or self.worker_processes > 1,
+            use_multiprocessing=self._config.force_multiprocessing or self._slots > 1 or is_mixed,
             worker_timeout=self._config.timeout,
             check_unfulfilled_deps=self._config.check_unfulfilled_deps,
             check_complete_on_run=self._config.check_complete_on_run,
@@ -141,6 +163,8 @@ class RunWorker(Worker):
 
     def _purge_children(self) -> None:
         """Put results of processes that left none into the queue; Luigi reads the queue after this."""
+        if self._engine:
+            self._engine.check()
         for task_id, process in self._running_tasks.items():
             if process.use_multiprocessing and not process.end_reported:
                 reason = process.reason_of_end(all_results_read=self._task_result_queue.empty())

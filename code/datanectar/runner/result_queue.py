@@ -7,6 +7,8 @@ import os
 from collections import deque
 from typing import Any
 
+from datanectar.engines.base import Engine
+
 
 class ResultQueue:
     """The queue of results of Luigi's worker (luigi/worker.py ``_task_result_queue``).
@@ -42,3 +44,27 @@ class ResultQueue:
     def close(self) -> None:
         """Close the pipe."""
         self._elsewhere.close()
+
+
+class EngineQueue(ResultQueue):
+    """The queue of results of a worker with an engine, whose news arrive here as well.
+
+    Args:
+        engine: takes its own news.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__()
+        self._engine = engine
+
+    def put_news(self, task_id: str, news: Any) -> None:
+        """Add news of a task; they wake :meth:`get` up, from whichever thread they come."""
+        self._elsewhere.put((task_id, news))
+
+    def get(self, timeout: float) -> Any:
+        """Return the next result; see :meth:`ResultQueue.get`."""
+        while True:
+            item = super().get(timeout)
+            result = item if len(item) > 2 else self._engine.take(*item)
+            if result is not None:
+                return result

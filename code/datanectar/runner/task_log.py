@@ -105,8 +105,9 @@ def redirect_to_log(root: luigi.Task) -> None:
     """Send what the process's exit handlers write to the root's log, if it was begun."""
     with contextlib.suppress(DatanectarError, OSError):
         storage, key = storage_of(root), key_of(root)
-        if begun_marker(_attempt_dir(), key).exists():
-            output.append_to(_log_file(storage, key), _log_mode(storage, key))
+        file = _log_file(storage, key)
+        if begun_marker(_attempt_dir(), key).exists() and file.exists():
+            output.append_to(file, _log_mode(storage, key))
 
 
 def keep_run_log(storage: Storage, key: Key, attempt_dir: Path) -> int | None:

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, TextClause, delete, func, select, text
 from datanectar.errors import BadRequest
 from datanectar.runs.ids import RUN_ID, first_id_after, first_id_since
 from datanectar.runs.records import Run
+from datanectar.runs.statistics.names import has_part
 from datanectar.runs.tables import (
     OF_BACKFILL,
     RUN_COLUMNS,
@@ -75,7 +76,7 @@ class History(StoreBase):
             raise BadRequest(
                 f"{cursor[:100]!r} is not a cursor: send the one that came with the page before."
             )
-        conditions = self._conditions(filters)
+        conditions = self.conditions(filters)
         if cursor is not None:
             conditions.append(runs.c.id < cursor)
         page = select(*RUN_COLUMNS).where(*conditions).order_by(runs.c.id.desc()).limit(limit + 1)
@@ -115,16 +116,14 @@ class History(StoreBase):
             connection.execute(delete(runs).where(runs.c.id.in_(ids)))
         return len(ids)
 
-    def _conditions(self, filters: RunFilters) -> list[ColumnElement[bool] | TextClause]:
+    def conditions(self, filters: RunFilters) -> list[ColumnElement[bool] | TextClause]:
+        """Return the SQL of the filters."""
         conditions: list[ColumnElement[bool] | TextClause] = [
             runs.c[name] == getattr(filters, name)
             for name in ("type", "chain", "task", "status", "key")
             if getattr(filters, name) is not None
         ]
-        conditions += [
-            self._db.contains(func.lower(runs.c[name]), text.lower())
-            for name, text in filters.parts.items()
-        ]
+        conditions += [has_part(self._db, *part) for part in filters.parts.items()]
         if filters.types is not None:
             conditions.append(runs.c.type.in_(filters.types))
         if filters.backfill is not None:

@@ -87,6 +87,7 @@ class TaskRow:
     output: str | None = None
     results: list[str] = field(default_factory=list)
     traceback: str | None = None
+    runs_on: str | None = None
     params: dict[str, str] = field(default_factory=dict)
 
 

@@ -17,13 +17,15 @@ from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, selec
 from datanectar.database import Database, now
 from datanectar.errors import TooManyRuns
 from datanectar.messages import Outcome, TaskReport
-from datanectar.runs import migrate
 from datanectar.runs.events import end_run
-from datanectar.runs.history import History, RunFilters
+from datanectar.runs.history import RunFilters
 from datanectar.runs.ids import RUN_ID, made_at, new_id
 from datanectar.runs.leases import Leases
+from datanectar.runs.migrations import migrate
 from datanectar.runs.records import NewRun, Run
 from datanectar.runs.schedules import Schedules
+from datanectar.runs.statistics.recent import Recent
+from datanectar.runs.statistics.totals import Totals
 from datanectar.runs.tables import ACTIVE_CONDITION, RUN_COLUMNS, has_status, runs, to_record
 from datanectar.runs.tasks import Tasks, write_reports
 from datanectar.statuses import ACTIVE, CANCELLED, DONE, PENDING, RUNNING
@@ -54,7 +56,7 @@ _COUNTS = {
 }
 
 
-class RunStore(Leases, Tasks, History, Schedules):
+class RunStore(Leases, Tasks, Totals, Schedules, Recent):
     """The runs in a SQLite file or a PostgreSQL database.
 
     Safe to share between threads and to keep across a fork: connections are opened at the first

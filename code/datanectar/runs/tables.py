@@ -77,7 +77,7 @@ class Json(TypeDecorator[Any]):
 
 
 #: The newest revision in ``migrations/versions``: what this version of the code works with.
-HEAD = "0010"
+HEAD = "0011"
 
 #: Run ids are compared byte by byte, in whatever language the database was made.
 ID_TYPE = Text().with_variant(Text(collation="C"), "postgresql")
@@ -147,6 +147,8 @@ _index_where(OF_BACKFILL, "ix_runs_backfill", runs.c.trigger, runs.c.id)
 # The filters of the history: each finds its runs newest first, without a sort.
 for _column in (runs.c.key, runs.c.type, runs.c.chain, runs.c.task, runs.c.status):
     Index(f"ix_runs_{_column.name}", _column, runs.c.id)
+# The last runs of each task, for the pages of many.
+Index("ix_runs_path", runs.c.type, runs.c.chain, runs.c.task, runs.c.id)
 
 tasks = Table(
     "tasks",
@@ -170,6 +172,8 @@ tasks = Table(
     Column("output", SafeText),
     Column("results", Json),
     Column("traceback", SafeText),
+    # Where it ran, unless on the host of its run: "dask", then "dask <worker>".
+    Column("runs_on", SafeText),
     # The texts of its public parameters; long ones are cut.
     Column("params", Json),
 )

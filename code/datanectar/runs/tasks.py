@@ -43,6 +43,15 @@ _LOG_NUMBER = (
 )
 
 
+_IN_ENGINE = (
+    select(tasks.c.status, func.count())
+    .join(runs, tasks.c.run_id == runs.c.id)
+    .where(has_status(*ACTIVE), tasks.c.runs_on.is_not(None))
+    .where(tasks.c.status.in_((PENDING, RUNNING)))
+    .group_by(tasks.c.status)
+)  # fmt: skip
+
+
 class Tasks(StoreBase):
     """Look-ups of tasks, by run and by key."""
 
@@ -83,6 +92,12 @@ class Tasks(StoreBase):
         """Tell whether a task with that key was started in any run, and may have made its result."""
         with self._db.read() as connection:
             return connection.execute(_BEGUN, {"key": key}).first() is not None
+
+    def engine_counts(self) -> dict[str, int]:
+        """Return how many tasks of active runs wait at a cluster (PENDING), and how many run there."""
+        with self._db.read() as connection:
+            counts = {row.status: row[1] for row in connection.execute(_IN_ENGINE)}
+        return {status: counts.get(status, 0) for status in (PENDING, RUNNING)}
 
 
 def write_reports(

@@ -28,6 +28,7 @@ from datanectar.settings.kinds import (
     URL_PREFIX,
     WORDS,
     Kind,
+    choice,
     integer,
     number,
     one_of,
@@ -59,6 +60,8 @@ OTHER_VARIABLES = frozenset(
     }
 )
 _DAY = 86_400.0
+#: What can run tasks.
+ENGINES = ("processes", "dask")
 
 
 def setting(variable: str, default: Any, help: str, kind: Kind = TEXT) -> Any:
@@ -192,6 +195,23 @@ class Settings:
         5.0,
         "seconds before a failed task with `retry_count` above 1 is tried again within its run",
         number(0, _DAY),
+    )
+    engine: str = setting(
+        "DATANECTAR_ENGINE",
+        "processes",
+        "what runs tasks: `processes` of the run's own host, or a `dask` cluster; a task class can set its own `engine`",
+        choice(*ENGINES),
+    )
+    dask_scheduler: str = setting(
+        "DATANECTAR_DASK_SCHEDULER",
+        "",
+        "the address of Dask's scheduler, `tcp://host:8786`; without one, a run that needs Dask starts a cluster of its own on its host",
+    )
+    dask_patience: float = setting(
+        "DATANECTAR_DASK_PATIENCE",
+        900.0,
+        "seconds that a task waits while no Dask worker has what it needs; then it fails",
+        number(0, 7 * _DAY),
     )
     keep_runs_days: float = setting(
         "DATANECTAR_KEEP_RUNS_DAYS",

@@ -143,6 +143,17 @@ def _origins(text: str) -> tuple[str, ...]:
     return entries
 
 
+def choice(*choices: str) -> Kind:
+    """Return the kind of a text that is one of ``choices``."""
+
+    def parse(text: str) -> str:
+        if text not in choices:
+            raise ValueError(f"it can be {' or '.join(choices)}")
+        return text
+
+    return Kind(parse, (str,), _A_TEXT)
+
+
 def integer(least: int, most: int) -> Kind:
     """Return the kind of a whole number from ``least`` to ``most``."""
 

@@ -49,12 +49,3 @@ document.addEventListener("keydown", (event) => {
   menu.open = false;
   menu.querySelector("summary").focus();
 });
-
-// A copy button holds what it copies, or names the element whose text that is.
-document.addEventListener("click", async (event) => {
-  const button = event.target.closest("[data-copy]");
-  if (!button) return;
-  const named = document.getElementById(button.dataset.copy);
-  await navigator.clipboard.writeText(named ? named.textContent : button.dataset.copy);
-  toast("Copied.");
-});

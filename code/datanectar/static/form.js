@@ -65,22 +65,8 @@ function showCommands() {
   }
 }
 
-for (const button of commands.querySelectorAll("[data-copy]")) {
-  const shown = button.firstChild;
-  button.hidden = false;
-  button.addEventListener("click", async () => {
-    const text = document.getElementById(`command-${button.dataset.copy}`);
-    try {
-      await navigator.clipboard.writeText(text.textContent);
-      shown.textContent = "Copied";
-    } catch {
-      // Without HTTPS, or where the browser refuses: the text is selected instead.
-      getSelection().selectAllChildren(text);
-      shown.textContent = "Selected: copy it by key";
-    }
-    setTimeout(() => (shown.textContent = "Copy"), 2000);
-  });
-}
+// Copying needs a script (dialogs.js), and HTTPS or this machine.
+for (const button of commands.querySelectorAll("[data-copy]")) button.hidden = !navigator.clipboard;
 
 itemEditors(form);
 form.addEventListener("input", showCommands);

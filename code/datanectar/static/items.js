@@ -38,13 +38,14 @@ class Editor {
     this.area = area;
     this.isDict = area.dataset.json === "dict";
     this.name = area.name;
-    this.rows = element("div", { className: "items" });
+    this.isRequired = area.required;
+    this.rows = element("div", { className: "items", role: "group", ariaLabel: area.name });
     this.add = element("button", { type: "button", textContent: "Add an item" });
     this.swap = element("button", { type: "button", textContent: "As JSON" });
     this.add.addEventListener("click", () => this.row("", "").querySelector("input").focus());
     this.swap.addEventListener("click", () => this.show(!this.area.hidden));
     area.after(this.rows, element("div", { className: "actions small" }, this.add, this.swap));
-    this.show(parsed(area) !== null);
+    this.show(area.ariaInvalid !== "true"); // an error is shown with the text that it is about
   }
 
   // Shows the items, or the text area; a text that is no plain list stays in the area.
@@ -55,6 +56,7 @@ class Editor {
     this.rows.replaceChildren();
     if (items) for (const [name, item] of Object.entries(value)) this.row(name, textOf(item));
     this.area.hidden = items;
+    this.area.required = this.isRequired && !items; // a browser can't say that a hidden field is empty
     this.rows.hidden = this.add.hidden = !items;
     this.swap.textContent = items ? "As JSON" : "As items";
   }

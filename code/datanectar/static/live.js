@@ -90,6 +90,9 @@ function arrange(id, order, parts) {
 
 function apply({ parts, lists }) {
   holder().dataset.seen = ""; // another stream has to send all again
+  const listed = new Set(Object.values(lists).flat());
+  const isUnknown = (id) => !listed.has(id) && !document.getElementById(id);
+  if (Object.keys(parts).some(isUnknown)) return show(location.href); // such as the first row of a table
   for (const [id, html] of Object.entries(parts)) patch(id, html);
   for (const [id, order] of Object.entries(lists)) arrange(id, order, parts);
   announce();
@@ -123,15 +126,16 @@ for (const name of ["pointerup", "pointercancel", "focusout", "selectionchange"]
 function open() {
   close();
   const [live, log] = [holder(), document.getElementById("log")];
-  if (!live || document.hidden) return;
+  if (!live?.dataset.live || document.hidden) return;
   if (log && log.dataset.key !== logKey) [logKey, logAt] = [log.dataset.key, undefined];
   [isOver, logEnded] = [false, !log];
-  const query = new URLSearchParams(location.search);
+  const [path, own] = live.dataset.live.split("?"); // its own query, or that of the page
+  const query = new URLSearchParams(own ?? location.search);
   query.set("seen", live.dataset.seen ?? "");
   if (log) query.set("tail", TAIL);
   if (logAt) query.set("after", logAt);
   else if (log) tell("start");
-  source = new EventSource(`${live.dataset.live}?${query}`);
+  source = new EventSource(`${path}?${query}`);
   source.onopen = () => {
     away.hidden = true;
     tell("open");

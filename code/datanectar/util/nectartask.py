@@ -83,7 +83,9 @@ class NectarTask(Nectar, luigi.Task, TaskHelpers):
     #: How often a task that failed is tried again within its run.
     retries: ClassVar[int] = 0
     #: What else a task needs, ``{"cpus": 4, "gpu": 1}``, for an engine that places tasks on machines.
-    needs: ClassVar[Mapping[str, float]] = {}
+    needs: ClassVar[Mapping[str, float | str]] = {}
+    #: What runs the task, ``"processes"`` or ``"dask"``; None: what ``DATANECTAR_ENGINE`` names.
+    engine: ClassVar[str | None] = None
 
     def __init_subclass__(cls, **options: Any) -> None:
         """Make the class's ``run`` write ``log`` and ``params.txt``, whoever calls it."""

@@ -14,14 +14,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from flask import Response, copy_current_request_context, render_template, request
+from flask import Response, copy_current_request_context, request
 
 from datanectar.http.event_stream import KEEP_ALIVE, STILL_HERE, event, event_stream
 from datanectar.http.identity import current
-from datanectar.views.pages import page
+from datanectar.views.pages import page, rendered
 
-#: Seconds between two looks, and how many times longer than a look itself the pause is at least.
-_INTERVAL, _CALM = 0.7, 6
+#: Seconds between two looks, how many times longer than a look itself the pause is at least, and the
+#: bytes a second that a page is sent at most in the long run.
+_INTERVAL, _CALM, _RATE = 0.7, 6, 4000
 _MARK = re.compile(r"<!--(/?)(parts?)(?: ([\w-]+))?-->")
 
 State = TypeVar("State")
@@ -96,8 +97,8 @@ def live_page(template: str, live: str, values: dict[str, Any], **more: Any) -> 
         live: the template of what changes.
         values: of both templates; ``more`` is the page's alone.
     """
-    rendered = render_template(live, **values)
-    return page(template, live=rendered, seen=digest(rendered), **values, **more)
+    pieces = rendered(live, **values)
+    return page(template, live=pieces, seen=digest(pieces), **values, **more)
 
 
 def live_events(
@@ -112,7 +113,7 @@ def live_events(
     """
 
     def render(values: dict[str, Any]) -> str:
-        return render_template(live, **values)
+        return rendered(live, **values)
 
     seen = request.args.get("seen", "")
     return event_stream(live_pieces(values, render, seen=seen, is_over=is_over))
@@ -157,16 +158,18 @@ def _pieces(
 ) -> Iterator[bytes]:
     begin = sent_at = time.monotonic()
     while True:
+        piece = event("parts", news) if news else b""
         if news:
             sent_at = begin
-            yield event("parts", news)
+            yield piece
         if is_over(state):
             yield event("over", None)
             return
         if begin - sent_at > KEEP_ALIVE:
             sent_at = begin
             yield STILL_HERE
-        due = time.monotonic() + max(_INTERVAL, _CALM * (time.monotonic() - begin))
+        took = time.monotonic() - begin
+        due = begin + took + max(_INTERVAL, _CALM * took, min(5.0, len(piece) / _RATE))
         while time.monotonic() < due:
             yield b""
         begin = time.monotonic()

@@ -66,5 +66,6 @@ def size(count: int) -> str:
 
 
 def first_line(text: str) -> str:
-    """Return the first line of a docstring, without Sphinx's markup."""
-    return re.sub(r":{1,2}\Z|``", "", text.strip().partition("\n")[0].strip())
+    """Return the first line of a docstring, without the marks of its notation."""
+    line = text.strip().partition("\n")[0].strip()
+    return re.sub(r":[\w:]+:(?=`)|:{1,2}\Z|`|\*\*|\A#+ ", "", line)

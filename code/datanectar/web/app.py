@@ -29,6 +29,7 @@ from datanectar.runs.store import RunStore
 from datanectar.service.service import Service
 from datanectar.settings import Settings
 from datanectar.views import guide, login, pages
+from datanectar.views.catalogue import chain as chain_page
 from datanectar.views.catalogue import home, tasks
 from datanectar.views.operations import backfills as backfill_pages
 from datanectar.views.results import page as result_page
@@ -86,7 +87,16 @@ def _register_login(app: Flask, settings: Settings, accounts: Accounts) -> None:
 
 def _register_routes(app: Flask, service: Service) -> None:
     api_modules = (chains, status, logs, targets, runs, schedules, backfills, health, openapi)
-    for module in (*api_modules, home, tasks, run, result_page, history, backfill_pages):
+    for module in (
+        *api_modules,
+        home,
+        chain_page,
+        tasks,
+        run,
+        result_page,
+        history,
+        backfill_pages,
+    ):
         app.register_blueprint(module.blueprint(service))
     app.register_blueprint(guide.blueprint())
     app.register_blueprint(pages.docs())

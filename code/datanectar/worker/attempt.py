@@ -10,18 +10,20 @@ from functools import partial
 from typing import Any
 
 from datanectar.attempt_files import attempt_folder, clear
+from datanectar.engines.messages import AttemptLost
 from datanectar.errors import DatanectarError
 from datanectar.forkserver.handle import Handle
+from datanectar.log_uploader import LogUploader
 from datanectar.luigid.names import worker_id
 from datanectar.message_fields import Message
 from datanectar.messages import Outcome, Refusal, RunJob, SchedulerReport, TaskReport
+from datanectar.reasons import oom_kills
 from datanectar.runs.records import Run
 from datanectar.service.service import Service
 from datanectar.statuses import CANCELLED, FAILED, PENDING, RUNNING
 from datanectar.storage.registry import is_in_reach
-from datanectar.worker.end_reason import Stop, oom_kills, reason_of_child, write_reason
+from datanectar.worker.end_reason import Stop, reason_of_child, write_reason
 from datanectar.worker.lease import Lease
-from datanectar.worker.log_uploader import LogUploader
 from datanectar.worker.task_graph import MOST_TASKS, TaskGraph
 
 log = logging.getLogger(__name__)
@@ -128,6 +130,9 @@ class Attempt:
                 for message in child.reports(_INTERVAL):
                     if isinstance(message, Outcome):
                         return message
+                    if isinstance(message, AttemptLost):
+                        self._error = message.reason[:500]
+                        self.stop(Stop.ERROR)
                     if isinstance(message, Refusal):
                         return Outcome(FAILED, message.message, failed_key=self.run.key)
                     self._note(message)

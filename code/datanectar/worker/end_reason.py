@@ -18,6 +18,7 @@ from datanectar.errors import DatanectarError
 from datanectar.forkserver.handle import Handle
 from datanectar.keys import LOG_FILE, Key, parse_key
 from datanectar.messages import TaskReport
+from datanectar.reasons import oom_kills
 from datanectar.runs.records import Run
 from datanectar.storage.base import keep_earlier
 from datanectar.storage.plain import plain_stat
@@ -50,15 +51,6 @@ def reason_of_child(child: Handle, oom_kills_before: int) -> str:
     if child.was_killed:
         return f"the run's process was {end}"
     return f"the run's process ended itself ({end}) before the run was over"
-
-
-def oom_kills() -> int:
-    """Return how often the kernel's out-of-memory killer has struck (/proc/vmstat); 0: not known."""
-    with contextlib.suppress(OSError, ValueError), Path("/proc/vmstat").open() as lines:
-        for line in lines:
-            if line.startswith("oom_kill "):
-                return int(line.split()[1])
-    return 0
 
 
 def write_reason(

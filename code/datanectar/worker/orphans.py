@@ -22,10 +22,10 @@ from datanectar.attempt_files import (
 )
 from datanectar.child_pool import ChildPool
 from datanectar.errors import DatanectarError
+from datanectar.log_uploader import LogUploader
 from datanectar.runs.records import Run
 from datanectar.runs.store import RunStore
 from datanectar.statuses import RUNNING
-from datanectar.worker.log_uploader import LogUploader
 
 log = logging.getLogger(__name__)
 

@@ -75,6 +75,18 @@ class PictureTask(NectarTask):
             out.write(PNG)
 
 
+class ParquetTask(NectarTask):
+    """Makes a table."""
+
+    output_name = "out.parquet"
+
+    def run(self):
+        import pandas
+
+        with self.output().temporary_path() as path:
+            pandas.DataFrame({"n": [1, 2], "word": ["a", None]}).to_parquet(path)
+
+
 class HtmlTask(NectarTask):
     """Logs and writes what would be markup."""
 

@@ -46,6 +46,8 @@ READS = [
     "/runs/{run}",
     "/backfills/{backfill}",
     "/chains/{type}/a_chain/ATask",
+    "/chains/{type}/a_chain",
+    "/chains/{type}",
     "/results/{short}",
     "/tables/{key}/out.txt",
     "/pictures/{key}/out.txt",
@@ -67,7 +69,7 @@ def test_what_is_of_another_type_is_not_there(
     assert answers["open"].status_code < 500
 
 
-@pytest.mark.parametrize("path", ["/runs/{run}/events", "/backfills/{backfill}/events", "/api/chainlog?chain={key}"])  # fmt: skip
+@pytest.mark.parametrize("path", ["/runs/{run}/events", "/backfills/{backfill}/events", "/chains/{type}/events", "/api/chainlog?chain={key}"])  # fmt: skip
 def test_no_stream_of_another_type_begins(
     guarded: Guarded, made: dict[str, dict[str, str]], path: str
 ) -> None:
@@ -129,12 +131,20 @@ def test_a_backfill_names_its_task_in_its_body(guarded: Guarded) -> None:
     assert page.status_code == 404
 
 
+def test_no_run_of_another_type_is_among_many(
+    guarded: Guarded, made: dict[str, dict[str, str]]
+) -> None:
+    for act in ("rerun", "cancel"):
+        form = {"run": [made["open"]["run"], made["shut"]["run"]], "do": act, "sure": "yes"}
+        assert guarded.ask("POST", "/history", "limited", data=form).status_code == 404
+
+
 def test_lists_have_what_is_of_the_own_type_alone(
     guarded: Guarded, made: dict[str, dict[str, str]]
 ) -> None:
     lists = ("/", "/history", "/api/chains", "/api/runs", "/api/schedules", "/api/backfills",
              "/backfills", "/openapi.json", "/api/runs?type=shut", "/history?type=shut",
-             "/api/runs?limit=1")  # fmt: skip
+             "/api/runs?limit=1", "/history.csv")  # fmt: skip
     for path in lists:
         text = (
             guarded.ask("GET", path, "limited")

@@ -260,7 +260,7 @@ SCHEMAS: Json = {
         id=_STR, key=_NULLABLE, family=_STR, parameters=_STR_DICT, status=_STATUS,
         started=_NULLABLE, finished=_NULLABLE,
         error=_NULLABLE, progress=_NULLABLE_INT, status_message=_NULLABLE, tracking_url=_NULLABLE,
-        log_url=_NULLABLE,
+        runs_on=_NULLABLE, log_url=_NULLABLE,
     ),
     "Graph": _object(
         note=_NULLABLE, nodes=_list_of("Node"),

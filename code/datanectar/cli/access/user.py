@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from datanectar.cli.access.listing import accounts_of_project, scope_option, show, types_option
@@ -53,7 +55,6 @@ def revoke(name: str) -> None:
 
 def _asked() -> str:
     """Return the password that is typed twice at a terminal, or the first line of standard input."""
-    stream = click.get_text_stream("stdin")
-    if not stream.isatty():
-        return stream.readline().rstrip("\n")
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\n")
     return str(click.prompt("Password", hide_input=True, confirmation_prompt=True))

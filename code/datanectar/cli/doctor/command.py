@@ -40,7 +40,7 @@ def doctor(as_json: bool) -> None:
 
 def _findings() -> Iterator[Finding]:
     from datanectar import settings as settings_module
-    from datanectar.cli.doctor import chains, machine, stores
+    from datanectar.cli.doctor import chains, engine, machine, stores
 
     try:
         settings = settings_module.load()
@@ -58,6 +58,7 @@ def _findings() -> Iterator[Finding]:
         machine.check_luigid,
         stores.check_databases,
         stores.check_s3,
+        engine.check_engine,
         chains.check_preload,
         chains.check_chains,
     )

@@ -72,7 +72,17 @@ def _field(item: ParameterDescription, typed: Mapping[str, str], error: str | No
     step = type.step if kind == type.input else None
     json_types: dict[object, str] = {list: "list", dict: "dict"}
     json = json_types.get(type.json_type) if kind == "textarea" else None
-    return Field(item, label(name), kind, value, step, type.hint, choices, error, json)
+    return Field(
+        item,
+        label(name),
+        kind,
+        value,
+        step,
+        type.hint,
+        choices,
+        error,
+        json if kind == "textarea" else None,
+    )
 
 
 def _as_in_html(time: re.Match[str]) -> str:

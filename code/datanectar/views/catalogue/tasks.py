@@ -17,7 +17,9 @@ from datanectar.runs.records import Run
 from datanectar.runs.store import RunFilters
 from datanectar.service.service import Service
 from datanectar.views.catalogue import forms
+from datanectar.views.catalogue.chain import graph_values
 from datanectar.views.catalogue.commands import commands
+from datanectar.views.catalogue.outlines import Outlines
 from datanectar.views.markup import docstring
 from datanectar.views.pages import page
 
@@ -25,8 +27,9 @@ _LATEST_RUNS = 8
 
 
 def blueprint(service: Service) -> Blueprint:
-    """Return the page, the target of its form, and the dry run."""
+    """Return the page, the target of its form, and what looks without running."""
     routes = Blueprint("tasks", __name__, url_prefix="/chains/<type>/<chain>/<task>")
+    outlines = Outlines(service)
 
     @routes.get("")
     def form(type: str, chain: str, task: str) -> Response:
@@ -47,6 +50,13 @@ def blueprint(service: Service) -> Blueprint:
         except (BadRequest, ChainError, KeyUndefined) as problem:
             return show(service, type, chain, task, typed=request.form, problem=problem)
         return show(service, type, chain, task, typed=request.form, key=found)
+
+    @routes.post("/graph")
+    def graph(type: str, chain: str, task: str) -> Response:
+        described, own = find(service, type, chain, task)
+        raw = forms.sent_values(own.parameters, _form())
+        graph = graph_values(outlines, described, task, raw)
+        return show(service, type, chain, task, typed=request.form, graph=graph)
 
     return routes
 
@@ -83,6 +93,7 @@ def show(
     typed: Mapping[str, str],
     problem: DatanectarError | None = None,
     key: dict[str, Any] | None = None,
+    graph: dict[str, Any] | None = None,
 ) -> Response:
     """Return the task's page, with the typed values and what is wrong with them."""
     described_chain = service.catalog.chain_soon(type, chain)
@@ -101,6 +112,7 @@ def show(
         problem=problem,
         beside={name: why for name, why in errors.items() if name not in names},
         key=key,
+        graph=graph,
         runs=_latest(service, type, chain, task),
         doc=docstring(described.doc),
         commands=commands(f"{type}/{chain}/{task}", request.url_root, fields),

@@ -54,23 +54,7 @@ def blueprint(service: Service) -> Blueprint:
 
     @routes.get("/results/<path:key>")
     def result(key: str) -> Response:
-        parsed = parse_key(f"chains/{key}")
-        status = service.status(parsed, request.args.get("file"))
-        run = status.run
-        if run is not None and run.key == str(parsed):
-            return redirect(url_for("runs_page.run", run_id=run.id), 303)  # type: ignore[return-value]
-        task = service.store.task_by_key(str(parsed)) if run else None
-        params = task.params if task else None
-        return page(
-            "result.html",
-            key=parsed,
-            job_status=status.job_status,
-            results=result_values(parsed, status.results, params),
-            words=status.note,
-            run=run,
-            task=task,
-            params=params or {},
-        )
+        return _show(service, parse_key(f"chains/{key}"))
 
     @routes.get("/pictures/<path:target>")
     def picture(target: str) -> Response:
@@ -89,6 +73,26 @@ def blueprint(service: Service) -> Blueprint:
         return page("table.html", key=key, result=values, rows=rows, table=table)
 
     return routes
+
+
+def _show(service: Service, key: Key) -> Response:
+    """Return the page of a key's result: of a run's own, that of the run."""
+    status = service.status(key, request.args.get("file"))
+    run = status.run
+    if run is not None and run.key == str(key):
+        return redirect(url_for("runs_page.run", run_id=run.id), 303)  # type: ignore[return-value]
+    task = service.store.task_by_key(str(key)) if run else None
+    params = task.params if task else None
+    return page(
+        "result.html",
+        key=key,
+        job_status=status.job_status,
+        results=result_values(key, status.results, params),
+        words=status.note,
+        run=run,
+        task=task,
+        params=params or {},
+    )
 
 
 def _found(service: Service, target: str) -> tuple[Key, ResultFile]:
@@ -161,7 +165,7 @@ def result_values(
 def download_name(key: Key, params: Mapping[str, str] | None, file: str) -> str:
     """Return the name of a downloaded file: ``ReportTask-2016-05.csv``, not ``out.csv``."""
     values = [key.md5[:8]] if params is None else [text for text in params.values() if text]
-    words = re.sub(r"[^\w.+-]+", "-", "-".join((key.task, *values)))[:100].strip("-.")
+    words = re.sub(r"[^\w.+]+", "-", "-".join((key.task, *values)))[:100].strip("-.")
     stem, dot, ending = file.rpartition(".")
     own = "" if stem in ("", "out") else f"-{stem}"
     return f"{words}{own}{dot}{ending}" if dot else f"{words}-{file}"

@@ -1,64 +1,97 @@
-"""``/history``: the runs, filtered, newest first."""
+"""``/history``: the runs, filtered, newest first; many at once are run again, cancelled, or saved as CSV."""
 
 from __future__ import annotations
 
-import contextlib
-import dataclasses
-from datetime import datetime, timezone
-from urllib.parse import urlencode
-from zoneinfo import ZoneInfo
+import csv
+import io
+import json
+from collections.abc import Iterator
+from typing import Any
 
 from flask import Blueprint, Response, request
 from werkzeug.datastructures import MultiDict
 
-from datanectar.api.runs import STATUSES, history_filters
+from datanectar.api.runs import STATUSES
 from datanectar.errors import BadRequest, Unavailable
+from datanectar.http.envelope import iso_time
 from datanectar.http.identity import current
 from datanectar.messages import ChainDescription
 from datanectar.runs.records import Run
-from datanectar.runs.store import RunFilters
 from datanectar.service.service import Service
+from datanectar.views.live import live_events, live_page
 from datanectar.views.pages import page
+from datanectar.views.runs.bulk import bulk
+from datanectar.views.runs.history_filters import address, chips, run_filters, shown_filters
 
 #: The most names that the form suggests, of chains and of tasks each.
 _SUGGESTED = 200
 _FIELDS = {"status", "type", "chain", "task", "backfill", "param", "since", "until", "zone"}
+#: The most runs in a CSV file, and how many are read at a time.
+_MOST_ROWS, _ROWS_AT_A_TIME = 100_000, 500
+_COLUMNS = (
+    "id", "type", "chain", "task", "status", "created", "started", "finished", "seconds", "attempts",
+    "trigger", "parameters", "key", "error",
+)  # fmt: skip
 
 
 def blueprint(service: Service) -> Blueprint:
-    """Return the page."""
+    """Return the page, the stream of what changes in it, its CSV file, and its buttons' target."""
     routes = Blueprint("history_page", __name__)
 
     @routes.get("/history")
     def history() -> Response:
-        filters_shown = _filters()
-        problem: BadRequest | None = None
-        runs: list[Run] = []
-        next_cursor = None
-        try:
-            filters, cursor, limit = history_filters(_with_offsets(filters_shown))
-            filters = _by_parts(filters)
-            runs, next_cursor = service.store.list_runs(filters, cursor=cursor, limit=limit)
-        except BadRequest as error:
-            problem = error
-        newest = {name: filters_shown.getlist(name) for name in filters_shown if name != "cursor"}
-        chains = _known_chains(service)
-        return page(
-            "history.html",
-            status=problem.status if problem else 200,
-            asked=filters_shown,
-            runs=runs,
-            problem=problem,
-            beside_a_field=bool(problem and _FIELDS & problem.fields.keys()),
-            newest=_address(newest),
-            older=_address({**newest, "cursor": [next_cursor]}) if next_cursor else "",
-            statuses=STATUSES,
-            types=sorted({chain.type for chain in chains}),
-            chains=sorted({chain.name for chain in chains})[:_SUGGESTED],
-            tasks=sorted({task.name for chain in chains for task in chain.tasks})[:_SUGGESTED],
-        )
+        return _page(service, shown_filters())
+
+    @routes.get("/history/events")
+    def events() -> Response:
+        shown = shown_filters()
+        shown.poplist("seen")
+        return live_events("history_parts.html", lambda: _live_values(service, shown))
+
+    @routes.get("/history.csv")
+    def table() -> Response:
+        filters, _, _ = run_filters(shown_filters())
+        headers = {"Content-Disposition": 'attachment; filename="runs.csv"'}
+        return Response(_csv(service, filters), mimetype="text/csv", headers=headers)
+
+    @routes.post("/history")
+    def change() -> Response:
+        return bulk(service, request.form)
 
     return routes
+
+
+def _page(service: Service, shown: MultiDict[str, str]) -> Response:
+    chains = _known_chains(service)
+    form = {
+        "chips": chips(shown),
+        "statuses": STATUSES,
+        "types": sorted({chain.type for chain in chains}),
+        "chains": sorted({chain.name for chain in chains})[:_SUGGESTED],
+        "tasks": sorted({task.name for chain in chains for task in chain.tasks})[:_SUGGESTED],
+    }
+    try:
+        values = _live_values(service, shown)
+    except BadRequest as problem:
+        beside = bool(_FIELDS & problem.fields.keys())
+        refused = {"asked": shown, "problem": problem, "beside_a_field": beside}
+        return page("history.html", status=problem.status, **form, **refused)
+    own = "" if shown.get("cursor") else address(shown, "/history/events")
+    return live_page("history.html", "history_parts.html", values, stream=own, **form)
+
+
+def _live_values(service: Service, shown: MultiDict[str, str]) -> dict[str, Any]:
+    filters, cursor, limit = run_filters(shown)
+    runs, older = service.store.list_runs(filters, cursor=cursor, limit=limit)
+    return {
+        "asked": shown,
+        "runs": runs,
+        "totals": service.store.status_counts(filters),
+        "of_status": {status: address(shown, status=status.lower()) for status in STATUSES},
+        "newest": address(shown),
+        "older": address(shown, cursor=older) if older else "",
+        "csv": address(shown, "/history.csv"),
+    }
 
 
 def _known_chains(service: Service) -> list[ChainDescription]:
@@ -69,42 +102,28 @@ def _known_chains(service: Service) -> list[ChainDescription]:
         return []
 
 
-def _by_parts(filters: RunFilters) -> RunFilters:
-    """Return filters that a part of a name passes; the API's pass whole names."""
-    names = {name: getattr(filters, name) for name in ("chain", "task")}
-    parts = {name: text for name, text in names.items() if text}
-    return dataclasses.replace(filters, chain=None, task=None, parts=parts)
+def _csv(service: Service, filters: Any) -> Iterator[str]:
+    """Yield the lines of the file, a page of runs at a time."""
+    yield _lines([_COLUMNS])
+    cursor: str | None = None
+    for _ in range(_MOST_ROWS // _ROWS_AT_A_TIME):
+        runs, cursor = service.store.list_runs(filters, cursor=cursor, limit=_ROWS_AT_A_TIME)
+        yield _lines([_row(run) for run in runs])
+        if cursor is None:
+            return
 
 
-def _with_offsets(filters: MultiDict[str, str]) -> MultiDict[str, str]:
-    """Return the filters as the API reads them: times with the offset of the form's time zone.
-
-    Raises:
-        BadRequest: when there is no such zone.
-    """
-    name = filters.get("zone", "UTC")
-    try:
-        zone = timezone.utc if name == "UTC" else ZoneInfo(name)
-    except (ValueError, OSError, KeyError) as problem:
-        raise BadRequest(
-            f"There is no time zone {name[:50]!r}; one is called like Europe/Berlin.",
-            fields={"zone": "a name such as Europe/Berlin"},
-        ) from problem
-    aware = MultiDict([(name, text) for name, text in filters.items(multi=True) if name != "zone"])
-    for field in ("since", "until"):
-        with contextlib.suppress(KeyError, ValueError):  # history_filters reports what is no time
-            moment = datetime.fromisoformat(aware[field])
-            if moment.tzinfo is None:
-                aware.setlist(field, [moment.replace(tzinfo=zone).isoformat()])
-    return aware
+def _row(run: Run) -> tuple[Any, ...]:
+    times = [iso_time(stamp) for stamp in (run.created, run.started, run.finished)]
+    seconds = round(run.finished - run.started, 3) if run.started and run.finished else ""
+    parameters = json.dumps(run.public_params, ensure_ascii=False)
+    # A spreadsheet would take an error that begins so for a formula.
+    error = f"'{run.error}" if run.error and run.error[0] in "=+-@\t\r" else run.error
+    names = (run.id, run.type, run.chain, run.task, run.status, *times, seconds, run.attempt)
+    return (*names, run.trigger, parameters, run.key, error)
 
 
-def _address(filters: dict[str, list[str]]) -> str:
-    return f"/history?{urlencode(filters, doseq=True)}"
-
-
-def _filters() -> MultiDict[str, str]:
-    """Return the filters of the request that are not empty."""
-    pairs = ((name, text.strip()) for name, text in request.args.items(multi=True))
-    filters = MultiDict([(name, text) for name, text in pairs if text])
-    return filters if filters.keys() - {"zone"} else MultiDict()  # a zone alone filters nothing
+def _lines(rows: list[tuple[Any, ...]]) -> str:
+    text = io.StringIO()
+    csv.writer(text).writerows(rows)
+    return text.getvalue()

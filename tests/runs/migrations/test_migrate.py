@@ -24,7 +24,7 @@ from sqlalchemy import func, inspect, select, text
 import datanectar.access.tables
 import datanectar.backfills.tables  # noqa: F401, they are in the same database
 from datanectar.errors import StartupError
-from datanectar.runs import migrate
+from datanectar.runs.migrations import migrate
 from datanectar.runs.store import RunStore
 from datanectar.runs.tables import HEAD, metadata
 from tests.runs.conftest import key_of, new_run

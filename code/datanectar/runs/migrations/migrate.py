@@ -18,7 +18,7 @@ from datanectar.errors import StartupError, Unavailable
 from datanectar.permissions import private_database, private_file
 from datanectar.runs.tables import HEAD
 
-MIGRATIONS = Path(__file__).parent / "migrations"
+MIGRATIONS = Path(__file__).parent
 #: The number of our advisory lock in a PostgreSQL database; any constant does.
 _ADVISORY_LOCK = 0x6E65637461
 #: Seconds to wait for another process that prepares the store, and between looks.
