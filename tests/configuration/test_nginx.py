@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
+from playwright.sync_api import expect
 
 from datanectar.client import Client
 from tests.api.answers import data, refused
@@ -113,3 +116,78 @@ def test_a_name_that_is_not_ours_is_refused(proxy: Nginx) -> None:
 def test_the_prefix_alone_leads_to_the_home_page(proxy: Nginx) -> None:
     answer = ask(proxy, "/dn", headers={"Accept": "text/html"})
     assert answer.url == f"{proxy.url}/dn/" and answer.status_code == 200
+
+
+_ADDRESS = re.compile(r'\b(?:href|action|formaction|src|data-live)="(/[^"]*)"')
+
+
+def test_every_address_of_every_page_keeps_the_prefix(proxy: Nginx) -> None:
+    """From the home page, whatever a page leads to is opened: pages, scripts, styles, pictures."""
+    run = data(
+        ask(
+            proxy,
+            "/dn/api/chains/basic/plain_chain/GreetTask?name=crawled",
+            "POST",
+            headers={"Prefer": "wait=60"},
+        )
+    )
+    waiting, seen = ["/dn/", f"/dn/runs/{run['run_id']}", "/dn/no/such/page"], set[str]()
+    while waiting and len(seen) < 150:
+        path = waiting.pop(0)
+        seen.add(path)
+        answer = ask(proxy, path, headers={"Accept": "text/html"}, stream=True)
+        with answer:
+            kind = answer.headers["Content-Type"]
+            assert answer.status_code in (200, 404, 400), (path, answer.status_code)
+            assert (answer.status_code == 200) or "/no/such/" in path or "/docs/guide" in path, path
+            if not kind.startswith("text/html") or "/docs/guide/" in path:
+                continue
+            addresses = [html.unescape(one) for one in _ADDRESS.findall(answer.text)]
+        strays = [one for one in addresses if not one.startswith(("/dn/", "//"))]
+        assert not strays, (path, strays)
+        assert "/dn/dn/" not in answer.text, path
+        new = {one.partition("#")[0] for one in addresses if "/events" not in one}
+        waiting += sorted(one for one in new - seen - set(waiting) if _opens(one))
+    assert len(seen) > 30
+
+
+def _opens(address: str) -> bool:
+    """Tell whether a GET opens an address: it is no target of a form alone."""
+    return not re.search(r"/(cancel|rerun|again|drop|retry|preview|bulk|key|graph)$", address)
+
+
+def test_a_form_leads_to_the_run_under_the_prefix(proxy: Nginx) -> None:
+    form = "/dn/chains/basic/plain_chain/GreetTask"
+    sent = ask(
+        proxy,
+        form,
+        "POST",
+        data={"name": "pressed"},
+        headers={"Origin": proxy.url, "Accept": "text/html"},
+        allow_redirects=False,
+    )
+    assert sent.status_code == 303
+    assert sent.headers["Location"].removeprefix(proxy.url).startswith("/dn/runs/")
+
+
+def test_a_run_page_follows_its_run_in_a_browser(chromium: Any, proxy: Nginx) -> None:
+    """Scripts, the stream of the page and its log work under the prefix, with no fault in the console."""
+    context = chromium.new_context(
+        ignore_https_errors=True, extra_http_headers={"Authorization": f"Bearer {TOKEN}"}
+    )
+    page, faults = context.new_page(), list[str]()
+    page.on("console", lambda said: faults.append(said.text) if said.type == "error" else None)
+    page.on("requestfailed", lambda request: faults.append(f"{request.url}: {request.failure}"))
+    try:
+        page.goto(
+            f"https://127.0.0.1:{proxy.port}/dn/chains/basic/plain_chain/SleepTask?name=browser&seconds=1"
+        )
+        page.get_by_role("button", name="Run", exact=True).click()
+        page.wait_for_url("**/dn/runs/*")
+        expect(page).to_have_title(re.compile("^done"), timeout=60_000)
+        page.get_by_text("sleeping").first.wait_for(timeout=60_000)
+        page.goto(f"https://127.0.0.1:{proxy.port}/dn/docs")
+        expect(page.locator("#operations")).to_contain_text("/api/chains/")
+        assert not [fault for fault in faults if "/events" not in fault and "chainlog" not in fault]
+    finally:
+        context.close()

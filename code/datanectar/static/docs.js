@@ -4,6 +4,8 @@ const FEW = 60; // operations that are listed at a time
 const place = document.getElementById("operations");
 const find = document.getElementById("find");
 const count = document.getElementById("count");
+const description = document.querySelector('a[href$="/openapi.json"]');
+const root = new URL(description.href).pathname.replace("/openapi.json", ""); // a proxy's prefix, or nothing
 
 function make(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
@@ -96,7 +98,7 @@ function select(parameter) {
 }
 
 function address(operation, form) {
-  let path = operation.path;
+  let path = root + operation.path;
   const query = new URLSearchParams();
   for (const parameter of operation.parameters ?? []) {
     const value = form.elements[parameter.name].value;
@@ -130,7 +132,7 @@ function pretty(text) {
 }
 
 try {
-  const reply = await fetch("/openapi.json");
+  const reply = await fetch(description.href);
   const operations = operationsOf(await reply.json());
   find.disabled = false;
   find.addEventListener("input", () => list(operations, find.value));

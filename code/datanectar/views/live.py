@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from flask import Response, copy_current_request_context, g, render_template, request
+from flask import Response, copy_current_request_context, g, request
 
 from datanectar.http.event_stream import KEEP_ALIVE, STILL_HERE, event, event_stream
-from datanectar.views.pages import page
+from datanectar.views.pages import page, rendered
 
 #: Seconds between two looks, how many times longer than a look itself the pause is at least, and the
 #: bytes a second that a page is sent at most in the long run.
@@ -96,8 +96,8 @@ def live_page(template: str, live: str, values: dict[str, Any], **more: Any) -> 
         live: the template of what changes.
         values: of both templates; ``more`` is the page's alone.
     """
-    rendered = render_template(live, **values)
-    return page(template, live=rendered, seen=digest(rendered), **values, **more)
+    pieces = rendered(live, **values)
+    return page(template, live=pieces, seen=digest(pieces), **values, **more)
 
 
 def live_events(
@@ -112,7 +112,7 @@ def live_events(
     """
 
     def render(values: dict[str, Any]) -> str:
-        return render_template(live, **values)
+        return rendered(live, **values)
 
     seen = request.args.get("seen", "")
     return event_stream(live_pieces(values, render, seen=seen, is_over=is_over))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import shlex
 import time
 from functools import lru_cache
@@ -27,18 +28,29 @@ _NO_PAGE_POLICY = "default-src 'none'; frame-ancestors 'none'"
 
 #: Paths of the API: errors stay JSON, also for a browser.
 _API_PATHS = ("/api/", "/healthz", "/readyz", "/metrics", "/openapi.json")
+#: What begins an address of this app in HTML.
+_ADDRESS = r'\b(?:href|action|formaction|src|data-live)="/'
 #: A year in seconds: a file's address changes with its content.
 _FOREVER = 31_536_000
 
 
 def page(template: str, *, status: int = 200, **values: Any) -> Response:
     """Return a template rendered with ``values`` as a page."""
-    return Response(_rendered(template, **values), status=status, mimetype="text/html")
+    return Response(_encoded(template, **values), status=status, mimetype="text/html")
 
 
-def _rendered(template: str, **values: Any) -> bytes:
+def rendered(template: str, **values: Any) -> str:
+    """Return a rendered template; its addresses of this app begin with the prefix of a proxy, if any."""
+    html, prefix = render_template(template, **values), request.script_root
+    if not prefix:
+        return html
+    # Templates and views write plain paths: none can forget the prefix. `url_for` has put it there.
+    return re.sub(rf'{_ADDRESS}(?!/|{re.escape(prefix[1:])}[/"?#])', rf"\g<0>{prefix[1:]}/", html)
+
+
+def _encoded(template: str, **values: Any) -> bytes:
     """Return a rendered template as UTF-8; lone surrogates become question marks."""
-    return render_template(template, **values).encode(errors="replace")
+    return rendered(template, **values).encode(errors="replace")
 
 
 def confirmed(action: str, words: str, *, back: str) -> Response | None:
@@ -101,6 +113,14 @@ def prepare(app: Flask) -> None:
     app.jinja_env.globals["static"] = lambda name: f"/static/{static_version()}/{name}"
     app.after_request(_add_headers)  # runs last: Flask starts with the one registered last
     app.after_request(_error_page)
+    app.after_request(_redirect_under_prefix)
+
+
+def _redirect_under_prefix(response: Response) -> Response:
+    target, prefix = response.headers.get("Location", ""), request.script_root
+    if prefix and target.startswith("/") and not f"{target}/".startswith(f"{prefix}/"):
+        response.headers["Location"] = prefix + target
+    return response
 
 
 def _error_page(response: Response) -> Response:
@@ -109,7 +129,7 @@ def _error_page(response: Response) -> Response:
         return response
     words = (response.get_json(silent=True) or {}).get("message", "")
     response.set_data(
-        _rendered("error.html", status=response.status_code, words=words, path=request.path)
+        _encoded("error.html", status=response.status_code, words=words, path=request.path)
     )
     response.mimetype = "text/html"
     return response

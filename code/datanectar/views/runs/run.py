@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, redirect, request, url_for
 
 from datanectar.api.logs import follower
 from datanectar.errors import BadRequest, ChainError, KeyUndefined
@@ -13,7 +13,7 @@ from datanectar.service.rerun import refuse_if_lost, request_params, rerun, run_
 from datanectar.service.service import Service
 from datanectar.views.catalogue.tasks import show, start
 from datanectar.views.live import live_page, live_pieces
-from datanectar.views.pages import confirmed
+from datanectar.views.pages import confirmed, rendered
 from datanectar.views.runs.run_values import RunState, earlier_logs, look, run_values
 
 _LIVE = "run_parts.html"
@@ -74,7 +74,7 @@ def _events(service: Service, run_id: str) -> Response:
     asked = request.args
 
     def render(state: RunState) -> str:
-        return render_template(_LIVE, **run_values(service, state, asked))
+        return rendered(_LIVE, **run_values(service, state, asked))
 
     changes = live_pieces(
         lambda: look(service, run_id),
