@@ -74,9 +74,11 @@ def test_no_stream_of_another_type_begins(
     guarded: Guarded, made: dict[str, dict[str, str]], path: str
 ) -> None:
     headers = {"Accept": "text/event-stream"}
-    answer = guarded.ask("GET", path.format(**made["shut"]), "limited", headers=headers)
+    answer = guarded.ask(
+        "GET", path.format(type="shut", **made["shut"]), "limited", headers=headers
+    )
     assert answer.status_code == 404
-    own = path.format(**made["open"])
+    own = path.format(type="open", **made["open"])
     with guarded.ask("GET", own, "limited", headers=headers, stream=True) as stream:
         assert stream.status_code == 200
 
@@ -150,6 +152,7 @@ def test_lists_have_what_is_of_the_own_type_alone(
             guarded.ask("GET", path, "limited")
             .text.replace("type=shut", "")
             .replace('value="shut"', "")
+            .replace(">type shut ", "")
         )
         assert "shut" not in text, path
         assert "a_chain" in text or "type=shut" in path, path
