@@ -51,6 +51,11 @@ def blueprint(service: Service) -> Blueprint:
             raise Conflict(f"Run {run.id} has ended already ({run.status}): nothing to cancel.")
         return json_response(run_data(run))
 
+    _add_rerun(routes, service)
+    return routes
+
+
+def _add_rerun(routes: Blueprint, service: Service) -> None:
     @routes.post("/<run_id>/rerun")
     def rerun(run_id: str) -> Response:
         force, upstream = _rerun_options(request_params())
@@ -66,8 +71,6 @@ def blueprint(service: Service) -> Blueprint:
         )
         data = {**accepted_data(again.accepted, None), "dropped": again.dropped, "kept": again.kept}
         return json_response(data, headers={"Location": data["status_url"]})
-
-    return routes
 
 
 def _rerun_options(raw: dict[str, Any]) -> tuple[bool, bool]:

@@ -61,8 +61,7 @@ def rerun(
     refuse_if_lost(run)
     place, raw, at = (run.type, run.chain, run.task), request_params(run), run_date(run)
     resolution = service.resolve(*place, raw, at=at, upstream=upstream)
-    keys = _keys(run, resolution)
-    _refuse_other_types(keys, types)
+    _refuse_other_types(keys := _keys(run, resolution), types)
     dropped: dict[str, list[str]] = {}
     kept: dict[str, str] = {}
     if force or upstream:
