@@ -41,6 +41,9 @@ class FakeChild:
     def reports(self, timeout: float) -> Iterator[Any]:
         return self._reports()
 
+    def ask_to_end(self) -> None:
+        self.events.append("ask")
+
     def kill(self) -> None:
         self.events.append("kill")
 
@@ -55,7 +58,8 @@ class FakeChild:
 @pytest.fixture
 def held(tmp_path: Path) -> Iterator[tuple[RunStore, Attempt]]:
     """A store with one run that is held, and an attempt at it."""
-    settings = load({"DATANECTAR_PROJECT": str(tmp_path), "DATANECTAR_MAX_ATTEMPTS": "2"})
+    limits = {"DATANECTAR_MAX_ATTEMPTS": "2", "DATANECTAR_KILL_AFTER": "0"}
+    settings = load({"DATANECTAR_PROJECT": str(tmp_path), **limits})
     store = RunStore(f"sqlite:///{tmp_path / 'runs.db'}")
     store.prepare()
     run_id = store.accept(new_run(), max_queued=10)[0].id
@@ -226,7 +230,8 @@ def test_a_stop_kills_the_child_and_its_reason_is_the_runs(
 
     assert attempt.follow(child) is (status == PENDING)
 
-    assert child.events[:2] == ["send", "kill"]
+    asked = ["ask"] if stop in (Stop.CANCELLED, Stop.TIME_LIMIT) else []
+    assert child.events[: 2 + len(asked)] == ["send", *asked, "kill"]
     run = store.get(attempt.run.id)
     assert run is not None and (run.status, run.error) == (status, error)
 
