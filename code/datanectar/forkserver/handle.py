@@ -101,12 +101,6 @@ class Handle:
         poll.register(self._reports, select.POLLIN)
         return bool(poll.poll(timeout * 1000))
 
-    def ask_to_end(self) -> None:
-        """Send the child SIGTERM; harmless when it has ended."""
-        with contextlib.suppress(ProcessLookupError):
-            if not self.has_ended:
-                os.kill(self.pid, signal.SIGTERM)
-
     def kill(self) -> None:
         """Kill the child's process group; harmless when it has ended."""
         self._kill(self)

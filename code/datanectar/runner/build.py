@@ -62,8 +62,7 @@ def run(job: RunJob, send: Send) -> Outcome | AttemptLost:
         How the run ended; authors' errors do not get out of here.
     """
     set_run_time(job.run_time)
-    attempt_dir = Path(job.attempt_dir)
-    task_log.begin_run_log(attempt_dir)
+    task_log.begin_run_log(Path(job.attempt_dir))
     end_when_asked()
     configure_luigi()
     # This process may have resolved the request; results may have come or gone since.

@@ -22,7 +22,7 @@ from datanectar.runs.records import Run
 from datanectar.service.service import Service
 from datanectar.statuses import CANCELLED, FAILED, PENDING
 from datanectar.storage.registry import is_in_reach
-from datanectar.worker.end_reason import Stop, reason_of_child, write_reason
+from datanectar.worker.end_reason import Stop, ask_to_end, reason_of_child, write_reason
 from datanectar.worker.lease import Lease
 from datanectar.worker.task_graph import MOST_TASKS, TaskGraph
 
@@ -160,7 +160,7 @@ class Attempt:
         """
         if self._stop in _ASKED_FIRST:
             kill_at = time.monotonic() + self._settings.kill_after
-            child.ask_to_end()
+            ask_to_end(child)
             while self._may_go_on and time.monotonic() < kill_at:
                 list(child.reports(_INTERVAL))
         child.kill()
