@@ -29,6 +29,7 @@ class FakeChild:
 
     was_killed = True
     is_lost = False
+    has_ended = True  # so that its pid gets no signal
     pid = 1
 
     def __init__(self, reports: Callable[[], Iterator[Any]]) -> None:
@@ -55,7 +56,8 @@ class FakeChild:
 @pytest.fixture
 def held(tmp_path: Path) -> Iterator[tuple[RunStore, Attempt]]:
     """A store with one run that is held, and an attempt at it."""
-    settings = load({"DATANECTAR_PROJECT": str(tmp_path), "DATANECTAR_MAX_ATTEMPTS": "2"})
+    limits = {"DATANECTAR_MAX_ATTEMPTS": "2", "DATANECTAR_KILL_AFTER": "0"}
+    settings = load({"DATANECTAR_PROJECT": str(tmp_path), **limits})
     store = RunStore(f"sqlite:///{tmp_path / 'runs.db'}")
     store.prepare()
     run_id = store.accept(new_run(), max_queued=10)[0].id

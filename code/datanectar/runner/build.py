@@ -34,6 +34,7 @@ from datanectar.rpc.scheduler import PING_INTERVAL, RunScheduler
 from datanectar.runner import task_log, verdict
 from datanectar.runner.luigi_setup import configure_luigi, task_class
 from datanectar.runner.luigi_worker import RunWorker
+from datanectar.runner.stopping import end_when_asked
 from datanectar.settings import current
 from datanectar.statuses import DONE, FAILED
 from datanectar.storage.registry import default_name, storage_named
@@ -61,8 +62,8 @@ def run(job: RunJob, send: Send) -> Outcome | AttemptLost:
         How the run ended; authors' errors do not get out of here.
     """
     set_run_time(job.run_time)
-    attempt_dir = Path(job.attempt_dir)
-    task_log.begin_run_log(attempt_dir)
+    task_log.begin_run_log(Path(job.attempt_dir))
+    end_when_asked()
     configure_luigi()
     # This process may have resolved the request; results may have come or gone since.
     INDEX.clear(good_for=math.inf)

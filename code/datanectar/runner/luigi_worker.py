@@ -70,7 +70,10 @@ class RunWorker(Worker):
         self._slots = number
 
     def __exit__(self, *arguments: Any) -> bool:
-        """End the processes of tasks (luigi/worker.py ``Worker``)."""
+        """End the processes of tasks (luigi/worker.py ``Worker``); all are asked at once."""
+        for process in self._running_tasks.values():
+            if isinstance(process, RunTaskProcess):
+                process.ask_to_end()
         ended = super().__exit__(*arguments)
         self._hosts.close()
         return bool(ended)

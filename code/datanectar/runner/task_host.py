@@ -17,6 +17,8 @@ from multiprocessing import connection
 from pathlib import Path
 from typing import Any
 
+from datanectar.runner.stopping import TaskStopped, end_when_asked
+
 #: A process is not kept after a task that took more seconds: a fork then costs next to nothing.
 _SMALL = 1.0
 #: Bytes by which a process may grow before it is replaced.
@@ -70,6 +72,11 @@ class TaskHost(multiprocessing.Process):
     def run(self) -> None:
         """Do tasks, in the process, while nothing speaks against another one."""
         self.pipe.close()
+        end_when_asked()
+        with contextlib.suppress(TaskStopped):  # between two tasks
+            self._do_tasks()
+
+    def _do_tasks(self) -> None:
         surroundings, process = _Surroundings(), self._first
         while True:
             began = time.monotonic()

@@ -17,10 +17,9 @@ from datanectar.authoring.needs import needs_of
 from datanectar.parameters.class_options import class_option
 from datanectar.runner import verdict
 from datanectar.runner.memory_limit import advice, memory_limited
+from datanectar.runner.stopping import TaskStopped
 from datanectar.runner.task_host import TaskHost
-
-#: Seconds between SIGTERM and SIGKILL for a task that is out of time.
-_TERM_GRACE = 5.0
+from datanectar.settings import current
 
 
 class RunTaskProcess(ContextManagedTaskProcess):
@@ -69,6 +68,11 @@ class RunTaskProcess(ContextManagedTaskProcess):
         """How its process ended; None when it has not."""
         return self.host.exitcode if self.host is not None else None
 
+    def ask_to_end(self) -> None:
+        """Have the task end by itself; harmless when it has, or has no process of its own."""
+        if self.host is not None:
+            self.host.terminate()
+
     def terminate(self) -> None:
         """End its process and all below it."""
         self._stop()
@@ -100,7 +104,19 @@ class RunTaskProcess(ContextManagedTaskProcess):
         except Exception:  # an author's on_failure()
             logging.getLogger("luigi-interface").exception("on_failure() failed in its turn:")
             words = None
-        return reasons.explanation(words, problem)
+        if not isinstance(problem, TaskStopped):
+            return reasons.explanation(words, problem)
+        if not self.use_multiprocessing:  # the run is to end
+            raise problem
+        reason = self._timeout_reason() if self.worker_timeout else str(problem)
+        logging.getLogger("luigi-interface").error(reason)
+        return reason
+
+    def _timeout_reason(self) -> str:
+        return (
+            f"Task {self.task.task_id} timed out after {self.worker_timeout:g} seconds and was "
+            "terminated: raise `timeout` on its class, or let it do less at a time."
+        )
 
     def reason_of_end(self, *, all_results_read: bool) -> str | None:
         """Return why the process leaves no result, or None when one may still come.
@@ -123,17 +139,13 @@ class RunTaskProcess(ContextManagedTaskProcess):
             return reason if all_results_read else None
         if self.timeout_time is not None and time.time() > self.timeout_time:
             self._stop()
-            limit = f"{self.worker_timeout:g}"
-            reason = (
-                f"Task {self.task.task_id} timed out after {limit} seconds and was terminated: "
-                "raise `timeout` on its class, or let it do less at a time."
-            )
+            reason = self._timeout_reason()
             self.task.trigger_event(luigi.Event.TIMEOUT, self.task, reason)
-            return reason
+            return reason if self.exitcode else None  # it ended in time, and has told the same
         return None
 
     def _stop(self) -> None:
-        """End the process and all below it: SIGTERM, then SIGKILL."""
+        """End the process and all below it: SIGTERM, and DATANECTAR_KILL_AFTER later SIGKILL."""
         import psutil  # rarely needed, and a child imports no more than it must
 
         host = self.host
@@ -142,8 +154,8 @@ class RunTaskProcess(ContextManagedTaskProcess):
         below: list[psutil.Process] = []
         with contextlib.suppress(psutil.NoSuchProcess):
             below = psutil.Process(host.pid).children(recursive=True)
-        host.terminate()
-        host.join(_TERM_GRACE)
+        self.ask_to_end()
+        host.join(current().kill_after)
         for process in below:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()

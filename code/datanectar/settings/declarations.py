@@ -190,6 +190,12 @@ class Settings:
         "seconds that a run may take; a task class can set its own `run_timeout`",
         number(0.1, 3650 * _DAY),
     )
+    kill_after: float = setting(
+        "DATANECTAR_KILL_AFTER",
+        10.0,
+        "seconds that a task that is cancelled or out of time gets for its `finally` and `on_failure`; then it is killed",
+        number(0, _DAY),
+    )
     retry_delay: float = setting(
         "DATANECTAR_RETRY_DELAY",
         5.0,

@@ -20,9 +20,9 @@ from datanectar.messages import Outcome, Refusal, RunJob, SchedulerReport, TaskR
 from datanectar.reasons import oom_kills
 from datanectar.runs.records import Run
 from datanectar.service.service import Service
-from datanectar.statuses import CANCELLED, FAILED, PENDING, RUNNING
+from datanectar.statuses import CANCELLED, FAILED, PENDING
 from datanectar.storage.registry import is_in_reach
-from datanectar.worker.end_reason import Stop, reason_of_child, write_reason
+from datanectar.worker.end_reason import Stop, ask_to_end, reason_of_child, write_reason
 from datanectar.worker.lease import Lease
 from datanectar.worker.task_graph import MOST_TASKS, TaskGraph
 
@@ -37,6 +37,8 @@ _LAST_UPLOAD = 10.0
 #: Seconds at most, and no more than DATANECTAR_GRACE, for the threads and exit handlers of a child
 #: that has reported its outcome.
 _CHILD_EXIT = 10.0
+#: Ends for which the tasks get DATANECTAR_KILL_AFTER to clean up.
+_ASKED_FIRST = (Stop.CANCELLED, Stop.TIME_LIMIT)
 
 
 class Attempt:
@@ -143,10 +145,30 @@ class Attempt:
                     self.stop(Stop.TIME_LIMIT)
                 self._stop_if_lease_ended()
                 if self._stop:
-                    child.kill()
+                    self._end_child(child)
                     return None
                 self._uploader.upload_if_due()
         return None
+
+    def _end_child(self, child: Handle) -> None:
+        """Kill the child. One whose run is cancelled or out of time is asked first.
+
+        What it reports then is ignored: to the store, its tasks run until they are stopped.
+
+        Raises:
+            EOFError: when it has ended by itself.
+        """
+        if self._stop in _ASKED_FIRST:
+            kill_at = time.monotonic() + self._settings.kill_after
+            ask_to_end(child)
+            while self._may_go_on and time.monotonic() < kill_at:
+                list(child.reports(_INTERVAL))
+        child.kill()
+
+    @property
+    def _may_go_on(self) -> bool:
+        """Whether the tasks may clean up: no other worker has the run, or will."""
+        return self._stop in _ASKED_FIRST and not self._lease.is_over
 
     def _note(self, message: Message) -> None:
         if isinstance(message, TaskReport):
@@ -268,30 +290,3 @@ class Attempt:
             clear(self.attempt_dir)
         except Exception:
             log.exception("run %s: the files of its attempt are left", self.run.id)
-
-
-class AssistingAttempt(Attempt):
-    """Follows a child that shares the tasks of a wide run; the run's own child decides its end.
-
-    Only what this child itself ran is recorded: the run's own child reports the graph.
-
-    Args:
-        run, service, lease: as for an attempt.
-        assistant: which of the run's assistants this is, from 1.
-    """
-
-    def __init__(self, run: Run, service: Service, lease: Lease, assistant: int) -> None:
-        self.assistant = assistant
-        super().__init__(run, service, lease)
-
-    def _note(self, message: Message) -> None:
-        if isinstance(message, TaskReport) and message.status != PENDING:
-            if message.status == RUNNING or message.task_id in self._graph:
-                super()._note(message)
-
-    def _settle(self, child: Handle, outcome: Outcome | None) -> bool:
-        if outcome is None:
-            self._end_luigi_worker(f"an assisting process was {child.wait_end()}")
-        elif self._stop is None:
-            self._store_changes()
-        return False

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import shutil
+import signal
 from enum import Enum
 from pathlib import Path
 
@@ -37,6 +39,13 @@ class Stop(Enum):
     LEASE_ENDED = "its worker could not reach the run store in time"
     TIME_LIMIT = "time limit"
     ERROR = "its supervision failed"
+
+
+def ask_to_end(child: Handle) -> None:
+    """Send a child SIGTERM; harmless when it has ended."""
+    with contextlib.suppress(ProcessLookupError):
+        if not child.has_ended:
+            os.kill(child.pid, signal.SIGTERM)
 
 
 def reason_of_child(child: Handle, oom_kills_before: int) -> str:

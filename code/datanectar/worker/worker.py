@@ -27,7 +27,8 @@ from datanectar.forkserver.handle import LOST, Handle
 from datanectar.queue import ASSIST_MESSAGE, RUN_MESSAGE
 from datanectar.service.service import Service
 from datanectar.statuses import PENDING, RUNNING
-from datanectar.worker.attempt import AssistingAttempt, Attempt
+from datanectar.worker.assisting_attempt import AssistingAttempt
+from datanectar.worker.attempt import Attempt
 from datanectar.worker.end_reason import Stop
 from datanectar.worker.heartbeat import Heartbeat
 from datanectar.worker.lease import Lease
