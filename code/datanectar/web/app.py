@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from flask import Flask
 
-from datanectar.api import backfills, chains, health, logs, runs, schedules, status, targets
+from datanectar.api import backfills, chains, logs, runs, schedules, status, targets
+from datanectar.api.monitoring import health
 from datanectar.api.openapi import document as openapi
 from datanectar.child_pool import ChildPool
 from datanectar.http import auth, proxy
