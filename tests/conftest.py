@@ -24,7 +24,7 @@ LONGEST = (
     "tests/luigi_examples/",
     "tests/benchmarks/",
     "tests/cli/",
-    "tests/api/test_health.py",
+    "tests/api/monitoring/test_health.py",
     "tests/runner/",
     "tests/forkserver/",
     "tests/worker/",

@@ -7,6 +7,7 @@ that was given up as lost and comes back can't write to a run that another one h
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -212,6 +213,11 @@ class Leases(StoreBase):
             query = query.where(workers.c.node == node)
         with self._db.read() as connection:
             return [to_record(WorkerRow, row) for row in connection.execute(query).mappings()]
+
+    def living_workers(self, timeout: float) -> list[WorkerRow]:
+        """Return the workers whose last heartbeat is at most ``timeout`` seconds ago."""
+        oldest = time.time() - timeout
+        return [worker for worker in self.workers() if worker.heartbeat >= oldest]
 
     def _runs(self, query: Select[Any]) -> list[Run]:
         with self._db.read() as connection:

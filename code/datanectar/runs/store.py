@@ -24,6 +24,7 @@ from datanectar.runs.leases import Leases
 from datanectar.runs.migrations import migrate
 from datanectar.runs.records import NewRun, Run
 from datanectar.runs.schedules import Schedules
+from datanectar.runs.statistics.ended import Ended
 from datanectar.runs.statistics.recent import Recent
 from datanectar.runs.statistics.totals import Totals
 from datanectar.runs.tables import ACTIVE_CONDITION, RUN_COLUMNS, has_status, runs, to_record
@@ -56,7 +57,7 @@ _COUNTS = {
 }
 
 
-class RunStore(Leases, Tasks, Totals, Schedules, Recent):
+class RunStore(Leases, Tasks, Totals, Schedules, Recent, Ended):
     """The runs in a SQLite file or a PostgreSQL database.
 
     Safe to share between threads and to keep across a fork: connections are opened at the first
@@ -182,6 +183,12 @@ class RunStore(Leases, Tasks, Totals, Schedules, Recent):
         with self._db.read() as connection:
             ordered = query.order_by(runs.c.queued, runs.c.id).limit(limit)
             return list(connection.execute(ordered).scalars())
+
+    def oldest_waiting_seconds(self) -> float:
+        """Return for how many seconds the run that waits longest has waited; 0 when none waits."""
+        oldest = select(now() - func.min(runs.c.queued)).where(has_status(PENDING))
+        with self._db.read() as connection:
+            return max(0.0, connection.execute(oldest).scalar() or 0.0)
 
     def active_counts(self) -> dict[str, int]:
         """Return how many runs are PENDING and how many RUNNING."""

@@ -77,7 +77,7 @@ class Json(TypeDecorator[Any]):
 
 
 #: The newest revision in ``migrations/versions``: what this version of the code works with.
-HEAD = "0011"
+HEAD = "0012"
 
 #: Run ids are compared byte by byte, in whatever language the database was made.
 ID_TYPE = Text().with_variant(Text(collation="C"), "postgresql")
@@ -207,6 +207,18 @@ schedule_switches = Table(
     Column("task", SafeText, primary_key=True),
     Column("paused", Boolean, nullable=False),
     Column("changed", Double, nullable=False),
+)
+
+# How many runs of each task have ever ended, and how long they took: never less, whatever is purged.
+run_totals = Table(
+    "run_totals",
+    metadata,
+    *(
+        Column(name, SafeText, primary_key=True)
+        for name in ("type", "chain", "task", "status", "bucket")
+    ),
+    Column("count", Integer, nullable=False),
+    Column("seconds", Double, nullable=False),
 )
 
 

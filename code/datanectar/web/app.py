@@ -5,17 +5,8 @@ from __future__ import annotations
 from flask import Flask
 
 from datanectar.access.accounts import Accounts
-from datanectar.api import (
-    backfills,
-    chains,
-    health,
-    logs,
-    runs,
-    schedules,
-    status,
-    targets,
-    whoami,
-)
+from datanectar.api import backfills, chains, logs, runs, schedules, status, targets, whoami
+from datanectar.api.monitoring import health
 from datanectar.api.openapi import document as openapi
 from datanectar.child_pool import ChildPool
 from datanectar.http import auth, proxy

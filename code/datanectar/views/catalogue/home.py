@@ -9,7 +9,7 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from datanectar.api.health import health
+from datanectar.api.monitoring.health import health
 from datanectar.catalog.listing_cache import PAGE_PATIENCE
 from datanectar.errors import NotFound, Unavailable
 from datanectar.http.identity import current

@@ -42,6 +42,7 @@ def test_metrics_count_what_has_not_ended(stack: Stack) -> None:
         "datanectar_engine_tasks.PENDING": 0,
         "datanectar_engine_tasks.RUNNING": 0,
         "datanectar_queue_messages": 0,
+        "datanectar_queue_oldest_seconds": 0,
         "datanectar_workers": 1,
         "datanectar_luigid_up": 1,
     }

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
-
 from flask import Blueprint, Response
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
 
+from datanectar.api.monitoring.metrics import Figures
 from datanectar.errors import DatanectarError
 from datanectar.http.envelope import json_response
 from datanectar.service.service import Service
@@ -19,7 +16,7 @@ def blueprint(service: Service) -> Blueprint:
     """Return the three routes."""
     routes = Blueprint("health", __name__)
     registry = CollectorRegistry()
-    registry.register(_Gauges(service))
+    registry.register(Figures(service))
 
     @routes.get("/healthz")
     def alive() -> Response:
@@ -45,7 +42,7 @@ def health(service: Service) -> dict[str, object]:
     """Return which parts can be reached, and how many workers are alive."""
     parts: dict[str, object] = {"scheduler": service.luigid.is_up(), "workers": 0}
     try:
-        parts["workers"] = len(_living_workers(service))
+        parts["workers"] = len(service.store.living_workers(service.settings.heartbeat_timeout))
         parts["store"] = True
     except DatanectarError:
         parts["store"] = False
@@ -55,36 +52,3 @@ def health(service: Service) -> dict[str, object]:
     except Exception:  # each kind of queue raises its own driver's errors
         parts["queue"] = False
     return parts
-
-
-def _living_workers(service: Service) -> list[object]:
-    oldest = time.time() - service.settings.heartbeat_timeout
-    return [worker for worker in service.store.workers() if worker.heartbeat >= oldest]
-
-
-class _Gauges:
-    """Metrics that are read when Prometheus asks; nothing is counted in between."""
-
-    def __init__(self, service: Service) -> None:
-        self._service = service
-
-    def collect(self) -> Iterator[Metric]:
-        runs = GaugeMetricFamily("datanectar_runs", "Runs that have not ended.", labels=["status"])
-        for status, count in self._service.store.active_counts().items():
-            runs.add_metric([status], count)
-        yield runs
-        engine = GaugeMetricFamily(
-            "datanectar_engine_tasks", "Tasks at the Dask cluster.", labels=["status"]
-        )
-        for status, count in self._service.store.engine_counts().items():
-            engine.add_metric([status], count)
-        yield engine
-        yield GaugeMetricFamily(
-            "datanectar_queue_messages", "Messages that wait.", value=self._service.queue.size()
-        )
-        yield GaugeMetricFamily(
-            "datanectar_workers", "Workers alive.", value=len(_living_workers(self._service))
-        )
-        yield GaugeMetricFamily(
-            "datanectar_luigid_up", "1 when luigid answers.", value=self._service.luigid.is_up()
-        )
