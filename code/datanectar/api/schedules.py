@@ -21,7 +21,8 @@ def blueprint(service: Service) -> Blueprint:
 
     @routes.get("")
     def every_schedule() -> Response:
-        return json_response([schedule_data(state) for state in states(service, time.time())])
+        found = states(service, service.catalog.chains(), time.time())
+        return json_response([schedule_data(state) for state in found])
 
     @routes.post("/<type>/<chain>/<task>/pause")
     def pause(type: str, chain: str, task: str) -> Response:

@@ -58,6 +58,8 @@ ENDPOINT_SCOPES = {
             "runs.history",
             "runs.one",
             "schedules.every_schedule",
+            "schedules_page.events",
+            "schedules_page.every_schedule",
             "runs_page.events",
             "runs_page.run",
             "static_files.static_file",
@@ -66,6 +68,8 @@ ENDPOINT_SCOPES = {
             "status.chainstatus",
             "targets.send",
             "tasks.form",
+            "workers_page.events",
+            "workers_page.every_worker",
         ),
         "read",
     ),
@@ -83,6 +87,8 @@ ENDPOINT_SCOPES = {
             "runs.rerun",
             "schedules.pause",
             "schedules.resume",
+            "schedules_page.pause",
+            "schedules_page.resume",
             "runs_page.again",
             "runs_page.cancel",
             "history_page.change",
@@ -92,7 +98,9 @@ ENDPOINT_SCOPES = {
         ),
         "run",
     ),
-    **dict.fromkeys(("runs_page.drop", "runs_page.rerun", "targets.drop"), "admin"),
+    **dict.fromkeys(
+        ("runs_page.drop", "runs_page.rerun", "settings_page.in_force", "targets.drop"), "admin"
+    ),
 }
 
 
@@ -175,6 +183,11 @@ def require_scope(needed: str) -> None:
     """
     if "scope" in g:  # without tokens, everybody may do everything
         _compare(g.scope, needed)
+
+
+def may(scope: str) -> bool:
+    """Tell whether the request's token has this scope: a page shows no button that is refused."""
+    return "scope" not in g or SCOPES.index(g.scope) >= SCOPES.index(scope)
 
 
 def _check_token(tokens: Tokens, needed: str | None) -> None:

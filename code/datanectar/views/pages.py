@@ -12,6 +12,7 @@ from typing import Any
 
 from flask import Blueprint, Flask, Response, render_template, request, send_from_directory
 
+from datanectar.http.auth import may
 from datanectar.views import wording
 
 STATIC = Path(__file__).parents[1] / "static"
@@ -108,6 +109,7 @@ def prepare(app: Flask) -> None:
     for name in ("exactly", "to_the_minute", "machine_time", "lasting", "size", "first_line"):
         app.jinja_env.filters[name] = getattr(wording, name)
     app.jinja_env.filters["shell_quoted"] = shlex.quote
+    app.jinja_env.globals["may"] = may
     app.jinja_env.globals["now"] = time.time
     app.jinja_env.globals["server_zone"] = wording.server_zone
     app.jinja_env.globals["static"] = lambda name: f"/static/{static_version()}/{name}"
