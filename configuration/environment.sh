@@ -99,16 +99,16 @@ make_venv() {
 }
 
 run_pip() {
-    venv/bin/python -m pip install --disable-pip-version-check --no-input "$@"
+    venv/bin/python -m pip install --disable-pip-version-check --no-input "$@" \
+        </dev/null >>venv/install.log 2>&1
 }
 
 install() {
     echo "Installing configuration/$1 into venv/: a minute or two, the first time."
-    {
-        # First what was tried together, each package by its hash; then what comes on top of it.
-        run_pip --only-binary :all: --require-hashes -r configuration/requirements.lock &&
-            run_pip -r "configuration/$1"
-    } </dev/null >venv/install.log 2>&1 && return
+    : >venv/install.log
+    # First what was tried together, each package by its hash; then what comes on top of it.
+    run_pip --only-binary :all: --require-hashes -r configuration/requirements.lock &&
+        run_pip -r "configuration/$1" && return
     problem="pip could not install configuration/$1."
     if grep -qE 'Retrying \(|Could not fetch|No matching distribution|ProxyError' venv/install.log
     then

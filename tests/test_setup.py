@@ -18,7 +18,15 @@ import pytest
 ROOT = Path(__file__).parents[1]
 AS_ROOT = os.geteuid() == 0
 NOBODY = 65534
-INSTALLED_FROM = ("Makefile", "configuration", "code", "pyproject.toml", "setup.py")
+INSTALLED_FROM = (
+    "LICENSE",
+    "Makefile",
+    "README.md",
+    "configuration",
+    "code",
+    "pyproject.toml",
+    "setup.py",
+)
 
 #: Runs its code as a Python of another version would, or as one without the venv module.
 STAND_IN = """#!/bin/sh
