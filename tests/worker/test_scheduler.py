@@ -362,7 +362,7 @@ def test_the_run_of_the_last_fire_is_known(make: Make) -> None:
     service = make("AllTask")
     (run,) = nights(service, ["2026-07-01T09:30"])
 
-    (state,) = states(service, Clock("2026-07-01T09:40").now)
+    (state,) = states(service, service.catalog.chains(), Clock("2026-07-01T09:40").now)
 
     assert state.last_run is not None
     assert (state.last_run.id, state.last_fire) == (run.id, Clock("2026-07-01T09:30").now)

@@ -22,7 +22,7 @@ def blueprint(service: Service) -> Blueprint:
 
     @routes.get("")
     def every_schedule() -> Response:
-        found = states(service, time.time())
+        found = states(service, service.catalog.chains(), time.time())
         seen = {item.type for item in current.visible(state.schedule for state in found)}
         return json_response(
             [schedule_data(state) for state in found if state.schedule.type in seen]

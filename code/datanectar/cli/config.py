@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -49,13 +48,8 @@ def unknown_variables(environ: Mapping[str, str]) -> list[tuple[str, str]]:
 
 def _rows() -> list[dict[str, Any]]:
     in_force, sources = settings_module.load_with_sources()
-    values = in_force.environ()
-    rows = []
-    for variable, default, help in settings_module.rows():
-        name = settings_module.field_of(variable)
-        row = {"name": name, "variable": variable, "value": _masked(variable, values[variable])}
-        rows.append({**row, "source": sources[name], "default": default or "none", "help": help})
-    return rows
+    rows = settings_module.shown_rows(in_force)
+    return [{**row, "source": sources[row["name"]]} for row in rows]
 
 
 def _find(name: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
@@ -66,13 +60,3 @@ def _find(name: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
     near = difflib.get_close_matches(name, known, 1)
     hint = f"did you mean {near[0]}?" if near else "`datanectar config` lists all."
     raise click.UsageError(f"{name} is no setting; {hint}")
-
-
-def _masked(variable: str, value: str) -> str:
-    """Return a setting's value without its secrets: tokens, and passwords in URLs."""
-    if variable == "DATANECTAR_TOKENS":
-        return " ".join("***" for _ in value.split())
-    if variable == "DATANECTAR_OIDC_CLIENT_SECRET":
-        return "***" if value else ""
-    value = re.sub(r"(://[^/@]*?):.*@", r"\1:***@", value)
-    return re.sub(r"(?i)(password=)[^&]*", r"\1***", value)

@@ -73,6 +73,8 @@ ENDPOINT_SCOPES = {
             "runs.history",
             "runs.one",
             "schedules.every_schedule",
+            "schedules_page.events",
+            "schedules_page.every_schedule",
             "runs_page.events",
             "runs_page.run",
             "status.chaingraph",
@@ -81,6 +83,8 @@ ENDPOINT_SCOPES = {
             "targets.send",
             "tasks.form",
             "whoami.whoami",
+            "workers_page.events",
+            "workers_page.every_worker",
         ),
         "read",
     ),
@@ -98,6 +102,8 @@ ENDPOINT_SCOPES = {
             "runs.rerun",
             "schedules.pause",
             "schedules.resume",
+            "schedules_page.pause",
+            "schedules_page.resume",
             "runs_page.again",
             "runs_page.cancel",
             "history_page.change",
@@ -107,7 +113,9 @@ ENDPOINT_SCOPES = {
         ),
         "run",
     ),
-    **dict.fromkeys(("runs_page.drop", "runs_page.rerun", "targets.drop"), "admin"),
+    **dict.fromkeys(
+        ("runs_page.drop", "runs_page.rerun", "settings_page.in_force", "targets.drop"), "admin"
+    ),
 }
 
 

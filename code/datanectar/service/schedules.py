@@ -72,12 +72,12 @@ def schedules_in(chains: Iterable[ChainDescription]) -> Iterator[Schedule]:
             yield Schedule(chain.type, chain.name, task.name, task.schedule, times, catch_up)
 
 
-def states(service: Service, now: float) -> list[ScheduleState]:
-    """Return all schedules at the Unix stamp ``now``: the next to fire first, paused ones last."""
+def states(service: Service, chains: Iterable[ChainDescription], now: float) -> list[ScheduleState]:
+    """Return the chains' schedules at the Unix stamp ``now``: the next to fire first, paused ones last."""
     switches = service.store.schedule_switches()
     found = [
         _state(service.store, schedule, switches.get(schedule.path), now)
-        for schedule in schedules_in(service.catalog.chains())
+        for schedule in schedules_in(chains)
     ]
     return sorted(found, key=lambda state: state.next[:1] or [float("inf")])
 

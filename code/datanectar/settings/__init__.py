@@ -6,6 +6,7 @@ from datanectar.settings.declarations import (
     field_of,
     rows,
 )
+from datanectar.settings.effective import shown_rows
 from datanectar.settings.hosts import in_url, is_loopback
 from datanectar.settings.kinds import sqlite_file, sqlite_url
 from datanectar.settings.loading import current, is_configured, keep, load, load_with_sources
@@ -25,6 +26,7 @@ __all__ = [
     "load_with_sources",
     "project_id",
     "rows",
+    "shown_rows",
     "sqlite_file",
     "sqlite_url",
 ]

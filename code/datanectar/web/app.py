@@ -23,6 +23,9 @@ from datanectar.views import guide, login, pages
 from datanectar.views.catalogue import chain as chain_page
 from datanectar.views.catalogue import home, tasks
 from datanectar.views.operations import backfills as backfill_pages
+from datanectar.views.operations import schedules as schedule_pages
+from datanectar.views.operations import settings as settings_page
+from datanectar.views.operations import workers as worker_pages
 from datanectar.views.results import page as result_page
 from datanectar.views.runs import history, run
 
@@ -87,6 +90,9 @@ def _register_routes(app: Flask, service: Service) -> None:
         result_page,
         history,
         backfill_pages,
+        schedule_pages,
+        settings_page,
+        worker_pages,
     ):
         app.register_blueprint(module.blueprint(service))
     app.register_blueprint(guide.blueprint())

@@ -42,6 +42,8 @@ SIFTED = frozenset(
         "openapi.openapi",
         "runs.history",
         "schedules.every_schedule",
+        "schedules_page.events",
+        "schedules_page.every_schedule",
         "static_files.static_file",
         "whoami.whoami",
     }

@@ -1,1 +1,1 @@
-"""The pages of what runs many tasks at once."""
+"""The pages of the service itself: backfills, schedules, workers and queue, settings."""
