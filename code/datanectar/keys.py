@@ -142,7 +142,7 @@ def parse_key(text: str) -> Key:
             return Key(*parts[1:])
     raise BadRequest(
         f"{text[:200]!r} is not a key. A key reads chains/<type>/<chain>/<Task>/<md5>, "
-        "with the 32 lower-case hex digits that a POST's status_url ends in."
+        "with the 32 lower-case hex digits of a POST's `key`."
     )
 
 

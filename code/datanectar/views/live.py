@@ -169,7 +169,7 @@ def _pieces(
             sent_at = begin
             yield STILL_HERE
         took = time.monotonic() - begin
-        due = begin + took + max(_INTERVAL, _CALM * took, min(5.0, len(piece) / _RATE))
+        due = begin + took + max(_INTERVAL, _CALM * took, min(10.0, len(piece) / _RATE))
         while time.monotonic() < due:
             yield b""
         begin = time.monotonic()
