@@ -134,3 +134,26 @@ def test_what_was_given_in_a_reply_that_got_lost_is_given_again(
         again += given(luigid, worker, 1, *again)
 
     assert sorted(again) == sorted(lost)
+
+
+def test_what_is_added_later_comes_by_its_priority(
+    luigid: Luigid, worker: str, add: Callable[..., None]
+) -> None:
+    for name in ("a", "b", "c", "d"):
+        add(name)
+    assert given(luigid, worker, 2) == ["a", "b"]
+
+    add("e", priority=5)
+
+    assert given(luigid, worker, 2, "a", "b") == ["e"]
+    assert given(luigid, worker, 9, "a", "b", "e") == ["c", "d"]
+
+
+def test_who_has_all_there_is_gets_nothing(
+    luigid: Luigid, worker: str, add: Callable[..., None]
+) -> None:
+    add("a")
+    add("b")
+    assert given(luigid, worker, 9) == ["a", "b"]
+
+    assert given(luigid, worker, 9, "a", "b") == []

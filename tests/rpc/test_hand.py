@@ -39,7 +39,7 @@ def test_it_grows_while_it_is_used_up_at_once_and_no_further_than_that() -> None
 
     assert sizes[:3] == [1, 2, 4]
     assert sizes == sorted(sizes)
-    assert sizes[-1] <= 512
+    assert sizes[-1] <= 128
 
 
 def test_what_is_not_begun_soon_is_given_back_and_calls_are_sent_meanwhile() -> None:

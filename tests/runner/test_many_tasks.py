@@ -23,7 +23,7 @@ from datanectar import NectarTask
 
 class NoteTask(NectarTask):
     n = luigi.IntParameter()
-    notes = luigi.Parameter(significant=False)
+    notes = luigi.Parameter()
     stops_at = luigi.IntParameter(default=-1, significant=False)
     def run(self):
         with open(self.notes, "a") as notes:

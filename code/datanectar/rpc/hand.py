@@ -14,10 +14,8 @@ from collections.abc import Callable
 
 from luigi.worker import fork_lock
 
-#: Seconds for which a hand should last, at least and at most, and the most tasks in one.
-_LASTS, _LASTS_AT_MOST, _MOST = 0.1, 0.7, 512
-#: How many times as long as luigid's reply: with the tasks of a run that takes ever longer.
-_TIMES_THE_REPLY = 20
+#: Seconds for which a hand should last, and the most tasks in one.
+_LASTS, _MOST = 0.1, 128
 #: Seconds after which what is left of a hand is given back.
 _KEPT_FOR = 1.0
 #: Seconds between two looks at a hand.
@@ -39,24 +37,20 @@ class Hand:
         self._lock = threading.Lock()
         self._names: deque[str] = deque()
         self._size = 1
-        self._asked_at = self._given_at = float("-inf")
-        self._lasts = _LASTS
+        self._given_at = float("-inf")
         self._upkeep: threading.Thread | None = None
         self._closed = threading.Event()
 
     def next_size(self) -> int:
         """Return how many tasks to ask luigid for."""
-        self._asked_at = time.monotonic()
-        lasted = max(self._asked_at - self._given_at, 0.001)
-        self._size = max(1, min(2 * self._size, int(self._size * self._lasts / lasted), _MOST))
+        lasted = max(time.monotonic() - self._given_at, 0.001)
+        self._size = max(1, min(2 * self._size, int(self._size * _LASTS / lasted), _MOST))
         return self._size
 
     def put(self, names: list[str]) -> None:
         """Take what luigid has given beside the task that is begun now."""
         with self._lock:
             self._given_at = time.monotonic()
-            replied = self._given_at - self._asked_at
-            self._lasts = min(max(_LASTS, _TIMES_THE_REPLY * replied), _LASTS_AT_MOST)
             self._names.extend(names)
         if names and self._upkeep is None:
             self._closed.clear()
