@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Blueprint, Response
 
-from datanectar.api.health import health
+from datanectar.api.monitoring.health import health
 from datanectar.runs.records import Run, WorkerRow
 from datanectar.runs.store import RunFilters
 from datanectar.service.service import Service
