@@ -37,9 +37,11 @@ def test_every_command_of_the_help_is_there_and_has_help_of_its_own(name: str) -
 
 #: Those that run until they are stopped.
 PROCESSES = {"up", "web", "worker", "luigid"}
+#: Has commands of its own: tests/cli/access.
+GROUPS = {"user"}
 
 
-@pytest.mark.parametrize("name", [name for name in COMMANDS if name not in PROCESSES])
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name not in PROCESSES | GROUPS])
 def test_every_command_that_ends_prints_json_when_asked(name: str) -> None:
     assert "--json" in CliRunner().invoke(cli, [name, "--help"]).output
 

@@ -34,7 +34,7 @@ from datanectar.rpc.scheduler import PING_INTERVAL, RunScheduler
 from datanectar.runner import task_log, verdict
 from datanectar.runner.luigi_setup import configure_luigi, task_class
 from datanectar.runner.luigi_worker import RunWorker
-from datanectar.runner.stopping import end_when_asked
+from datanectar.runner.stopping import TaskStopped, end_when_asked
 from datanectar.settings import current
 from datanectar.statuses import DONE, FAILED
 from datanectar.storage.registry import default_name, storage_named
@@ -84,6 +84,8 @@ def run(job: RunJob, send: Send) -> Outcome | AttemptLost:
     except BaseException as problem:  # authors' code: SystemExit and KeyboardInterrupt too
         reasons.forget_environment(problem)
         traceback.print_exc()
+        if isinstance(problem, TaskStopped):  # the worker knows why, and writes it into the log
+            return verdict.failure(job.key, reasons.of_exception(problem), traceback.format_exc())
         outcome = verdict.failure(job.key, reasons.of_exception(problem), traceback.format_exc())
     if not job.assistant:  # the log of the key is the root's, which may run elsewhere
         if outcome.status == FAILED:
