@@ -84,15 +84,19 @@ def run(job: RunJob, send: Send) -> Outcome | AttemptLost:
     except BaseException as problem:  # authors' code: SystemExit and KeyboardInterrupt too
         reasons.forget_environment(problem)
         traceback.print_exc()
-        if isinstance(problem, TaskStopped):  # the worker knows why, and writes it into the log
-            return verdict.failure(job.key, reasons.of_exception(problem), traceback.format_exc())
         outcome = verdict.failure(job.key, reasons.of_exception(problem), traceback.format_exc())
+        if isinstance(problem, TaskStopped):  # the worker knows why, and writes it into the log
+            return outcome
     if not job.assistant:  # the log of the key is the root's, which may run elsewhere
-        if outcome.status == FAILED:
-            _keep_run_log(root, job, send)
-        if root is not None:
-            task_log.redirect_to_log(root)
+        _end_log(root, job, outcome, send)
     return outcome
+
+
+def _end_log(root: luigi.Task | None, job: RunJob, outcome: Outcome, send: Send) -> None:
+    if outcome.status == FAILED:
+        _keep_run_log(root, job, send)
+    if root is not None:
+        task_log.redirect_to_log(root)
 
 
 def _make_root(job: RunJob) -> luigi.Task:

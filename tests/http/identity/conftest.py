@@ -10,6 +10,7 @@ import pytest
 import requests
 
 from datanectar.access.accounts import Accounts
+from tests.servers.processes import wait_for
 from tests.servers.stack import Stack
 
 PASSWORD = "correct horse battery"
@@ -51,6 +52,11 @@ class Guarded:
             method, f"{self.stack.url}{path}", headers=headers, timeout=60, **options
         )
 
+    def wait_until_closed(self) -> None:
+        """Wait until the web has noticed its first account: it looks now and then."""
+        url = f"{self.stack.url}/api/whoami"
+        wait_for(lambda: requests.get(url, timeout=30).status_code == 401, "the app is closed")
+
     def browser(self, **secret: str) -> tuple[requests.Session, requests.Response]:
         """Return a browser that has sent the login form, and the answer."""
         browser = requests.Session()
@@ -81,6 +87,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
         guarded.new("limited", "admin", "open")
         guarded.accounts.new_user("ann", "admin", [], PASSWORD)
         guarded.accounts.new_user("ron", "read", [], PASSWORD)
+        guarded.wait_until_closed()
         yield guarded
     finally:
         stack.close()

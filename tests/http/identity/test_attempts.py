@@ -23,6 +23,7 @@ def strict(make_stack: Callable[..., Stack]) -> Guarded:
     guarded = Guarded(stack, Accounts(stack.settings, stack.store.database))
     guarded.new("ci", "read")
     guarded.accounts.new_user("ann", "read", [], PASSWORD)
+    guarded.wait_until_closed()
     return guarded
 
 
