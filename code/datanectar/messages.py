@@ -31,7 +31,6 @@ from datanectar.message_fields import (
     Texts,
     Width,
 )
-from datanectar.plan_messages import Plan, PlanJob
 
 #: Characters that a text for people keeps; a longer one loses its middle.
 _LONGEST_TEXT = 32_000
@@ -245,8 +244,8 @@ class Refusal(Message, frozen=True):
 _KINDS: dict[str, type[Message]] = {
     cls.__name__: cls
     for cls in (
-        DescribeJob, DescribeManyJob, PlanJob, ResolveJob, RunJob, UploadLogsJob,
-        ChainDescription, Plan, Resolution, LogsUploaded, TaskReport, SchedulerReport, Refusal,
+        DescribeJob, DescribeManyJob, ResolveJob, RunJob, UploadLogsJob,
+        ChainDescription, Resolution, LogsUploaded, TaskReport, SchedulerReport, Refusal,
         Outcome,
     )
 }  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from datanectar.message_fields import MANY, Integer, Key, Message
+from datanectar.messages import register
 
 
 class PlanJob(Message, frozen=True):
@@ -35,3 +36,6 @@ class Plan(Message, frozen=True):
     """The tasks of a backfill, in the order in which they are to run."""
 
     items: Annotated[list[PlannedItem], MANY]
+
+
+register(PlanJob, Plan)

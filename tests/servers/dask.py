@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.servers.optional import require
 from tests.servers.processes import PATIENCE, descendants, free_port, is_running, wait_for
 
 
@@ -162,7 +164,8 @@ def make_cluster(tmp_path: Path) -> Any:
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A scheduler and two workers for the tests of one module that break nothing."""
-    pytest.importorskip("distributed")
+    if importlib.util.find_spec("distributed") is None:
+        require("Dask", "venv/bin/pip install 'datanectar[dask]'")
     cluster = DaskCluster(tmp_path_factory.mktemp("dask"))
     try:
         yield cluster.start("anna", "bert", resources="cpus=2 memory=2e9")

@@ -22,10 +22,9 @@ def blueprint(service: Service) -> Blueprint:
 
     @routes.get("")
     def every_schedule() -> Response:
-        found = states(service, service.catalog.chains(), time.time())
-        seen = {item.type for item in current.visible(state.schedule for state in found)}
+        chains = current.visible(service.catalog.chains())
         return json_response(
-            [schedule_data(state) for state in found if state.schedule.type in seen]
+            [schedule_data(state) for state in states(service, chains, time.time())]
         )
 
     @routes.post("/<type>/<chain>/<task>/pause")
