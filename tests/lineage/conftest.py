@@ -17,7 +17,7 @@ class RawTask(NectarTask):
     day = luigi.Parameter()
     file = external("a_folder_whose_name_alone_is_longer_than_sixty_characters_/raw_{day}.csv")
     def run(self):
-        self.save(self.load("file") + "raw ")
+        self.save(self.file.open().read() + "raw ")
 
 class CleanTask(NectarTask):
     day = luigi.Parameter()
@@ -34,8 +34,10 @@ class UnkeyedStep(luigi.Task):
     parameter = luigi.Parameter()
     def requires(self):
         return self.task(day=self.parameter)
+    def run(self):
+        self.has_run = True
     def complete(self):
-        return self.requires().complete()
+        return getattr(self, "has_run", False)
 """
 MIDDLE = """
 import os, time
