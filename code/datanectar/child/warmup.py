@@ -84,7 +84,7 @@ def _run(resolution: Resolution, folder: Path) -> None:
     job = decode(encode(_run_job(resolution, folder)))
     outcome = build.run(job, lambda report: None)
     if outcome != Outcome(DONE):
-        raise RuntimeError(str(outcome))
+        raise RuntimeError(f"{outcome.error}\n{outcome.traceback}")
 
 
 @contextlib.contextmanager
@@ -93,6 +93,7 @@ def _temporary_project() -> Iterator[Path]:
     with (
         tempfile.TemporaryDirectory(prefix="datanectar-warm-up-") as folder,
         _time_limit(),
+        _sigterm_restored(),
         luigi_restored(),
         _imports_restored(),
         _output_restored(),
@@ -130,6 +131,15 @@ def _time_limit() -> Iterator[None]:
     finally:
         signal.alarm(0)
         signal.signal(signal.SIGALRM, before)
+
+
+@contextlib.contextmanager
+def _sigterm_restored() -> Iterator[None]:
+    before = signal.getsignal(signal.SIGTERM)  # a run sets it
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextlib.contextmanager
