@@ -29,8 +29,9 @@ from luigi.scheduler import Scheduler
 from datanectar import settings
 from datanectar.child import resolve
 from datanectar.child.isolation import luigi_restored
+from datanectar.engines.messages import AttemptLost
 from datanectar.keys import run_time_text
-from datanectar.messages import Outcome, Resolution, ResolveJob, RunJob, decode, encode
+from datanectar.messages import Resolution, ResolveJob, RunJob, decode, encode
 from datanectar.runner import build, output
 from datanectar.statuses import DONE
 from datanectar.storage.registry import default_name, storage_named
@@ -83,7 +84,9 @@ def _resolve() -> Resolution:
 def _run(resolution: Resolution, folder: Path) -> None:
     job = decode(encode(_run_job(resolution, folder)))
     outcome = build.run(job, lambda report: None)
-    if outcome != Outcome(DONE):
+    if isinstance(outcome, AttemptLost):
+        raise RuntimeError(outcome.reason)
+    if outcome.status != DONE:
         raise RuntimeError(f"{outcome.error}\n{outcome.traceback}")
 
 
