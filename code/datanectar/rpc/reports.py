@@ -105,6 +105,10 @@ class TaskReporter:
         """Report which of its key's logs a task begins now."""
         self._send(TaskReport(task_id, log_number=number))
 
+    def usage(self, task_id: str, peak_memory: int, cpu_time: float) -> None:
+        """Report what a task took, in bytes and seconds; of several rounds, what one of them took."""
+        self._send(TaskReport(task_id, peak_memory=peak_memory, cpu_time=max(0.0, cpu_time)))
+
     def _first_key(self, task_id: str) -> str | None:
         """Return a task's key, once."""
         if task_id not in self._tasks.by_id or task_id in self._with_key:

@@ -283,6 +283,10 @@ class RunScheduler(LuigidClient):
         """Report which of its key's logs a task begins now; luigid need not know."""
         self._reports.log_number(task_id, number)
 
+    def report_usage(self, task_id: str, peak_memory: int, cpu_time: float) -> None:
+        """Report what memory (bytes) and CPU time (seconds) a task took; luigid need not know."""
+        self._reports.usage(task_id, peak_memory, cpu_time)
+
     def report_found(self, task_id: str, found: luigi.Task) -> None:
         """Report a dependency that a task has yielded and that was complete already.
 

@@ -50,6 +50,10 @@ class RelayingScheduler:
         """Relay which of its key's logs the task begins now."""
         self._relay("report_log_number", task_id=task_id, number=number)
 
+    def report_usage(self, task_id: str, peak_memory: int, cpu_time: float) -> None:
+        """Relay what memory and CPU time the task took."""
+        self._relay("report_usage", task_id=task_id, peak_memory=peak_memory, cpu_time=cpu_time)
+
     def report_found(self, task_id: str, found: luigi.Task) -> None:
         """Relay a dependency that the task has yielded and that was complete already."""
         ref = ref_of(found.task_module, found.task_family, found.to_str_params())
