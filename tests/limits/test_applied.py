@@ -77,7 +77,7 @@ class BurningProgramTask(CloseTask):
     """Has programs use it, each less than the limit when it ends."""
     cpu_time = 1.5
     def act(self):
-        burn = "import time\nwhile time.process_time() < 0.7: pass"
+        burn = "import time\\nwhile time.process_time() < 0.7: pass"
         while True:
             subprocess.run([sys.executable, "-c", burn])
 

@@ -132,7 +132,7 @@ def test_processes_that_hold_too_much_together_are_killed_and_the_peak_is_told(
     assert re.search(
         r"TogetherTask\w* held (2[5-9]|[34])\d+\.\d MB of memory, more than its ", error
     )
-    assert "memory = '250 MB': raise `memory` on the class" in error
+    assert "memory = '250 MB': raise `memory` on its class" in error
     assert error in crowded.log(ran.key)
     assert ran.reported("TogetherTask")["peak_memory"] > 250 * 10**6
     wait_for(lambda: not any(map(psutil.pid_exists, pids_in(tmp_path / "pids"))))

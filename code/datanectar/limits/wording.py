@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from datanectar.authoring.needs import words_of
 
-_WHAT_TO_DO = {
-    "memory": "raise `memory` on the class if the machine has more, or let the task read and write "
-    "piece by piece.",
-    "cpu_time": "raise `cpu_time` on the class, or let the task do less at a time.",
-    "processes": "raise `processes` on the class (each thread counts), or let the task start fewer "
-    "at a time and wait for them.",
-    "open_files": "raise `open_files` on the class, or close files with `with`.",
-    "timeout": "raise `timeout` on the class, or let the task do less at a time.",
+#: What to do besides raising the limit.
+_ELSE = {
+    "memory": "let the task read and write piece by piece",
+    "cpu_time": "let the task do less at a time",
+    "processes": "let the task start fewer at a time and wait for them; each thread counts",
+    "open_files": "close files with `with`",
+    "timeout": "let it do less at a time",
 }
 
 
@@ -22,4 +21,10 @@ def advice(cls: type, name: str) -> str:
         cls: the task's class.
         name: the option, such as ``memory``.
     """
-    return f"{words_of(cls, name)}: {_WHAT_TO_DO[name]}"
+    return f"{words_of(cls, name)}: {what_to_do(name)}"
+
+
+def what_to_do(name: str) -> str:
+    """Return what to do about a limit that was reached, as the end of a sentence."""
+    if_any = " if the machine has more" if name == "memory" else ""
+    return f"raise `{name}` on its class{if_any}, or {_ELSE[name]}."

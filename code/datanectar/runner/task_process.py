@@ -20,7 +20,7 @@ from datanectar.limits.cgroup import Group, make_group
 from datanectar.limits.process_tree import ProcessTree
 from datanectar.limits.usage import Usage
 from datanectar.limits.watch import Watch
-from datanectar.limits.wording import advice
+from datanectar.limits.wording import advice, what_to_do
 from datanectar.parameters.class_options import class_option
 from datanectar.runner import verdict
 from datanectar.runner.stopping import TaskStopped
@@ -140,7 +140,7 @@ class RunTaskProcess(ContextManagedTaskProcess):
     def _timeout_reason(self) -> str:
         return (
             f"Task {self.task.task_id} timed out after {self.worker_timeout:g} seconds and was "
-            "terminated: raise `timeout` on its class, or let it do less at a time."
+            f"terminated: {what_to_do('timeout')}"
         )
 
     def reason_of_end(self, *, all_results_read: bool) -> str | None:
