@@ -53,6 +53,7 @@ class CloseTask(NectarTask):
     """Cleans up, whatever ends it."""
     evidence = luigi.Parameter()
     def run(self):
+        self.lines = open(self.evidence, "a", buffering=1)
         try:
             self.act()
         finally:
@@ -60,8 +61,7 @@ class CloseTask(NectarTask):
     def on_failure(self, problem):
         self.note(f"on_failure {type(problem).__name__}")
     def note(self, line):
-        with open(self.evidence, "a") as lines:
-            print(line, file=lines)
+        print(line, file=self.lines)
 
 class BurningTask(CloseTask):
     """Uses the CPU without end."""

@@ -86,6 +86,9 @@ class BesideTask(NectarTask):
         time.sleep(1)
         self.save("beside")
 
+class LaterTask(BesideTask):
+    """Is there only when another task asks for it."""
+
 class BothTask(luigi.WrapperTask):
     workers = 2
     pids = luigi.Parameter()
@@ -100,7 +103,7 @@ class YieldingTask(NectarTask):
         while time.process_time() < end:
             pass
         held = bytearray(b"x" * (100 * 10**6))
-        yield BesideTask()
+        yield LaterTask()
         self.save("done")
 '''
 
@@ -135,7 +138,7 @@ def test_processes_that_hold_too_much_together_are_killed_and_the_peak_is_told(
     assert "memory = '250 MB': raise `memory` on its class" in error
     assert error in crowded.log(ran.key)
     assert ran.reported("TogetherTask")["peak_memory"] > 250 * 10**6
-    wait_for(lambda: not any(map(psutil.pid_exists, pids_in(tmp_path / "pids"))))
+    wait_for(lambda: not any(map(psutil.pid_exists, pids_in(tmp_path / "pids"))), "their end")
 
 
 def test_memory_that_processes_share_counts_once(crowded: Bench) -> None:
@@ -155,7 +158,7 @@ def test_a_task_that_forks_on_and_on_dies_alone_with_all_that_it_left_orphaned(
         r"ForkingTask\w* had \d+ processes and threads, more than its processes = 20: ", error
     )
     assert ran.reported("BesideTask")["status"] == DONE
-    wait_for(lambda: not any(map(psutil.pid_exists, pids_in(tmp_path / "pids"))))
+    wait_for(lambda: not any(map(psutil.pid_exists, pids_in(tmp_path / "pids"))), "their end")
 
 
 def test_threads_count_as_processes(crowded: Bench) -> None:

@@ -35,7 +35,7 @@ class TooManyOpenFiles(OSError):
 
 
 @contextlib.contextmanager
-def limited(cls: type) -> Iterator[None]:
+def limited(cls: type, usage: Usage) -> Iterator[None]:
     """Limit what the block may take to what a task class and the settings say.
 
     It is for a process that the task has for itself: the limits stay until that ends. Each process
@@ -43,11 +43,15 @@ def limited(cls: type) -> Iterator[None]:
     written (RLIMIT_DATA, see setrlimit(2)); what the process has already, such as imported modules,
     is free.
 
+    Args:
+        cls: the task's class.
+        usage: what the task takes, for what is told of a limit.
+
     Raises:
         MemoryError, TooManyOpenFiles, OutOfCpuTime: naming the limit and what to do, when the block
             wants more.
     """
-    needs, usage = needs_of(cls), Usage()
+    needs = needs_of(cls)
     _apply(cls, needs)
     try:
         yield

@@ -102,7 +102,7 @@ class RunTaskProcess(ContextManagedTaskProcess):
             self.group.enter()
         usage = Usage()
         try:
-            with limited(type(self.task)):
+            with limited(type(self.task), usage):
                 return super()._run_get_new_deps()
         finally:
             self._report_usage(usage.peak_memory, usage.cpu_time)

@@ -110,12 +110,12 @@ def show(client: Client, run_id: str, as_json: bool) -> None:
         echo_rows(rows, "status", "task", "started", "memory", "cpu")
 
 
-def _taken_by(node: dict[str, Any]) -> tuple[str, str]:
+def _taken_by(node: dict[str, Any]) -> tuple[str | None, str | None]:
     """Return a task's peak memory and CPU time in words."""
     memory, seconds = node.get("peak_memory"), node.get("cpu_time")  # an older app tells neither
     return (
-        "" if memory is None else size_in_words(memory),
-        "" if seconds is None else f"{seconds:.1f} s",
+        None if memory is None else size_in_words(memory),
+        None if seconds is None else f"{seconds:.1f} s",
     )
 
 
