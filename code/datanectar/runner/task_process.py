@@ -8,7 +8,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import luigi
 from luigi.worker import ContextManagedTaskProcess
@@ -26,6 +26,9 @@ from datanectar.runner import verdict
 from datanectar.runner.stopping import TaskStopped
 from datanectar.runner.task_host import TaskHost
 from datanectar.settings import current
+
+if TYPE_CHECKING:
+    import psutil
 
 
 class RunTaskProcess(ContextManagedTaskProcess):
@@ -51,6 +54,8 @@ class RunTaskProcess(ContextManagedTaskProcess):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        #: Processes that the task has started, as of when it was asked to end.
+        self._below: list[psutil.Process] = []
         self._needs = needs_of(type(self.task))
         self._watch: Watch | None = None
         if self._needs.stay_in_process:
@@ -83,10 +88,17 @@ class RunTaskProcess(ContextManagedTaskProcess):
         """How its process ended; None when it has not."""
         return self.host.exitcode if self.host is not None else None
 
-    def ask_to_end(self) -> None:
+    def ask_to_end(self, number: signal.Signals = signal.SIGTERM) -> None:
         """Have the task end by itself; harmless when it has, or has no process of its own."""
-        if self.host is not None:
-            self.host.terminate()
+        import psutil  # rarely needed, and a child imports no more than it must
+
+        if self.host is None or self.host.pid is None or self.host.exitcode is not None:
+            return
+        with contextlib.suppress(psutil.NoSuchProcess):
+            # Now: once the task has ended, they have another parent.
+            self._below += psutil.Process(self.host.pid).children(recursive=True)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.host.pid, number)
 
     def terminate(self) -> None:
         """End its process and all below it."""
@@ -197,18 +209,14 @@ class RunTaskProcess(ContextManagedTaskProcess):
 
     def _stop(self, number: signal.Signals = signal.SIGTERM) -> None:
         """End the process and all below it: a signal, and DATANECTAR_KILL_AFTER later SIGKILL."""
-        import psutil  # rarely needed, and a child imports no more than it must
+        import psutil
 
         host = self.host
-        if host is None or host.pid is None:
+        if host is None:
             return
-        below: list[psutil.Process] = []
-        with contextlib.suppress(psutil.NoSuchProcess):
-            below = psutil.Process(host.pid).children(recursive=True)
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(host.pid, number)
-        host.join(current().kill_after)
-        for process in below:
+        self.ask_to_end(number)
+        host.wait(current().kill_after)
+        for process in self._below:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
         host.kill()
