@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from datanectar.limits.cgroup import Group, delegated
 from datanectar.messages import Outcome
 from datanectar.statuses import FAILED
 from tests.servers.bench import Bench
+from tests.servers.processes import wait_for
 
 NONE = "no cgroup (v2) with memory and pids is delegated to this process: see docs/limits.md"
 #: What the kernel has in a group (admin-guide/cgroup-v2.rst).
@@ -83,6 +85,30 @@ def test_a_group_without_the_controllers_is_not_used_and_what_was_left_is_remove
     assert delegated(str(tmp_path)) == tmp_path
     assert (tmp_path / "cgroup.subtree_control").read_text() == "+memory +pids"
     assert not left.exists() and live.exists()
+
+
+def test_a_real_group_counts_cpu_time_and_ends_all_that_entered_it() -> None:
+    """It needs no controller, so it can be tried where a process may make groups below its own."""
+    mounts = (line.split() for line in Path("/proc/mounts").read_text().splitlines())
+    roots = [Path(words[1]) for words in mounts if words[2] == "cgroup2"]
+    own = Path("/proc/self/cgroup").read_text().partition("0::/")[2].partition("\n")[0]
+    if not roots or not os.access(roots[0] / own, os.W_OK):
+        pytest.skip("no cgroup (v2) that this process may make groups in")
+    group = Group(roots[0] / own / f"{cgroup._PREFIX}test-{os.getpid()}", Needs())
+    group.folder.mkdir()
+    try:
+        pid = os.fork()
+        if pid == 0:
+            group.enter()
+            os.fork()  # the one that it starts is in the group too
+            while True:
+                pass
+        wait_for(lambda: group.look() is None and group.cpu_time > 0.2, "CPU time")
+        assert len((group.folder / "cgroup.procs").read_text().split()) == 2
+        group.kill()
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL
+    finally:
+        wait_for(lambda: group.remove() or not group.folder.exists(), "its end")
 
 
 def test_the_kernel_ends_a_task_that_takes_too_much(make_bench: Callable[..., Bench]) -> None:

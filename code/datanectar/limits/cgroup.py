@@ -50,9 +50,9 @@ class Group:
     def look(self) -> str | None:
         """Read the figures anew; return the limit that was reached, ``memory`` or ``processes``."""
         with contextlib.suppress(OSError):
+            self.cpu_time = _count(self._read("cpu.stat"), "usage_usec") / 1e6
             self.memory = int(self._read("memory.current"))
             self.count = max(self.count, int(self._read("pids.current")))
-            self.cpu_time = _count(self._read("cpu.stat"), "usage_usec") / 1e6
             self.peak_memory = max(self.peak_memory, self.memory, self._kernels_peak())
             if _count(self._read("memory.events"), "oom_kill"):
                 return "memory"
