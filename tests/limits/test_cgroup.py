@@ -70,8 +70,9 @@ def test_what_the_kernel_counts_says_which_limit_was_reached(
 
 
 def test_a_group_without_the_controllers_is_not_used_and_what_was_left_is_removed(
-    tmp_path: Path,
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(cgroup.log, "propagate", True)
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
     left, live = (tmp_path / f"datanectar-{pid}-0" for pid in (ended.pid, os.getpid()))
@@ -79,6 +80,7 @@ def test_a_group_without_the_controllers_is_not_used_and_what_was_left_is_remove
         each.mkdir()
     (tmp_path / "cgroup.controllers").write_text("cpu io\n")
     assert delegated(str(tmp_path)) is None
+    assert f"{tmp_path} can't be used: it has no controller memory or pids" in caplog.text
 
     delegated.cache_clear()
     (tmp_path / "cgroup.controllers").write_text("cpu io memory pids\n")

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import logging
 import os
 from functools import lru_cache
 from pathlib import Path
 
 from datanectar.authoring.needs import Needs
 from datanectar.settings import current
+
+log = logging.getLogger("luigi-interface")
 
 _ROOT = Path("/sys/fs/cgroup")
 #: What says that a group is delegated (systemd's CGROUP_DELEGATION.md).
@@ -96,7 +99,7 @@ def make_group(needs: Needs) -> Group | None:
 
 @lru_cache(maxsize=4)
 def delegated(named: str) -> Path | None:
-    """Return the group below which groups can be made, or None.
+    """Return the group below which groups can be made, or None; the log of the run says why.
 
     Args:
         named: its folder, if the settings name one.
@@ -104,13 +107,21 @@ def delegated(named: str) -> Path | None:
     parent = Path(named) if named else _above_ours()
     if parent is None:
         return None
-    with contextlib.suppress(OSError):
-        if set(_CONTROLLERS) <= set((parent / "cgroup.controllers").read_text().split()):
-            enabled = " ".join(f"+{name}" for name in _CONTROLLERS)
-            (parent / "cgroup.subtree_control").write_text(enabled)
-            _remove_left(parent)
-            return parent
-    return None
+    try:
+        _enable_controllers(parent)
+    except OSError as problem:
+        log.warning("No cgroup keeps the limits of tasks: %s can't be used: %s", parent, problem)
+        return None
+    _remove_left(parent)
+    return parent
+
+
+def _enable_controllers(parent: Path) -> None:
+    missing = set(_CONTROLLERS) - set((parent / "cgroup.controllers").read_text().split())
+    if missing:
+        raise OSError(f"it has no controller {' or '.join(sorted(missing))}")
+    enabled = " ".join(f"+{name}" for name in _CONTROLLERS)
+    (parent / "cgroup.subtree_control").write_text(enabled)
 
 
 def _remove_left(parent: Path) -> None:

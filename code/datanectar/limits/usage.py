@@ -29,7 +29,7 @@ class Usage:
     @property
     def cpu_time(self) -> float:
         """The seconds of CPU time that they have used."""
-        return round(_cpu_time() - self._cpu_time, 3)
+        return max(0.0, round(_cpu_time() - self._cpu_time, 3))
 
 
 def _peak() -> int:

@@ -121,7 +121,7 @@ class RunTaskProcess(ContextManagedTaskProcess):
 
     def _report_usage(self, peak_memory: int, cpu_time: float) -> None:
         scheduler = self.status_reporter._scheduler
-        scheduler.report_usage(self.task.task_id, peak_memory, cpu_time)
+        scheduler.report(self.task.task_id, peak_memory=peak_memory, cpu_time=cpu_time)
 
     def _check_complete(self, task: luigi.Task) -> bool:
         """Tell whether a dependency is complete, or whether this task, which has run, is done."""
