@@ -120,8 +120,15 @@ def _enable_controllers(parent: Path) -> None:
     missing = set(_CONTROLLERS) - set((parent / "cgroup.controllers").read_text().split())
     if missing:
         raise OSError(f"it has no controller {' or '.join(sorted(missing))}")
+    # A process is moved by who may write to the group above both; root always may.
+    if os.geteuid() and not (parent in _own().parents and _can_write(parent)):
+        raise OSError("this process is in no group below it that it may leave")
     enabled = " ".join(f"+{name}" for name in _CONTROLLERS)
     (parent / "cgroup.subtree_control").write_text(enabled)
+
+
+def _can_write(group: Path) -> bool:
+    return os.access(group / "cgroup.procs", os.W_OK)
 
 
 def _remove_left(parent: Path) -> None:
@@ -140,12 +147,17 @@ def _remove(folder: Path) -> None:
 def _above_ours() -> Path | None:
     """Return the group above this process's, if systemd says that it is delegated."""
     with contextlib.suppress(OSError):
-        lines = Path("/proc/self/cgroup").read_text().splitlines()
-        ours = [line[3:] for line in lines if line.startswith("0::/")]
-        above = _ROOT / ours[0].lstrip("/") / ".." if ours and ours[0] != "/" else None
-        if above is not None and os.getxattr(above, _DELEGATED) == b"1":
-            return above.resolve()
+        above = _own().parent
+        return above if os.getxattr(above, _DELEGATED) == b"1" else None
     return None
+
+
+def _own() -> Path:
+    """Return the group of this process (cgroups(7)); the topmost one where it is in none."""
+    for line in Path("/proc/self/cgroup").read_text().splitlines():
+        if line.startswith("0::/"):
+            return _ROOT / line[4:]
+    return _ROOT
 
 
 def _count(text: str, name: str) -> int:

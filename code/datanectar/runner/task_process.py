@@ -17,7 +17,6 @@ from datanectar import reasons
 from datanectar.authoring.needs import needs_of
 from datanectar.limits.applied import limited
 from datanectar.limits.cgroup import Group, make_group
-from datanectar.limits.process_tree import ProcessTree
 from datanectar.limits.usage import Usage
 from datanectar.limits.watch import Watch
 from datanectar.limits.wording import advice, what_to_do
@@ -74,6 +73,8 @@ class RunTaskProcess(ContextManagedTaskProcess):
         if not self._needs.is_watched:
             self.host = self.start_in_host(self)
             return
+        from datanectar.limits.process_tree import ProcessTree  # rarely needed, as psutil
+
         self.group = make_group(self._needs)
         self.host = self.start_in_host(self)
         processes = self.group or ProcessTree(self.host.pid or 0, self._needs)
