@@ -65,6 +65,12 @@ ENDPOINT_SCOPES = {
             "home.of_type",
             "home.events",
             "home.events_of_type",
+            "lineage.of_result",
+            "lineage.of_tasks",
+            "lineage_page.of_all",
+            "lineage_page.of_chain",
+            "lineage_page.of_type",
+            "lineage_result.result",
             "openapi.openapi",
             "results.frame",
             "results.picture",
@@ -114,7 +120,15 @@ ENDPOINT_SCOPES = {
         "run",
     ),
     **dict.fromkeys(
-        ("runs_page.drop", "runs_page.rerun", "settings_page.in_force", "targets.drop"), "admin"
+        (
+            "lineage.drop",
+            "lineage_result.drop",
+            "runs_page.drop",
+            "runs_page.rerun",
+            "settings_page.in_force",
+            "targets.drop",
+        ),
+        "admin",
     ),
 }
 
