@@ -9,7 +9,7 @@ import pytest
 
 from datanectar.child.pages import grid as module
 from datanectar.errors import BadRequest
-from datanectar.page_messages import Grid, GridJob
+from datanectar.messages.pages import Grid, GridJob
 
 NOW = "2026-11-28T10:00:00+00:00"
 CHAIN = """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from datanectar.page_messages import Grid, GridTask
+from datanectar.messages.pages import Grid, GridTask
 from datanectar.runs.statistics.keys import KeyState
 from datanectar.views.grid.cells import heads, rows, status_of
 

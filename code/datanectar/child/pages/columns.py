@@ -12,7 +12,7 @@ from luigi.date_interval import Date
 
 from datanectar.errors import BadRequest
 from datanectar.keys import run_time
-from datanectar.page_messages import GridJob
+from datanectar.messages.pages import GridJob
 from datanectar.parameters.reading import read_parameter
 from datanectar.parameters.types import choices_of, type_of
 from datanectar.parameters.values import kept_text

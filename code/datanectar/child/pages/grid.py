@@ -15,7 +15,7 @@ from datanectar.child.pages.columns import chosen_parameter, columns
 from datanectar.child.pages.outline import is_complete, key_text, required
 from datanectar.errors import BadRequest, ChainError, DatanectarError
 from datanectar.keys import set_run_time
-from datanectar.page_messages import MOST_CELLS, Grid, GridJob, GridTask
+from datanectar.messages.pages import MOST_CELLS, Grid, GridJob, GridTask
 from datanectar.parameters.class_options import check_options
 from datanectar.parameters.reading import make_task
 from datanectar.runner import output

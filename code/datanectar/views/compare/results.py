@@ -55,7 +55,7 @@ def file_pairs(
     Args:
         left, right: the files.
         rows: return the first rows of a Parquet or Excel file of each side, as
-            :class:`~datanectar.page_messages.TableRows`.
+            :class:`~datanectar.messages.pages.TableRows`.
     """
     if len(left) == len(right) == 1:
         return [_pair(left[0], right[0], rows)]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
 
-from datanectar.page_messages import Grid, GridTask
+from datanectar.messages.pages import Grid, GridTask
 from datanectar.runs.statistics.keys import KeyState
 from datanectar.statuses import ACTIVE, CANCELLED, DONE, FAILED, PENDING, RUNNING
 

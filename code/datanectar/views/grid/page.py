@@ -18,7 +18,7 @@ from datanectar.errors import BadRequest, DatanectarError
 from datanectar.http.identity import current
 from datanectar.keys import run_time_text
 from datanectar.messages import ChainDescription, TaskDescription
-from datanectar.page_messages import MOST_COLUMNS, Grid, GridJob
+from datanectar.messages.pages import MOST_COLUMNS, Grid, GridJob
 from datanectar.service.service import Service
 from datanectar.views.background import Background
 from datanectar.views.catalogue.tasks import is_unread, task_in

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 
 from msgspec import Meta, field
 
-from datanectar.message_fields import MANY, Integer, Key, Message, Name, Names, Stamp, Texts
-from datanectar.messages import register
+from datanectar.messages.fields import MANY, Integer, Key, Message, Name, Names, Stamp, Texts
+from datanectar.messages.wire import register
 
 #: The most tasks of a graph, and the most rows of a table.
 MOST_TASKS, MOST_ROWS = 500, 50
