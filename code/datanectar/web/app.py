@@ -32,6 +32,8 @@ from datanectar.settings import Settings
 from datanectar.views import guide, login, pages
 from datanectar.views.catalogue import chain as chain_page
 from datanectar.views.catalogue import home, tasks
+from datanectar.views.compare import page as compare_page
+from datanectar.views.grid import page as grid_page
 from datanectar.views.lineage import results as lineage_result
 from datanectar.views.lineage import tasks as lineage_pages
 from datanectar.views.operations import backfills as backfill_pages
@@ -99,7 +101,9 @@ def _register_routes(app: Flask, service: Service) -> None:
         home,
         chain_page,
         tasks,
+        grid_page,
         run,
+        compare_page,
         result_page,
         history,
         lineage_pages,
