@@ -20,7 +20,7 @@ import requests
 
 from datanectar.luigid.launch import CONFIGURATION
 from datanectar.runs.store import RunFilters, RunStore
-from datanectar.statuses import ACTIVE, CANCELLED, DONE, FAILED, PENDING
+from datanectar.statuses import ACTIVE, CANCELLED, DONE, FAILED
 from tests.servers.postgres import new_database
 from tests.servers.processes import PATIENCE, free_port, responds, wait_for
 from tests.servers.stack import Stack
@@ -59,7 +59,9 @@ class Load:
 
     def _post(self, url: str, task: str, values: dict[str, str]) -> bool:
         try:
-            response = requests.post(f"{url}/api/chains/shop/orders_chain/{task}", json=values, timeout=30)
+            response = requests.post(
+                f"{url}/api/chains/shop/orders_chain/{task}", json=values, timeout=30
+            )
         except requests.RequestException:
             return False
         if response.ok:
@@ -163,7 +165,7 @@ def test_1_0_is_replaced_while_runs_come_in(stack: Stack, tmp_path: Path) -> Non
         deployment.accepts(5)
         deployment.start("worker", "new")  # migrates
         deployment.start("web", "new")
-        deployment.accepts(15)
+        deployment.accepts(10)
         assert stack.stop(old_worker) == 0
         deployment.accepts(5)
         stack.stop(old_web)
@@ -172,6 +174,7 @@ def test_1_0_is_replaced_while_runs_come_in(stack: Stack, tmp_path: Path) -> Non
     check_books(stack, deployment.load, tmp_path / "shop", earlier)
 
 
+@pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
 def test_a_later_version_replaces_this_one_which_may_start_beside_it(
     stack: Stack, tmp_path: Path
 ) -> None:
@@ -187,9 +190,11 @@ def test_a_later_version_replaces_this_one_which_may_start_beside_it(
         deployment.start("worker", "old")
         assert "works beside it" in stack.output(old_web)
         deployment.start("worker", "new")
-        deployment.accepts(15)
+        deployment.accepts(10)
         drain = [sys.executable, "-m", "datanectar", "worker", "--drain", "old"]
-        subprocess.run(drain, env=stack.environment, cwd=stack.project, check=True, timeout=PATIENCE)
+        subprocess.run(
+            drain, env=stack.environment, cwd=stack.project, check=True, timeout=PATIENCE
+        )
         assert stack.processes[old_worker].wait(PATIENCE) == 0
         stack.stop(old_web, signal.SIGTERM)
         deployment.accepts(5)
@@ -211,7 +216,9 @@ def check_books(stack: Stack, load: Load, shop: Path, earlier: dict[str, str]) -
     assert load.accepted.keys() <= ends.keys()
     expected = {id: FAILED if task == "RefusedTask" else DONE for id, task in load.accepted.items()}
     kept = {id: DONE if status in ACTIVE else status for id, status in earlier.items()}
-    assert {**ends, **expected, **kept} == ends, [store.get(id) for id in ends if ends[id] == FAILED]
+    assert {**ends, **expected, **kept} == ends, [
+        store.get(id) for id in ends if ends[id] == FAILED
+    ]
     assert {CANCELLED, DONE, FAILED} <= set(ends.values()) if earlier else True
     events = Counter(json.loads(line)[0] for line in (shop / "lines").read_text().splitlines())
     made = Counter(line for line in (shop / "lines").read_text().splitlines() if '"end"' in line)

@@ -40,7 +40,9 @@ def upgrade():
 
 def code_of_1_0(folder: Path) -> Path:
     """Put the code of 1.0 into a folder and return its source root; skip the test without the history."""
-    archive = subprocess.run(["git", "archive", _FIRST, "code"], cwd=CODE.parent, capture_output=True)
+    archive = subprocess.run(
+        ["git", "archive", _FIRST, "code"], cwd=CODE.parent, capture_output=True
+    )
     if archive.returncode != 0:
         pytest.skip("this clone does not have the history back to 1.0")
     with tarfile.open(fileobj=BytesIO(archive.stdout)) as files:
