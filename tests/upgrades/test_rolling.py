@@ -33,8 +33,6 @@ from tests.upgrades.versions import (
     load_store_of_1_0,
 )
 
-pytestmark = pytest.mark.slow
-
 
 @dataclass
 class Load:
