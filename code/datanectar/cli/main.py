@@ -38,6 +38,7 @@ COMMANDS = {
     "config": ("config", "Show the settings in force, and where each comes from."),
     "settings": ("config", "The same as config."),
     "token": ("access.token", "Make, list and revoke API tokens; check one."),
+    "webhook": ("webhook", "Tell others when a run has ended: add, try, list, remove."),
     "user": ("access.user", "Let people log in by name and password."),
 }
 

@@ -114,7 +114,23 @@ ENDPOINT_SCOPES = {
         "run",
     ),
     **dict.fromkeys(
-        ("runs_page.drop", "runs_page.rerun", "settings_page.in_force", "targets.drop"), "admin"
+        (
+            "runs_page.drop",
+            "runs_page.rerun",
+            "settings_page.in_force",
+            "targets.drop",
+            "webhooks.add",
+            "webhooks.every_webhook",
+            "webhooks.one",
+            "webhooks.remove",
+            "webhooks.test",
+            "webhooks_page.add",
+            "webhooks_page.events",
+            "webhooks_page.every_webhook",
+            "webhooks_page.remove",
+            "webhooks_page.test",
+        ),
+        "admin",
     ),
 }
 

@@ -198,6 +198,7 @@ _A_TEXT, _TEXTS = "a text in quotes", 'a list of texts, ["...", "..."]'
 TEXT = Kind(str, (str,), _A_TEXT)
 FOLDER = Kind(parse_folder, (str,), "a path in quotes", _anchored_folder)
 HTTP_URL = Kind(_http_url, (str,), _A_TEXT)
+OPTIONAL_URL = Kind(lambda text: _http_url(text).rstrip("/") if text else "", (str,), _A_TEXT)
 DATABASE_URL = Kind(str, (str,), _A_TEXT, _anchored_database)
 WORDS = Kind(_words, (list,), _TEXTS)
 ORIGINS = Kind(_origins, (list,), _TEXTS)
