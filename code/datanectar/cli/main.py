@@ -40,6 +40,7 @@ COMMANDS = {
     "settings": ("config", "The same as config."),
     "backup": ("operations.backup", "Copy the run store into a file while the service goes on."),
     "token": ("access.token", "Make, list and revoke API tokens; check one."),
+    "webhook": ("webhook", "Tell others when a run has ended: add, try, list, remove."),
     "user": ("access.user", "Let people log in by name and password."),
 }
 

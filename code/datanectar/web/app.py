@@ -14,6 +14,7 @@ from datanectar.api import (
     schedules,
     status,
     targets,
+    webhooks,
     whoami,
 )
 from datanectar.api.monitoring import health
@@ -39,6 +40,7 @@ from datanectar.views.lineage import tasks as lineage_pages
 from datanectar.views.operations import backfills as backfill_pages
 from datanectar.views.operations import schedules as schedule_pages
 from datanectar.views.operations import settings as settings_page
+from datanectar.views.operations import webhooks as webhook_pages
 from datanectar.views.operations import workers as worker_pages
 from datanectar.views.results import page as result_page
 from datanectar.views.runs import history, run
@@ -94,8 +96,19 @@ def _register_login(app: Flask, settings: Settings, accounts: Accounts) -> None:
 
 
 def _register_routes(app: Flask, service: Service) -> None:
-    monitoring = (health, openapi)
-    api_modules = (chains, status, logs, targets, lineage, runs, schedules, backfills, *monitoring)
+    api_modules = (
+        chains,
+        status,
+        logs,
+        targets,
+        lineage,
+        runs,
+        schedules,
+        backfills,
+        webhooks,
+        health,
+        openapi,
+    )
     for module in (
         *api_modules,
         home,
@@ -111,6 +124,7 @@ def _register_routes(app: Flask, service: Service) -> None:
         backfill_pages,
         schedule_pages,
         settings_page,
+        webhook_pages,
         worker_pages,
     ):
         app.register_blueprint(module.blueprint(service))
