@@ -6,19 +6,17 @@ from flask import Flask
 
 from datanectar.access.accounts import Accounts
 from datanectar.api import (
-    backfills,
     chains,
     lineage,
     logs,
     runs,
-    schedules,
     status,
     targets,
-    webhooks,
     whoami,
 )
 from datanectar.api.monitoring import health
 from datanectar.api.openapi import document as openapi
+from datanectar.api.operations import backfills, schedules, webhooks
 from datanectar.child_pool import ChildPool
 from datanectar.http import auth, proxy
 from datanectar.http.envelope import handle_errors
