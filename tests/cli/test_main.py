@@ -37,7 +37,7 @@ def test_every_command_of_the_help_is_there_and_has_help_of_its_own(name: str) -
 
 #: Those that run until they are stopped.
 PROCESSES = {"up", "web", "worker", "luigid"}
-#: Have commands of their own: tests/cli/access, tests/api/test_webhooks.py.
+#: Have commands of their own: tests/cli/access, tests/api/operations/test_webhooks.py.
 GROUPS = {"user", "webhook"}
 
 

@@ -6,18 +6,17 @@ from flask import Flask
 
 from datanectar.access.accounts import Accounts
 from datanectar.api import (
-    backfills,
     chains,
+    lineage,
     logs,
     runs,
-    schedules,
     status,
     targets,
-    webhooks,
     whoami,
 )
 from datanectar.api.monitoring import health
 from datanectar.api.openapi import document as openapi
+from datanectar.api.operations import backfills, schedules, webhooks
 from datanectar.child_pool import ChildPool
 from datanectar.http import auth, proxy
 from datanectar.http.envelope import handle_errors
@@ -32,6 +31,10 @@ from datanectar.settings import Settings
 from datanectar.views import guide, login, pages
 from datanectar.views.catalogue import chain as chain_page
 from datanectar.views.catalogue import home, tasks
+from datanectar.views.compare import page as compare_page
+from datanectar.views.grid import page as grid_page
+from datanectar.views.lineage import results as lineage_result
+from datanectar.views.lineage import tasks as lineage_pages
 from datanectar.views.operations import backfills as backfill_pages
 from datanectar.views.operations import schedules as schedule_pages
 from datanectar.views.operations import settings as settings_page
@@ -96,6 +99,7 @@ def _register_routes(app: Flask, service: Service) -> None:
         status,
         logs,
         targets,
+        lineage,
         runs,
         schedules,
         backfills,
@@ -108,9 +112,13 @@ def _register_routes(app: Flask, service: Service) -> None:
         home,
         chain_page,
         tasks,
+        grid_page,
         run,
+        compare_page,
         result_page,
         history,
+        lineage_pages,
+        lineage_result,
         backfill_pages,
         schedule_pages,
         settings_page,

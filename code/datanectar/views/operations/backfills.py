@@ -7,12 +7,12 @@ from typing import Any
 from flask import Blueprint, Response, redirect, request, url_for
 from werkzeug.datastructures import MultiDict
 
-from datanectar.api.backfills import progress, read_request
+from datanectar.api.operations.backfills import progress, read_request
 from datanectar.backfills.backfills import AT_ONCE, Backfills
 from datanectar.backfills.records import Backfill
 from datanectar.errors import DatanectarError
 from datanectar.http.identity import current
-from datanectar.plan_messages import PlannedItem
+from datanectar.messages.plans import PlannedItem
 from datanectar.service.service import Service
 from datanectar.statuses import CANCELLED, FAILED, RUNNING
 from datanectar.views.live import live_events, live_page

@@ -16,7 +16,7 @@ from flask import Blueprint, Response, redirect, request, url_for
 from datanectar.errors import NotFound
 from datanectar.http import links
 from datanectar.keys import Key, parse_key
-from datanectar.page_messages import TableJob, TableRows
+from datanectar.messages.pages import TableJob, TableRows
 from datanectar.service.result_file import ResultFile
 from datanectar.service.service import Service
 from datanectar.views.pages import page
@@ -67,7 +67,7 @@ def blueprint(service: Service) -> Blueprint:
     @routes.get("/tables/<path:target>")
     def table(target: str) -> Response:
         key, file = _found(service, target)
-        rows = _rows(service, key, file)
+        rows = first_rows(service, key, file)
         values = result_values(key, [file], None)[0]
         table = shown(rows.header, rows.rows, rows.count)
         return page("table.html", key=key, result=values, rows=rows, table=table)
@@ -132,7 +132,12 @@ def _frame(key: Key, file: ResultFile, *, scripts: bool) -> Response:
     return response
 
 
-def _rows(service: Service, key: Key, file: ResultFile) -> TableRows:
+def first_rows(service: Service, key: Key, file: ResultFile) -> TableRows:
+    """Return the first rows of a Parquet or Excel file, which a child reads.
+
+    Raises:
+        DatanectarError: saying why it can't be read.
+    """
     format = "parquet" if file.name.lower().endswith((".parquet", ".pq")) else "excel"
     storage = file.storage.store_address if file.storage else ""
     path = str(file.path) if file.path else None
