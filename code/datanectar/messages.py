@@ -169,6 +169,7 @@ class RunJob(Message, frozen=True):
     assistant: Integer = 0
     width: Width = 1
     given: Texts | None = None
+    traceparent: str | None = None
 
 
 class UploadLogsJob(Message, frozen=True):

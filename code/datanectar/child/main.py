@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from datanectar import reasons
+from datanectar import reasons, settings
 from datanectar.catalog import chain_environment
 from datanectar.catalog.collector import APIChainCollector
 from datanectar.child import describe, outline, plan, resolve, table
@@ -33,6 +33,8 @@ from datanectar.messages import (
 from datanectar.page_messages import OutlineJob, TableJob
 from datanectar.plan_messages import PlanJob
 from datanectar.runner import build, output, task_log
+from datanectar.runner.luigi_setup import configure_luigi
+from datanectar.telemetry.in_child import join_run
 
 
 class Reports:
@@ -85,6 +87,8 @@ def _serve(job: Any, pipe: Reports) -> None:
         set_title(f"datanectar: {_title(job)}")
         if isinstance(job, (DescribeJob, OutlineJob, PlanJob, ResolveJob, RunJob, TaskJob)):
             chain_environment.prepare_process(job.type, job.chain)
+        if isinstance(job, (RunJob, TaskJob)):
+            _join_run(job)
         reply = _JOBS[type(job)](job, pipe.send)
         if reply is not None:
             pipe.send(reply)
@@ -92,6 +96,15 @@ def _serve(job: Any, pipe: Reports) -> None:
         pipe.send(Refusal(type(problem).__name__, problem.message, problem.fields))
     except BaseException as problem:  # authors' code: SystemExit and KeyboardInterrupt too
         pipe.send(Refusal("ChainError", reasons.of_exception(problem)))
+
+
+def _join_run(job: RunJob | TaskJob) -> None:
+    """Have what this process logs and traces belong to the run."""
+    configure_luigi()  # which replaces handlers of loggers
+    path = f"{job.type}/{job.chain}/{job.task}" if isinstance(job, RunJob) else job.family
+    attempt = job.attempt if isinstance(job, RunJob) else None
+    form = settings.current().log_format
+    join_run(form, job.traceparent, run_id=job.run_id, attempt=attempt, task=path)
 
 
 def _title(job: Any) -> str:

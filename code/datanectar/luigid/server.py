@@ -26,6 +26,7 @@ from datanectar.luigid.batch_handler import PATH, BatchHandler, write_error
 from datanectar.luigid.project_scheduler import ProjectScheduler
 from datanectar.luigid.saved_state import load_once
 from datanectar.permissions import private_folder
+from datanectar.telemetry import logs
 
 
 def main() -> None:
@@ -36,7 +37,10 @@ def main() -> None:
     _prepare(options.state)
     state_path = str(options.state / "luigid.pickle").replace("%", "%%")
     get_config().set("scheduler", "state_path", state_path)
-    DaemonLogging.setup(argparse.Namespace(background=False, logdir=None))
+    if options.log_format == logs.JSON:
+        logs.set_up("luigid", logs.JSON, others=logging.INFO)
+    else:
+        DaemonLogging.setup(argparse.Namespace(background=False, logdir=None))
     _replace_parts(options.address, options.state)
     luigi.server.run(
         api_port=options.port,
@@ -53,6 +57,7 @@ def _parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--resources", action="append", default=[], type=Path, help="a luigi.cfg of the project"
     )
+    parser.add_argument("--log-format", default=logs.TEXT, choices=logs.FORMATS)
     return parser.parse_args()
 
 

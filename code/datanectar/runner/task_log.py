@@ -35,6 +35,7 @@ from datanectar.messages import LogsUploaded, UploadLogsJob
 from datanectar.runner import output
 from datanectar.storage.base import Storage, keep_earlier
 from datanectar.storage.registry import log_store, name_of, storage_named
+from datanectar.telemetry.in_child import task_named
 from datanectar.util.identity import key_of
 from datanectar.util.tasklog import being_recorded, storage_of, write_params
 from datanectar.util.tee import flush
@@ -64,6 +65,7 @@ class TaskLog:
         if self._in_own_process:
             die_with_parent(signal.SIGKILL)
         self._stack.enter_context(being_recorded(self.task))
+        self._stack.enter_context(task_named(self.task.task_family, self.task.task_id))
         try:
             self._begin()
         except Exception:

@@ -77,7 +77,7 @@ class Json(TypeDecorator[Any]):
 
 
 #: The newest revision in ``migrations/versions``: what this version of the code works with.
-HEAD = "0012"
+HEAD = "0016"
 
 #: Run ids are compared byte by byte, in whatever language the database was made.
 ID_TYPE = Text().with_variant(Text(collation="C"), "postgresql")
@@ -129,6 +129,7 @@ runs = Table(
     Column("given", Json),
     Column("results", Json),
     Column("requested_by", SafeText),
+    Column("traceparent", SafeText),
 )
 
 

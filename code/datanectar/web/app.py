@@ -28,6 +28,7 @@ from datanectar.views.operations import settings as settings_page
 from datanectar.views.operations import workers as worker_pages
 from datanectar.views.results import page as result_page
 from datanectar.views.runs import history, run
+from datanectar.web import request_log
 
 #: Idle children kept for resolving parameters, so that a POST does not wait for a fork.
 _CHILDREN_AHEAD = 2
@@ -54,6 +55,7 @@ def create_app(settings: Settings) -> Flask:
     _register_routes(app, service)
     _register_login(app, settings, accounts)
     pages.prepare(app)
+    request_log.prepare(app)
     proxy.prepare(app, settings)
     return app
 

@@ -22,6 +22,7 @@ from datanectar.runs.records import Run
 from datanectar.service.service import Service
 from datanectar.statuses import CANCELLED, FAILED, PENDING
 from datanectar.storage.registry import is_in_reach
+from datanectar.telemetry import traces
 from datanectar.worker.end_reason import Stop, ask_to_end, reason_of_child, write_reason
 from datanectar.worker.lease import Lease
 from datanectar.worker.task_graph import MOST_TASKS, TaskGraph
@@ -112,8 +113,9 @@ class Attempt:
             name: getattr(run, name) for name in RunJob.__struct_fields__ if hasattr(run, name)
         }
         own: dict[str, Any] = {"attempt_dir": str(self.attempt_dir), "assistant": self.assistant}
+        own["traceparent"] = traces.current().traceparent
         try:
-            child.send(RunJob(run_id=run.id, **own, **shared))
+            child.send(RunJob(run_id=run.id, **{**shared, **own}))
             return self._read_reports(child)
         except BrokenPipeError:
             return None

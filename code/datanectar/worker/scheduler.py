@@ -13,6 +13,7 @@ from datanectar.errors import DatanectarError, TooManyRuns, Unavailable
 from datanectar.runs.schedules import Fire, Switch
 from datanectar.service.schedules import Schedule, schedules_in
 from datanectar.service.service import Accepted, Service
+from datanectar.telemetry import traces
 
 log = logging.getLogger(__name__)
 
@@ -156,7 +157,8 @@ class Scheduler:
     def _accept(self, schedule: Schedule, fire: Fire) -> Accepted:
         due = datetime.fromtimestamp(fire.fire_time, schedule.cron.zone)
         place = (schedule.type, schedule.chain, schedule.task)
-        return self._service.accept(*place, {}, trigger="schedule", at=due)
+        with traces.span(f"schedule {schedule.path}", kind="producer"):
+            return self._service.accept(*place, {}, trigger="schedule", at=due)
 
     def _refresh(self, now: float) -> None:
         entries, switches = {}, self._service.store.schedule_switches()

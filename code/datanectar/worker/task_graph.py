@@ -6,6 +6,7 @@ from msgspec import structs
 
 from datanectar.messages import TaskReport
 from datanectar.statuses import RUNNING
+from datanectar.worker.telemetry.task_changes import note_change
 
 #: Tasks of a run that are recorded at most, and characters about them all.
 MOST_TASKS = 100_000
@@ -45,6 +46,7 @@ class TaskGraph:
         self._room = room
         self._tasks[report.task_id] = merged
         self._changed.add(report.task_id)
+        note_change(known, merged)
         return True
 
     def take_changed(self) -> list[TaskReport]:

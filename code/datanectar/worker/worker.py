@@ -35,6 +35,7 @@ from datanectar.worker.lease import Lease
 from datanectar.worker.orphans import OrphanSweeper
 from datanectar.worker.recovery import INTERVAL, Recovery
 from datanectar.worker.scheduler import Scheduler
+from datanectar.worker.telemetry.attempts import attempt_followed
 from datanectar.worker.threads import repeat, safely
 
 log = logging.getLogger(__name__)
@@ -201,7 +202,8 @@ class Worker:
                 # In another thread: this one hears at once if the run is cancelled.
                 call = partial(safely, self._call_assistants, attempt)
                 threading.Thread(target=call, name="call assistants", daemon=True).start()
-            return attempt.follow(child)
+            with attempt_followed(attempt.run, attempt.assistant):
+                return attempt.follow(child)
         finally:
             del self._attempts[name]
 

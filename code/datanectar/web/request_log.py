@@ -1,0 +1,119 @@
+"""Each request's id, its line in the log, and its span."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+from flask import Flask
+
+from datanectar.telemetry import traces
+from datanectar.telemetry.context import log_context, log_fields
+from datanectar.telemetry.logs import EVENTS
+from datanectar.telemetry.traceparent import checked
+from datanectar.telemetry.traces import Span
+
+REQUEST_ID = "X-Request-Id"
+#: The ids that are taken over from a client or a proxy.
+_SANE = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}\Z")
+#: What is asked all the time by programs and pages: a line only when it fails.
+_FREQUENT = ("/healthz", "/readyz", "/metrics", "/static/")
+
+WsgiApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
+
+
+def prepare(app: Flask) -> None:
+    """Have the app log its requests."""
+    app.wsgi_app = RequestLog(app.wsgi_app)  # type: ignore[method-assign]
+
+
+class RequestLog:
+    """WSGI middleware: gives each request an id, answers with it, and logs how the request ended.
+
+    Args:
+        app: the application.
+    """
+
+    def __init__(self, app: WsgiApp) -> None:
+        self._app = app
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        """Answer a request (PEP 3333)."""
+        request_id, began = _id_of(environ), time.perf_counter()
+        statuses: list[int] = []
+
+        def start(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
+            statuses.append(int(status.split()[0]))
+            return start_response(status, [*headers, (REQUEST_ID, request_id)], *more)
+
+        with log_context(request_id=request_id), _span(environ) as span:
+            body = self._app(environ, start)
+            _note(span, environ, statuses[-1])
+            _log(environ, statuses[-1], time.perf_counter() - began)
+        return body
+
+
+def _id_of(environ: dict[str, Any]) -> str:
+    sent = environ.get("HTTP_X_REQUEST_ID", "")
+    return sent if _SANE.match(sent) else secrets.token_hex(16)
+
+
+def _is_frequent(environ: dict[str, Any]) -> bool:
+    return str(environ.get("PATH_INFO", "")).startswith(_FREQUENT)
+
+
+def _span(environ: dict[str, Any]) -> AbstractContextManager[Span]:
+    """Return the request's span; what is asked all the time has none."""
+    if _is_frequent(environ):
+        return nullcontext(Span(None))
+    sent = checked(environ.get("HTTP_TRACEPARENT"))
+    return traces.span(environ["REQUEST_METHOD"], kind="server", parent=sent)
+
+
+def _note(span: Span, environ: dict[str, Any], status: int) -> None:
+    """Name and describe the span as OpenTelemetry's conventions for HTTP servers have it."""
+    route, method = _route(environ), environ["REQUEST_METHOD"]
+    span.note(
+        {
+            "http.request.method": method,
+            "http.response.status_code": status,
+            "http.route": route,
+            "url.path": environ.get("PATH_INFO", "")[:1000],
+            "url.scheme": environ.get("wsgi.url_scheme"),
+            "client.address": environ.get("REMOTE_ADDR"),
+            "datanectar.run.id": log_fields().get("run_id"),
+        }
+    )
+    if route:
+        span.rename(f"{method} {route}")
+    if status >= 500:
+        span.fail(f"it was answered with {status}")
+
+
+def _log(environ: dict[str, Any], status: int, seconds: float) -> None:
+    if _is_frequent(environ) and status < 400:
+        return
+    path = environ.get("PATH_INFO", "")[:1000]  # not the query, which may hold private parameters
+    method, routed = environ["REQUEST_METHOD"], environ.get("werkzeug.request")
+    fields = {
+        "method": method,
+        "path": path,
+        "route": _route(environ),
+        "status": status,
+        "seconds": round(seconds, 6),
+        "client": environ.get("REMOTE_ADDR"),
+        "run_id": log_fields().get("run_id")
+        or (getattr(routed, "view_args", {}) or {}).get("run_id"),
+    }
+    known = {name: value for name, value in fields.items() if value is not None}
+    EVENTS.info("%s %s: %d", method, path, status, extra=known)
+
+
+def _route(environ: dict[str, Any]) -> str | None:
+    """Return the route that answered, as Flask has it: ``/api/runs/<run_id>``."""
+    rule = getattr(environ.get("werkzeug.request"), "url_rule", None)
+    return str(rule) if rule is not None else None
