@@ -15,10 +15,17 @@ from tests.telemetry.conftest import Watched
 PARTS = ("web", "worker", "luigid")
 
 
-def lines(stack: Stack, process: str, **about: object) -> list[dict[str, Any]]:
+def lines(stack: Stack, part: str, /, **about: object) -> list[dict[str, Any]]:
     """Return the lines of a process with these fields; whatever is no JSON fails the test."""
-    read = [json.loads(line) for line in stack.output(process).splitlines()]
+    read = [json.loads(line) for line in stack.output(part).splitlines()]
     return [line for line in read if about.items() <= line.items()]
+
+
+def logged(stack: Stack, part: str, /, **about: object) -> dict[str, Any]:
+    """Return the one line of a process with these fields, once it is there."""
+    wait_for(lambda: lines(stack, part, **about), f"{part} logs {about}")
+    (line,) = lines(stack, part, **about)
+    return line
 
 
 def test_a_run_is_followed_from_the_request_to_its_tasks(watched: Watched) -> None:
@@ -28,20 +35,17 @@ def test_a_run_is_followed_from_the_request_to_its_tasks(watched: Watched) -> No
     assert answer.headers["X-Request-Id"] == "me-1"
     stack.ended(data(answer)["key"])
 
-    (request,) = lines(stack, "web", request_id="me-1")
+    request = logged(stack, "web", request_id="me-1")
     assert (request["run_id"], request["status"], request["process"]) == (run_id, 200, "web")
     assert request["path"] == "/api/chains/watch/watched_chain/LeafTask"
     assert request["route"] == "/api/chains/<type>/<chain>/<task_name:task>"
 
-    own = wait_for(
-        lambda: lines(stack, "worker", run_id=run_id, run_status="DONE")
-        and lines(stack, "worker", run_id=run_id),
-        "the run's end is logged",
-    )
+    logged(stack, "worker", run_id=run_id, run_status="DONE")
+    own = lines(stack, "worker", run_id=run_id)
     assert all({"time", "level", "logger", "host", "pid", "attempt"} <= line.keys() for line in own)
     tasks = [line["task_status"] for line in own if "task_status" in line]
     assert tasks == ["RUNNING", "DONE"]
-    assert {line["task"] for line in own if "task_status" in line} == {"watch.watched_chain.LeafTask"}
+    assert {line["task"] for line in own if "task_status" in line} == {"watch/watched_chain/LeafTask"}
 
     (warning,) = [line for line in own if line["logger"] == "datanectar.tests"]
     assert (warning["process"], warning["message"]) == ("child", "a warning of the library")
@@ -54,7 +58,7 @@ def test_a_failure_has_its_traceback_in_a_line_of_its_run(watched: Watched) -> N
     body = data(stack.post("watch/watched_chain/BrokenTask?word=broken"))
     assert stack.ended(body["key"])["job_status"] == "FAILED"
 
-    (ended,) = lines(stack, "worker", run_id=body["run_id"], run_status="FAILED")
+    ended = logged(stack, "worker", run_id=body["run_id"], run_status="FAILED")
     assert "this is broken" in ended["error"]
     of_child = lines(stack, "worker", run_id=body["run_id"], process="child", level="ERROR")
     assert any("ValueError: this is broken" in line.get("exc_info", "") for line in of_child)
@@ -69,7 +73,7 @@ def test_only_a_sane_request_id_is_taken(watched: Watched, sent: str, is_kept: b
     assert answer.status_code == 404
     own = answer.headers["X-Request-Id"]
     assert (own == sent) is is_kept and len(own) >= 7
-    (line,) = lines(watched.stack, "web", request_id=own)
+    line = logged(watched.stack, "web", request_id=own)
     assert line["status"] == 404
 
 
@@ -77,7 +81,7 @@ def test_what_is_asked_all_the_time_is_logged_when_it_fails_alone(watched: Watch
     assert watched.stack.get("/healthz").headers["X-Request-Id"]
     assert not lines(watched.stack, "web", path="/healthz")
     watched.stack.get("/static/none.css")
-    assert lines(watched.stack, "web", path="/static/none.css", status=404)
+    logged(watched.stack, "web", path="/static/none.css", status=404)
 
 
 def test_every_process_writes_nothing_but_json(watched: Watched) -> None:

@@ -24,8 +24,8 @@ def test_a_request_and_all_that_comes_of_it_are_one_trace(watched: Watched) -> N
     request = receiver.named(f"POST {route}", datanectar_run_id=run_id)
     queue = receiver.named("queue", datanectar_run_id=run_id)
     attempt = receiver.named(f"attempt {PLACE}/OwnSpanTask", datanectar_run_id=run_id)
-    leaf = receiver.named("task watch.watched_chain.LeafTask")
-    root = receiver.named("task watch.watched_chain.OwnSpanTask")
+    leaf = receiver.named("task watch/watched_chain/LeafTask")
+    root = receiver.named("task watch/watched_chain/OwnSpanTask")
     own = receiver.named("own")
 
     spans = (request, queue, attempt, leaf, root, own)
@@ -58,7 +58,7 @@ def test_what_fails_is_marked(watched: Watched) -> None:
     task = next(
         one
         for one in watched.receiver.spans
-        if one.name.endswith(".BrokenTask") and one.parent == attempt.id
+        if one.name.startswith("task ") and one.parent == attempt.id
     )
     assert "this is broken" in (task.error or "")
 

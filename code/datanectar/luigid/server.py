@@ -34,13 +34,13 @@ def main() -> None:
     die_with_parent()
     os.umask(0o077)
     options = _parse_arguments()
-    _prepare(options.state)
-    state_path = str(options.state / "luigid.pickle").replace("%", "%%")
-    get_config().set("scheduler", "state_path", state_path)
     if options.log_format == logs.JSON:
         logs.set_up("luigid", logs.JSON, others=logging.INFO)
     else:
         DaemonLogging.setup(argparse.Namespace(background=False, logdir=None))
+    _prepare(options.state)
+    state_path = str(options.state / "luigid.pickle").replace("%", "%%")
+    get_config().set("scheduler", "state_path", state_path)
     _replace_parts(options.address, options.state)
     luigi.server.run(
         api_port=options.port,
@@ -69,7 +69,7 @@ def _prepare(state: Path) -> None:
     except (StartupError, OSError) as problem:
         sys.exit(f"luigid: {problem}")
     if warning:
-        print(f"luigid: {warning}", file=sys.stderr)
+        logging.getLogger("luigid").warning(warning)
 
 
 def _replace_parts(host: str, state: Path) -> None:

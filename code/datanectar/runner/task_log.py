@@ -65,7 +65,6 @@ class TaskLog:
         if self._in_own_process:
             die_with_parent(signal.SIGKILL)
         self._stack.enter_context(being_recorded(self.task))
-        self._stack.enter_context(task_named(self.task.task_family, self.task.task_id))
         try:
             self._begin()
         except Exception:
@@ -85,6 +84,7 @@ class TaskLog:
     def _begin(self) -> None:
         storage = storage_of(self.task)
         key = key_of(self.task)
+        self._stack.enter_context(task_named(key.path, self.task.task_id))
         file = _log_file(storage, key)
         if _is_first_time(key):
             number = keep_earlier(storage, key, LOG_FILE)

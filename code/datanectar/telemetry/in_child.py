@@ -25,12 +25,17 @@ def join_run(form: str, traceparent: str | None, **fields: object) -> None:
 
 
 @contextlib.contextmanager
-def task_named(family: str, task_id: str) -> Iterator[None]:
-    """Have log lines and spans of the block, and of programs started in it, belong to a task."""
+def task_named(path: str, task_id: str) -> Iterator[None]:
+    """Have log lines and spans of the block, and of programs started in it, belong to a task.
+
+    Args:
+        path: the task's type, chain and name.
+        task_id: Luigi's id of it.
+    """
     attempt = os.environ.get(VARIABLE)
     _set_variable(of_task(attempt, task_id))
     try:
-        with log_context(task=family, task_id=task_id):
+        with log_context(task=path, task_id=task_id):
             yield
     finally:
         _set_variable(attempt)

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from flask import Flask
+from flask import Flask, request
 
 from datanectar.telemetry import traces
-from datanectar.telemetry.context import log_context, log_fields
+from datanectar.telemetry.context import bind, log_context, log_fields
 from datanectar.telemetry.logs import EVENTS
 from datanectar.telemetry.traceparent import checked
 from datanectar.telemetry.traces import Span
@@ -29,6 +29,11 @@ WsgiApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
 def prepare(app: Flask) -> None:
     """Have the app log its requests."""
     app.wsgi_app = RequestLog(app.wsgi_app)  # type: ignore[method-assign]
+
+    @app.url_value_preprocessor
+    def name_route(endpoint: str | None, values: dict[str, Any] | None) -> None:
+        """Add the route, ``/api/runs/<run_id>``, and the run to what the request's lines have."""
+        bind(route=str(request.url_rule), run_id=(values or {}).get("run_id"))
 
 
 class RequestLog:
@@ -76,7 +81,7 @@ def _span(environ: dict[str, Any]) -> AbstractContextManager[Span]:
 
 def _note(span: Span, environ: dict[str, Any], status: int) -> None:
     """Name and describe the span as OpenTelemetry's conventions for HTTP servers have it."""
-    route, method = _route(environ), environ["REQUEST_METHOD"]
+    route, method = log_fields().get("route"), environ["REQUEST_METHOD"]
     span.note(
         {
             "http.request.method": method,
@@ -98,22 +103,11 @@ def _log(environ: dict[str, Any], status: int, seconds: float) -> None:
     if _is_frequent(environ) and status < 400:
         return
     path = environ.get("PATH_INFO", "")[:1000]  # not the query, which may hold private parameters
-    method, routed = environ["REQUEST_METHOD"], environ.get("werkzeug.request")
     fields = {
-        "method": method,
+        "method": environ["REQUEST_METHOD"],
         "path": path,
-        "route": _route(environ),
         "status": status,
         "seconds": round(seconds, 6),
         "client": environ.get("REMOTE_ADDR"),
-        "run_id": log_fields().get("run_id")
-        or (getattr(routed, "view_args", {}) or {}).get("run_id"),
     }
-    known = {name: value for name, value in fields.items() if value is not None}
-    EVENTS.info("%s %s: %d", method, path, status, extra=known)
-
-
-def _route(environ: dict[str, Any]) -> str | None:
-    """Return the route that answered, as Flask has it: ``/api/runs/<run_id>``."""
-    rule = getattr(environ.get("werkzeug.request"), "url_rule", None)
-    return str(rule) if rule is not None else None
+    EVENTS.info("%s %s: %d", fields["method"], path, status, extra=fields)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datanectar.keys import parse_key
 from datanectar.messages import TaskReport
 from datanectar.statuses import DONE, FAILED, RUNNING
 from datanectar.telemetry import traces
@@ -27,7 +28,7 @@ def note_change(known: TaskReport | None, task: TaskReport) -> None:
 
 def _fields(task: TaskReport) -> dict[str, object]:
     fields = {
-        "task": task.family or task.task_id,
+        "task": _name(task),
         "task_id": task.task_id,
         "task_status": task.status,
         "key": task.key,
@@ -36,6 +37,11 @@ def _fields(task: TaskReport) -> dict[str, object]:
     if task.status == FAILED:
         fields["error"] = task.error
     return {name: value for name, value in fields.items() if value is not None}
+
+
+def _name(task: TaskReport) -> str:
+    """Return what all tasks of a class are called: ``type/chain/Task``, or the family."""
+    return parse_key(task.key).path if task.key else task.family or "?"
 
 
 def _send_span(task: TaskReport) -> None:
@@ -47,7 +53,7 @@ def _send_span(task: TaskReport) -> None:
     }
     attempt = traces.current().traceparent
     traces.send_ended(
-        f"task {task.family or task.task_id}",
+        f"task {_name(task)}",
         about,
         began=task.started or 0.0,
         ended=task.finished,
