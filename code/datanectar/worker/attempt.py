@@ -26,6 +26,7 @@ from datanectar.telemetry import traces
 from datanectar.worker.end_reason import Stop, ask_to_end, reason_of_child, write_reason
 from datanectar.worker.lease import Lease
 from datanectar.worker.task_graph import MOST_TASKS, TaskGraph
+from datanectar.worker.telemetry.task_changes import note_change
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +67,7 @@ class Attempt:
         self._settings = settings
         self._store = service.store
         self._luigid = service.luigid
-        self._graph = TaskGraph()
+        self._graph = TaskGraph(on_change=partial(note_change, run))
         self._has_overflowed = False
         self._stop: Stop | None = None
         self._is_leaving = False

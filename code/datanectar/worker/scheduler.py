@@ -14,6 +14,7 @@ from datanectar.runs.schedules import Fire, Switch
 from datanectar.service.schedules import Schedule, schedules_in
 from datanectar.service.service import Accepted, Service
 from datanectar.telemetry import traces
+from datanectar.worker.telemetry.schedules import count_missed, count_passed_over
 
 log = logging.getLogger(__name__)
 
@@ -86,19 +87,20 @@ class Scheduler:
         for name, entry in due.items():
             for time_due in entry.pass_due(now):
                 if not _is_left_out(entry.schedule, time_due, switches):
-                    self._claim(name, time_due, now)
+                    self._claim(name, time_due, now, switches.get(entry.schedule.path))
         for fire, _ in list(self._owed.values()):
             self._fire(fire, switches)
 
-    def _claim(self, name: str, due: float, now: float) -> None:
+    def _claim(self, name: str, due: float, now: float, switch: Switch | None) -> None:
         store, held = self._service.store, now + _HOLD
-        fires_all = self._fires_all(name)
+        fires_all, last = self._fires_all(name), store.last_fire(name)
         fire = Fire(name, due, now + (_ALL_OWED if fires_all else LATEST_START))
         if not store.claim_fire(name, due, fire.owed_until, held):
             return
+        count_passed_over(self._entries[name].schedule, last, due, switch)
         if not fires_all:  # of several, the last
             for earlier in [own for own, _ in self._owed.values() if own.schedule == name]:
-                self._settle(earlier)
+                self._miss(earlier)
         self._owed[name, due] = fire, held
 
     def _take_over(self, now: float) -> None:
@@ -118,7 +120,7 @@ class Scheduler:
         latest = dict(sorted(self._owed))
         for fire, _ in list(self._owed.values()):
             if fire.fire_time < latest[fire.schedule] and not self._fires_all(fire.schedule):
-                self._settle(fire)  # of several, the last
+                self._miss(fire)  # of several, the last
 
     def _fires_all(self, name: str) -> bool:
         entry = self._entries.get(name)
@@ -127,6 +129,12 @@ class Scheduler:
     def _settle(self, fire: Fire, run_id: str | None = None) -> None:
         self._service.store.settle_fire(fire, run_id)
         del self._owed[fire.schedule, fire.fire_time]
+
+    def _miss(self, fire: Fire) -> None:
+        """Settle a fire that starts no run."""
+        if entry := self._entries.get(fire.schedule):
+            count_missed(entry.schedule)
+        self._settle(fire)
 
     def _fire(self, fire: Fire, switches: dict[str, Switch]) -> None:
         """Start a fire's run, unless it has to wait; settle the fire also when it can't start."""
@@ -152,7 +160,7 @@ class Scheduler:
             log.info("%s is due: %s", path, _describe(accepted))
             self._settle(fire, accepted.run.id if accepted.run else None)
             return
-        self._settle(fire)
+        self._miss(fire)
 
     def _accept(self, schedule: Schedule, fire: Fire) -> Accepted:
         due = datetime.fromtimestamp(fire.fire_time, schedule.cron.zone)

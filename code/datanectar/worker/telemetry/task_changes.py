@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from datanectar.keys import parse_key
 from datanectar.messages import TaskReport
+from datanectar.runs.records import Run
 from datanectar.statuses import DONE, FAILED, RUNNING
 from datanectar.telemetry import traces
 from datanectar.telemetry.logs import EVENTS
 from datanectar.telemetry.traceparent import of_task
 
 
-def note_change(known: TaskReport | None, task: TaskReport) -> None:
-    """Log that a task has begun or ended, and send the span of one that has ended.
+def note_change(run: Run, known: TaskReport | None, task: TaskReport) -> None:
+    """Log that a task has begun or ended, send the span of one that has ended, count what it took.
 
     Args:
+        run: the run that it is of.
         known: what was known of it.
         task: what is known now.
     """
