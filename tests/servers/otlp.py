@@ -61,9 +61,7 @@ class Received:
 
 
 def attributes(holder: Any) -> dict[str, Any]:
-    return {
-        one.key: getattr(one.value, one.value.WhichOneof("value")) for one in holder.attributes
-    }
+    return {one.key: getattr(one.value, one.value.WhichOneof("value")) for one in holder.attributes}
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import pytest
 from tests.servers.otlp import Receiver, otlp_receiver
 from tests.servers.stack import Stack
 
-CHAIN = '''import logging
+CHAIN = """import logging
 import os
 import subprocess
 
@@ -62,7 +62,7 @@ class BrokenTask(_Watched):
 class TellsTask(_Watched):
     def run(self):
         self.write(os.environ.get("TRACEPARENT", "none"))
-'''
+"""
 
 
 @dataclass

@@ -30,7 +30,9 @@ def logged(stack: Stack, part: str, /, **about: object) -> dict[str, Any]:
 
 def test_a_run_is_followed_from_the_request_to_its_tasks(watched: Watched) -> None:
     stack = watched.stack
-    answer = stack.post("watch/watched_chain/LeafTask?word=logged", headers={"X-Request-Id": "me-1"})
+    answer = stack.post(
+        "watch/watched_chain/LeafTask?word=logged", headers={"X-Request-Id": "me-1"}
+    )
     run_id = data(answer)["run_id"]
     assert answer.headers["X-Request-Id"] == "me-1"
     stack.ended(data(answer)["key"])
@@ -45,7 +47,9 @@ def test_a_run_is_followed_from_the_request_to_its_tasks(watched: Watched) -> No
     assert all({"time", "level", "logger", "host", "pid", "attempt"} <= line.keys() for line in own)
     tasks = [line["task_status"] for line in own if "task_status" in line]
     assert tasks == ["RUNNING", "DONE"]
-    assert {line["task"] for line in own if "task_status" in line} == {"watch/watched_chain/LeafTask"}
+    assert {line["task"] for line in own if "task_status" in line} == {
+        "watch/watched_chain/LeafTask"
+    }
 
     (warning,) = [line for line in own if line["logger"] == "datanectar.tests"]
     assert (warning["process"], warning["message"]) == ("child", "a warning of the library")

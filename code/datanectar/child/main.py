@@ -23,6 +23,7 @@ from datanectar.messages import (
     ChainDescription,
     DescribeJob,
     DescribeManyJob,
+    ErrorSeen,
     Refusal,
     ResolveJob,
     RunJob,
@@ -30,10 +31,11 @@ from datanectar.messages import (
     decode,
     encode,
 )
-from datanectar.page_messages import OutlineJob, TableJob
-from datanectar.plan_messages import PlanJob
+from datanectar.messages.pages import OutlineJob, TableJob
+from datanectar.messages.plans import PlanJob
 from datanectar.runner import build, output, task_log
 from datanectar.runner.luigi_setup import configure_luigi
+from datanectar.telemetry.counts import send_errors
 from datanectar.telemetry.in_child import join_run
 
 
@@ -88,7 +90,7 @@ def _serve(job: Any, pipe: Reports) -> None:
         if isinstance(job, (DescribeJob, OutlineJob, PlanJob, ResolveJob, RunJob, TaskJob)):
             chain_environment.prepare_process(job.type, job.chain)
         if isinstance(job, (RunJob, TaskJob)):
-            _join_run(job)
+            _join_run(job, pipe)
         reply = _JOBS[type(job)](job, pipe.send)
         if reply is not None:
             pipe.send(reply)
@@ -98,13 +100,15 @@ def _serve(job: Any, pipe: Reports) -> None:
         pipe.send(Refusal("ChainError", reasons.of_exception(problem)))
 
 
-def _join_run(job: RunJob | TaskJob) -> None:
+def _join_run(job: RunJob | TaskJob, pipe: Reports) -> None:
     """Have what this process logs and traces belong to the run."""
     configure_luigi()  # which replaces handlers of loggers
     path = f"{job.type}/{job.chain}/{job.task}" if isinstance(job, RunJob) else job.family
     attempt = job.attempt if isinstance(job, RunJob) else None
     form = settings.current().log_format
     join_run(form, job.traceparent, run_id=job.run_id, attempt=attempt, task=path)
+    if isinstance(job, RunJob):
+        send_errors(lambda part, kind: pipe.send(ErrorSeen(part, kind)))
 
 
 def _title(job: Any) -> str:

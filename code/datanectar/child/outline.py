@@ -11,7 +11,7 @@ from datanectar import reasons
 from datanectar.catalog.collector import APIChainCollector
 from datanectar.errors import ChainError, DatanectarError
 from datanectar.keys import set_run_time
-from datanectar.page_messages import MOST_TASKS, Outline, OutlineJob, OutlineTask
+from datanectar.messages.pages import MOST_TASKS, Outline, OutlineJob, OutlineTask
 from datanectar.parameters.class_options import check_options
 from datanectar.parameters.reading import make_task
 from datanectar.runner import output

@@ -57,7 +57,7 @@ class Counters:
             index_elements=event_counts.primary_key.columns,
             set_={"count": event_counts.c.count + insert.excluded["count"]},
         )
-        rows = [
+        rows: list[dict[str, object]] = [
             {"metric": metric, "labels": json.dumps(labels), "count": count}
             for (metric, labels), count in sorted(own.items())  # one order: no deadlocks
         ]

@@ -5,6 +5,7 @@ Counting neither reads nor writes anything: errors of the run store are counted 
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -28,7 +29,8 @@ PEAK_BUCKETS = (*(f"{peak:.0f}" for peak in PEAKS), "+Inf")
 LUIGID, STORE, QUEUE, S3 = "luigid", "store", "queue", "s3"
 #: The kinds of errors that one process tells apart; a server may send what it likes.
 _MOST_KINDS = 100
-_OTHER = "other"
+OTHER = "other"
+_KIND = re.compile(r"[A-Za-z0-9_.-]{1,60}\Z")
 
 _lock = threading.Lock()
 _waiting: Counter[Place] = Counter()
@@ -57,13 +59,14 @@ def count_error(part: str, kind: str | BaseException) -> None:
         kind: the error, or what its part calls that kind of errors.
     """
     name = kind if isinstance(kind, str) else type(_cause(kind)).__name__
+    name = name if _KIND.match(name) else OTHER
     if _to_parent is not None:
         _to_parent(part, name)
         return
     with _lock:
         if len(_kinds) < _MOST_KINDS:
             _kinds.add((part, name))
-        known = name if (part, name) in _kinds else _OTHER
+        known = name if (part, name) in _kinds else OTHER
         _waiting[ERRORS, (part, known)] += 1
 
 

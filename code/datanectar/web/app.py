@@ -9,6 +9,7 @@ from datanectar.api import backfills, chains, logs, runs, schedules, status, tar
 from datanectar.api.monitoring import health
 from datanectar.api.openapi import document as openapi
 from datanectar.child_pool import ChildPool
+from datanectar.counters.store import Counters, add_regularly
 from datanectar.http import auth, proxy
 from datanectar.http.envelope import handle_errors
 from datanectar.http.request_params import StrictRequest
@@ -65,6 +66,7 @@ def _service(settings: Settings) -> Service:
     store.prepare()
     children = ChildPool(settings, ahead=_CHILDREN_AHEAD, role=ResolveJob)
     children.start()
+    add_regularly(Counters(store.database))
     return Service(
         settings,
         store=store,

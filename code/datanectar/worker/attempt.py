@@ -15,14 +15,15 @@ from datanectar.errors import DatanectarError
 from datanectar.forkserver.handle import Handle
 from datanectar.log_uploader import LogUploader
 from datanectar.luigid.names import worker_id
-from datanectar.message_fields import Message
-from datanectar.messages import Outcome, Refusal, RunJob, SchedulerReport, TaskReport
+from datanectar.messages import ErrorSeen, Outcome, Refusal, RunJob, SchedulerReport, TaskReport
+from datanectar.messages.fields import Message
 from datanectar.reasons import oom_kills
 from datanectar.runs.records import Run
 from datanectar.service.service import Service
 from datanectar.statuses import CANCELLED, FAILED, PENDING
 from datanectar.storage.registry import is_in_reach
 from datanectar.telemetry import traces
+from datanectar.telemetry.counts import count_error
 from datanectar.worker.end_reason import Stop, ask_to_end, reason_of_child, write_reason
 from datanectar.worker.lease import Lease
 from datanectar.worker.task_graph import MOST_TASKS, TaskGraph
@@ -185,6 +186,8 @@ class Attempt:
                     self.run.id,
                     MOST_TASKS,
                 )
+        elif isinstance(message, ErrorSeen):
+            count_error(message.part, message.kind)
         elif isinstance(message, SchedulerReport):
             with contextlib.suppress(DatanectarError):
                 self._store.set_scheduler_reachable(*self.fence, message.reachable)

@@ -22,6 +22,7 @@ import psutil
 from huey.consumer import Consumer
 
 from datanectar.backfills.driver import Driver
+from datanectar.counters.store import Counters, add_regularly
 from datanectar.errors import DatanectarError
 from datanectar.forkserver.handle import LOST, Handle
 from datanectar.queue import ASSIST_MESSAGE, RUN_MESSAGE
@@ -93,6 +94,7 @@ class Worker:
         self._children = service.children
         self._host = host_identity(settings.node)
         self._started = psutil.Process().create_time()
+        self._counters = Counters(service.store.database)
         self._lease = Lease(settings.heartbeat_timeout)
         #: The attempts that are followed now: by run id, and those that assist by another name.
         self._attempts: dict[str, Attempt] = {}
@@ -126,6 +128,7 @@ class Worker:
         repeat(Scheduler(self._service).fire_due, _SCHEDULE_INTERVAL, self._stop)
         repeat(Driver(self._service, self.id).drive, _BACKFILL_INTERVAL, self._stop)
         repeat(self._sweep_orphans, _ORPHANS_INTERVAL, self._stop)
+        add_regularly(self._counters)
         repeat(self._recovery.purge, _PURGE_INTERVAL, self._stop)
         self._stop.wait()
         consumer.stop_flag.set()
@@ -133,6 +136,7 @@ class Worker:
         heart.join()
         with contextlib.suppress(DatanectarError):
             self._store.forget_worker(self.id)
+            self._counters.add_own()
         self._children.close()
 
     # --- messages --------------------------------------------------------------------------

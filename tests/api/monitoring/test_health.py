@@ -98,7 +98,9 @@ def test_readyz_answers_while_parts_take_questions_and_say_nothing(
                 body = enveloped(stack.get("/readyz"))
                 looks = body["data"]["parts"]
                 assert body["status"] == 503
-                assert looks["store"]["reason"] == looks["queue"]["reason"] == "no answer within 2 s"
+                assert (
+                    looks["store"]["reason"] == looks["queue"]["reason"] == "no answer within 2 s"
+                )
                 assert not looks["luigid"]["ok"]
                 assert looks["disk"]["ok"] and looks["results"]["ok"]
             assert data(stack.get("/healthz")) == {"alive": True}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from datanectar.message_fields import MANY, Integer, Key, Message
-from datanectar.messages import register
+from datanectar.messages.fields import MANY, Integer, Key, Message
+from datanectar.messages.wire import register
 
 
 class PlanJob(Message, frozen=True):
