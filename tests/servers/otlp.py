@@ -33,11 +33,16 @@ class Receiver:
             for scope in resource.scope_spans:
                 self.spans += [Received(process, span) for span in scope.spans]
 
-    def named(self, name: str, **about: object) -> Received:
-        """Return the one span of a name with these attributes (a dot as ``_``); wait for it."""
+    def named(self, name: str, trace: str = "", **about: object) -> Received:
+        """Return the one span of a name with these attributes (a dot as ``_``); wait for it.
+
+        Args:
+            trace: the trace that it is in; empty: any.
+        """
 
         def found() -> list[Received]:
-            return [one for one in self.spans if one.name == name and one.has(about)]
+            named = [one for one in self.spans if one.name == name and one.has(about)]
+            return [one for one in named if trace in ("", one.trace)]
 
         wait_for(found, f"there is a span {name} of {about}")
         (only,) = found()

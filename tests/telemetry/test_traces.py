@@ -24,9 +24,9 @@ def test_a_request_and_all_that_comes_of_it_are_one_trace(watched: Watched) -> N
     request = receiver.named(f"POST {route}", datanectar_run_id=run_id)
     queue = receiver.named("queue", datanectar_run_id=run_id)
     attempt = receiver.named(f"attempt {PLACE}/OwnSpanTask", datanectar_run_id=run_id)
-    leaf = receiver.named("task watch/watched_chain/LeafTask")
-    root = receiver.named("task watch/watched_chain/OwnSpanTask")
-    own = receiver.named("own")
+    leaf = receiver.named(f"task {PLACE}/LeafTask", TRACE)
+    root = receiver.named(f"task {PLACE}/OwnSpanTask", TRACE)
+    own = receiver.named("own", TRACE)
 
     spans = (request, queue, attempt, leaf, root, own)
     assert {span.trace for span in spans} == {TRACE}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 
 #: A metric's name, and the values of its labels in their order.
@@ -33,7 +33,7 @@ OTHER = "other"
 _KIND = re.compile(r"[A-Za-z0-9_.-]{1,60}\Z")
 
 _lock = threading.Lock()
-_waiting: Counter[Place] = Counter()
+_waiting: defaultdict[Place, float] = defaultdict(float)
 _kinds: set[tuple[str, str]] = set()
 #: Takes errors in a process whose counts another one keeps.
 _to_parent: Callable[[str, str], object] | None = None
@@ -48,7 +48,7 @@ def count(metric: str, *labels: str, amount: float = 1) -> None:
         amount: how much of it there is.
     """
     with _lock:
-        _waiting[metric, labels] += amount  # type: ignore[assignment]
+        _waiting[metric, labels] += amount
 
 
 def count_error(part: str, kind: str | BaseException) -> None:
@@ -87,7 +87,8 @@ def take() -> dict[Place, float]:
 def put_back(counts: Mapping[Place, float]) -> None:
     """Count again what could not be written."""
     with _lock:
-        _waiting.update(counts)  # type: ignore[arg-type]
+        for place, amount in counts.items():
+            _waiting[place] += amount
 
 
 def _cause(problem: BaseException) -> BaseException:

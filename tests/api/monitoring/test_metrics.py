@@ -85,7 +85,7 @@ def test_what_is_lost_is_counted_once_and_every_web_tells_it(
     for url in (stack.url, other):
         told = counted(url)
         assert told[lost] == 1
-        assert told["datanectar_attempts_lost_total", *PATH.values()] == 1
+        assert told[("datanectar_attempts_lost_total", *PATH.values())] == 1
 
     stack.start_luigid()
     (stack.project / "go").touch()
