@@ -31,6 +31,7 @@ COMMANDS = {
     "show": ("runs.history", "Show a run: status, parameters, why it failed, its tasks."),
     "logs": ("runs.logs", "Print the log of a run."),
     "graph": ("runs.graph", "Show the tasks of a run: as a tree, DOT or SVG."),
+    "lineage": ("runs.lineage", "Show what a result was made of, and what was made from it."),
     "rerun": ("runs.control", "Run again what a run was for."),
     "cancel": ("runs.control", "Stop a run, or keep it from starting."),
     "drop": ("runs.control", "Delete results, so that the next run makes them again."),

@@ -174,6 +174,8 @@ class AsyncClient(_Twin[Client]):
     schedules = _awaited(Client.schedules)
     set_schedule = _awaited(Client.set_schedule)
     drop = _awaited(Client.drop)
+    lineage = _awaited(Client.lineage)
+    drop_with_downstream = _awaited(Client.drop_with_downstream)
     explain = _awaited(Client.explain)
     log = _awaited(Client.log)
     follow = _iterated(Client.follow)

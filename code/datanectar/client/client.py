@@ -145,6 +145,14 @@ class Client:
         """Delete the result of a key; return the names of the files. Logs and history stay."""
         return list(self.transport.call("DELETE", f"/api/targets/{key}")["dropped"])
 
+    def lineage(self, key: str) -> dict[str, Any]:
+        """Return what a result was made of (``upstream``) and what was made from it (``downstream``)."""
+        return dict(self.transport.call("GET", "/api/lineage", params={"chain": key}))
+
+    def drop_with_downstream(self, key: str) -> dict[str, Any]:
+        """Delete the result of a key and all that was made from it: ``dropped`` and ``kept`` by key."""
+        return dict(self.transport.call("DELETE", "/api/lineage", params={"chain": key}))
+
     def explain(self, path: str, /, **parameters: Any) -> dict[str, Any]:
         """Return what :meth:`post` would run, its ``key`` included; starts nothing."""
         return dict(self.transport.call("GET", f"/api/chains/{path}/key", params=parameters))

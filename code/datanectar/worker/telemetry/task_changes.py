@@ -9,6 +9,7 @@ from datanectar.statuses import DONE, FAILED, RUNNING
 from datanectar.telemetry import traces
 from datanectar.telemetry.logs import EVENTS
 from datanectar.telemetry.traceparent import of_task
+from datanectar.worker.telemetry.usage import note_usage
 
 
 def note_change(run: Run, known: TaskReport | None, task: TaskReport) -> None:
@@ -19,6 +20,7 @@ def note_change(run: Run, known: TaskReport | None, task: TaskReport) -> None:
         known: what was known of it.
         task: what is known now.
     """
+    note_usage(run, known, task)
     before = known.status if known is not None else None
     has_run = task.status in (DONE, FAILED) and task.started is not None
     if task.status == before or not (has_run or task.status == RUNNING):
