@@ -46,6 +46,19 @@ def test_ended_runs_are_counted_with_their_durations(stack: Stack) -> None:
     (summed,) = [one for one in durations if one.name.endswith("_sum")]
     assert summed.labels == task and 0 < summed.value < 300
 
+    names = tuple(task.values())
+    cpu, peak = "datanectar_run_cpu_seconds_total", "datanectar_task_peak_memory_bytes"
+    told = wait_for(lambda: _with((cpu, *names), counted(stack.url)), "the worker adds its counts")
+    assert told[(cpu, *names)] > 0
+    assert told[(f"{peak}_count", *names)] == told[(f"{peak}_bucket", *names, "+Inf")] == 1
+    assert 2**20 < told[(f"{peak}_sum", *names)] < 2**33
+
+
+def _with(
+    name: tuple[str, ...], told: dict[tuple[str, ...], float]
+) -> dict[tuple[str, ...], float]:
+    return told if name in told else {}
+
 
 def counted(url: str) -> dict[tuple[str, ...], float]:
     """Return what is counted, by metric and the values of its labels."""
