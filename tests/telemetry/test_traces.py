@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+
 import pytest
 
 from datanectar.telemetry.traceparent import checked, of_task
 from tests.api.answers import data
 from tests.servers.otlp import Received
-from tests.telemetry.conftest import Watched
+from tests.servers.stack import Stack
+from tests.telemetry.conftest import CHAIN, Watched
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 SENT = f"00-{TRACE}-00f067aa0ba902b7-01"
@@ -41,7 +48,7 @@ def test_a_request_and_all_that_comes_of_it_are_one_trace(watched: Watched) -> N
     assert all(span.error is None for span in spans)
     # A program that a task starts finds the task's span.
     leaf_key = leaf.attributes["datanectar.task.key"]
-    assert stack.file(leaf_key).read_text().strip() == f"00-{TRACE}-{leaf.id}-01"
+    assert stack.file(leaf_key).read_text().startswith(f"00-{TRACE}-{leaf.id}-")
 
 
 def _contains(outer: Received, inner: Received) -> bool:
@@ -72,6 +79,81 @@ def test_nothing_is_sent_of_a_trace_that_is_not_sampled(watched: Watched) -> Non
     assert told.startswith(f"00-{'a' * 32}-") and told.endswith("-00")
     test_what_fails_is_marked(watched)  # what is sent later has arrived
     assert not [one for one in watched.receiver.spans if one.trace == "a" * 32]
+
+
+def test_a_traceparent_is_passed_on_while_nothing_is_sent(
+    make_stack: Callable[..., Stack],
+) -> None:
+    stack = make_stack()
+    stack.environ["TRACEPARENT"] = f"00-{'c' * 32}-{'d' * 16}-01"  # of who started the service
+    stack.chain(PLACE, CHAIN)
+    stack.start()
+    told = []
+    for word, headers in (("with", {"traceparent": SENT}), ("without", {})):
+        key = data(stack.post(f"{PLACE}/TellsTask?word={word}", headers=headers))["key"]
+        assert stack.ended(key)["job_status"] == "DONE"
+        told.append(stack.file(key).read_text())
+    assert told[0].startswith(f"00-{TRACE}-") and told[0] != SENT
+    assert told[1] == "none"
+    assert "datanectar.events" not in stack.output("web") + stack.output("worker")
+
+
+def python(script: str, **environ: str) -> str:
+    """Run a script that has ``traces``; return what it writes."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys\nfrom datanectar.telemetry import traces\n{script}"],
+        env={**clean, **environ},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout + done.stderr
+
+
+LOADED = "traces.set_up('web'); print('opentelemetry' in sys.modules)"
+ENDPOINT = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9"}
+
+
+@pytest.mark.parametrize(
+    ("environ", "is_loaded"),
+    [
+        ({}, False),
+        (ENDPOINT, True),
+        ({**ENDPOINT, "OTEL_SDK_DISABLED": "true"}, False),
+        ({**ENDPOINT, "OTEL_TRACES_EXPORTER": "none"}, False),
+        ({"OTEL_TRACES_EXPORTER": "otlp"}, True),
+        ({"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": "http://127.0.0.1:9"}, False),
+    ],
+)
+def test_opentelemetry_is_loaded_only_when_it_is_asked_for(
+    environ: dict[str, str], is_loaded: bool
+) -> None:
+    assert python(LOADED, **environ).strip() == str(is_loaded)
+
+
+@pytest.mark.parametrize(
+    ("script", "more"),
+    [
+        ("sys.modules['opentelemetry'] = None\n", {}),
+        ("", {"OTEL_TRACES_EXPORTER": "carrier-pigeon"}),
+        ("", {"OTEL_EXPORTER_OTLP_PROTOCOL": "smoke/signals"}),
+    ],
+)
+def test_what_is_asked_for_and_not_installed_is_told(script: str, more: dict[str, str]) -> None:
+    told = python(
+        f"{script}traces.set_up('web')\nwith traces.span('goes on'): pass", **ENDPOINT, **more
+    )
+    assert "Install datanectar[otel]" in told
+
+
+def test_a_receiver_that_never_answers_holds_no_end_up() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        script = (
+            "traces.set_up('web')\nwith traces.span('unsent'): pass\ntraces.close()\nprint('end')"
+        )
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        assert "end" in python(script, OTEL_EXPORTER_OTLP_ENDPOINT=url)
 
 
 @pytest.mark.parametrize(

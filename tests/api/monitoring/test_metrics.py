@@ -12,10 +12,13 @@ from tests.api.answers import data
 from tests.servers.processes import free_port, responds, wait_for
 from tests.servers.stack import Stack
 
-WAITS = """import time
+WAITS = """import contextlib
+import time
 from pathlib import Path
 
 from datanectar import NectarTask
+from datanectar.errors import StorageError
+from datanectar.storage.registry import storage_named
 
 
 class WaitsTask(NectarTask):
@@ -24,7 +27,22 @@ class WaitsTask(NectarTask):
             time.sleep(0.05)
         with self.output().open("w") as out:
             out.write("done")
+
+
+class AsksTask(NectarTask):
+    def run(self):
+        with contextlib.suppress(StorageError):
+            storage_named("s3://nowhere").exists(self.key, "out.txt")
+        with self.output().open("w") as out:
+            out.write("done")
 """
+#: Nothing listens there.
+NO_S3 = {
+    "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9",
+    "AWS_ACCESS_KEY_ID": "a",
+    "AWS_SECRET_ACCESS_KEY": "b",
+    "AWS_MAX_ATTEMPTS": "1",
+}
 PATH = {"type": "watch", "chain": "waits_chain", "task": "WaitsTask"}
 
 
@@ -73,7 +91,7 @@ def counted(url: str) -> dict[tuple[str, ...], float]:
 def test_what_is_lost_is_counted_once_and_every_web_tells_it(
     make_stack: Callable[..., Stack],
 ) -> None:
-    stack = make_stack()
+    stack = make_stack(**NO_S3)
     stack.chain("watch/waits_chain", WAITS)
     stack.start()
     key = data(stack.post("watch/waits_chain/WaitsTask"))["key"]
@@ -103,3 +121,6 @@ def test_what_is_lost_is_counted_once_and_every_web_tells_it(
     stack.start_luigid()
     (stack.project / "go").touch()
     assert stack.ended(key)["job_status"] == "DONE"
+    assert stack.run("watch/waits_chain/AsksTask")["job_status"] == "DONE"
+    s3 = ("datanectar_errors_total", "s3", "EndpointConnectionError")
+    wait_for(lambda: counted(other).get(s3), "the error of a task's process is counted")
