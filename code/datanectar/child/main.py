@@ -5,9 +5,11 @@ A child that has resolved a request may stay for its run, since it has the chain
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from datanectar import reasons, settings
@@ -111,7 +113,12 @@ def _join_run(job: RunJob | TaskJob, pipe: Reports) -> None:
     form = settings.current().log_format
     join_run(form, job.traceparent, run_id=job.run_id, attempt=attempt, task=path)
     if isinstance(job, RunJob):
-        send_errors(lambda part, kind: pipe.send(ErrorSeen(part, kind)))
+        send_errors(partial(_report_error, pipe))
+
+
+def _report_error(pipe: Reports, part: str, kind: str) -> None:
+    with contextlib.suppress(OSError):  # the worker has gone, and has other troubles
+        pipe.send(ErrorSeen(part, kind))
 
 
 def _title(job: Any) -> str:

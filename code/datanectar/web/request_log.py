@@ -33,7 +33,8 @@ def prepare(app: Flask) -> None:
     @app.url_value_preprocessor
     def name_route(endpoint: str | None, values: dict[str, Any] | None) -> None:
         """Add the route, ``/api/runs/<run_id>``, and the run to what the request's lines have."""
-        bind(route=str(request.url_rule), run_id=(values or {}).get("run_id"))
+        if request.url_rule is not None:
+            bind(route=str(request.url_rule), run_id=(values or {}).get("run_id"))
 
 
 class RequestLog:
@@ -68,7 +69,13 @@ def _id_of(environ: dict[str, Any]) -> str:
 
 
 def _is_frequent(environ: dict[str, Any]) -> bool:
-    return str(environ.get("PATH_INFO", "")).startswith(_FREQUENT)
+    return _path(environ).startswith(_FREQUENT)
+
+
+def _path(environ: dict[str, Any]) -> str:
+    """Return the path without the query, which may hold private parameters."""
+    path: str = environ.get("PATH_INFO", "")
+    return path.encode("latin-1").decode("utf-8", "replace")[:1000]  # PEP 3333's bytes-as-text
 
 
 def _span(environ: dict[str, Any]) -> AbstractContextManager[Span]:
@@ -87,7 +94,7 @@ def _note(span: Span, environ: dict[str, Any], status: int) -> None:
             "http.request.method": method,
             "http.response.status_code": status,
             "http.route": route,
-            "url.path": environ.get("PATH_INFO", "")[:1000],
+            "url.path": _path(environ),
             "url.scheme": environ.get("wsgi.url_scheme"),
             "client.address": environ.get("REMOTE_ADDR"),
             "datanectar.run.id": log_fields().get("run_id"),
@@ -102,12 +109,12 @@ def _note(span: Span, environ: dict[str, Any], status: int) -> None:
 def _log(environ: dict[str, Any], status: int, seconds: float) -> None:
     if _is_frequent(environ) and status < 400:
         return
-    path = environ.get("PATH_INFO", "")[:1000]  # not the query, which may hold private parameters
+    method, path = environ["REQUEST_METHOD"], _path(environ)
     fields = {
-        "method": environ["REQUEST_METHOD"],
+        "method": method,
         "path": path,
         "status": status,
         "seconds": round(seconds, 6),
         "client": environ.get("REMOTE_ADDR"),
     }
-    EVENTS.info("%s %s: %d", fields["method"], path, status, extra=fields)
+    EVENTS.info("%s %s: %d", method, path, status, extra=fields)
