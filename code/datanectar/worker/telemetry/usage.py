@@ -17,9 +17,9 @@ from datanectar.telemetry.counts import CPU_SECONDS, PEAK_BUCKETS, PEAK_MEMORY, 
 def note_usage(run: Run, known: TaskReport | None, task: TaskReport) -> None:
     """Count what a report adds to the CPU time of a task, and the peak of its memory at its end."""
     path = (run.type, run.chain, run.task)
-    more = (task.cpu_time or 0.0) - ((known and known.cpu_time) or 0.0)
-    if more > 0:
-        count(CPU_SECONDS, *path, amount=more)
+    if task.cpu_time is not None:
+        before = (known and known.cpu_time) or 0.0
+        count(CPU_SECONDS, *path, amount=task.cpu_time - before)
     if _is_measured(task) and not (known and _is_measured(known)):
         peak = task.peak_memory or 0
         count(PEAK_MEMORY, *path, PEAK_BUCKETS[bisect_left(PEAKS, peak)])
