@@ -6,18 +6,17 @@ from flask import Flask
 
 from datanectar.access.accounts import Accounts
 from datanectar.api import (
-    backfills,
     chains,
     lineage,
     logs,
     runs,
-    schedules,
     status,
     targets,
     whoami,
 )
 from datanectar.api.monitoring import health
 from datanectar.api.openapi import document as openapi
+from datanectar.api.operations import backfills, schedules, webhooks
 from datanectar.child_pool import ChildPool
 from datanectar.counters.store import Counters, add_regularly
 from datanectar.http import auth, proxy
@@ -40,6 +39,7 @@ from datanectar.views.lineage import tasks as lineage_pages
 from datanectar.views.operations import backfills as backfill_pages
 from datanectar.views.operations import schedules as schedule_pages
 from datanectar.views.operations import settings as settings_page
+from datanectar.views.operations import webhooks as webhook_pages
 from datanectar.views.operations import workers as worker_pages
 from datanectar.views.results import page as result_page
 from datanectar.views.runs import history, run
@@ -98,8 +98,19 @@ def _register_login(app: Flask, settings: Settings, accounts: Accounts) -> None:
 
 
 def _register_routes(app: Flask, service: Service) -> None:
-    monitoring = (health, openapi)
-    api_modules = (chains, status, logs, targets, lineage, runs, schedules, backfills, *monitoring)
+    api_modules = (
+        chains,
+        status,
+        logs,
+        targets,
+        lineage,
+        runs,
+        schedules,
+        backfills,
+        webhooks,
+        health,
+        openapi,
+    )
     for module in (
         *api_modules,
         home,
@@ -115,6 +126,7 @@ def _register_routes(app: Flask, service: Service) -> None:
         backfill_pages,
         schedule_pages,
         settings_page,
+        webhook_pages,
         worker_pages,
     ):
         app.register_blueprint(module.blueprint(service))

@@ -12,10 +12,15 @@ from datanectar.telemetry.counts import SCHEDULES_MISSED, count
 _MOST = 1000
 
 
-def count_missed(schedule: Schedule, fires: int = 1) -> None:
-    """Count fires that came due and start no run."""
+def count_missed(name: str, fires: int = 1) -> None:
+    """Count fires that came due and start no run.
+
+    Args:
+        name: the schedule's: the task's path, and its times.
+        fires: how many.
+    """
     if fires:
-        count(SCHEDULES_MISSED, schedule.type, schedule.chain, schedule.task, amount=fires)
+        count(SCHEDULES_MISSED, *name.partition(" ")[0].split("/"), amount=fires)
 
 
 def count_passed_over(
@@ -34,4 +39,4 @@ def count_passed_over(
         return
     since = max(last, switch.changed) if switch is not None else last
     between = takewhile(lambda stamp: stamp < due, schedule.cron.times(since))
-    count_missed(schedule, len(list(islice(between, _MOST))))
+    count_missed(schedule.name, len(list(islice(between, _MOST))))
