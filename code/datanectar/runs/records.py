@@ -95,7 +95,10 @@ class TaskRow:
 
 @dataclass(frozen=True)
 class WorkerRow:
-    """A worker process, and when its last heartbeat was."""
+    """A worker process, and when its last heartbeat was.
+
+    ``version`` is datanectar's, None of one that can't drain; ``draining``: it takes no more runs.
+    """
 
     id: str
     node: str
@@ -103,3 +106,5 @@ class WorkerRow:
     pid_started: float
     slots: int
     heartbeat: float
+    version: str | None = None
+    draining: bool = False

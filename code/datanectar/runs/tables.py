@@ -78,7 +78,7 @@ class Json(TypeDecorator[Any]):
 
 
 #: The newest revision in ``migrations/versions``: what this version of the code works with.
-HEAD = "0014"
+HEAD = "0017"
 
 #: Run ids are compared byte by byte, in whatever language the database was made.
 ID_TYPE = Text().with_variant(Text(collation="C"), "postgresql")
@@ -192,6 +192,9 @@ workers = Table(
     Column("pid_started", Double, nullable=False),
     Column("slots", Integer, nullable=False),
     Column("heartbeat", Double, nullable=False),
+    # NULL: of a version before these columns, which can't be told to drain.
+    Column("version", SafeText),
+    Column("draining", Boolean),
 )
 
 schedule_fires = Table(

@@ -22,6 +22,7 @@ from datanectar.settings.kinds import (
     FOLDER,
     HTTP_URL,
     NETWORKS,
+    OPTIONAL_URL,
     ORIGINS,
     SIZE,
     TEXT,
@@ -345,6 +346,18 @@ class Settings:
         "",
         "the path under which a proxy serves the app, e.g. `/dn`; every link and page keeps it",
         URL_PREFIX,
+    )
+    public_url: str = setting(
+        "DATANECTAR_PUBLIC_URL",
+        "",
+        "the address under which people reach the app, for links in what webhooks and mails are told, e.g. `https://data.example/dn`",
+        OPTIONAL_URL,
+    )
+    webhook_networks: tuple[str, ...] = setting(
+        "DATANECTAR_WEBHOOK_NETWORKS",
+        (),
+        "networks that webhooks may reach though their addresses are not public, e.g. `10.0.0.0/8 127.0.0.0/8`",
+        NETWORKS,
     )
     trusted_proxies: tuple[str, ...] = setting(
         "DATANECTAR_TRUSTED_PROXIES",
