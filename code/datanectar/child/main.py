@@ -31,7 +31,7 @@ from datanectar.messages import (
     encode,
 )
 from datanectar.page_messages import OutlineJob, TableJob
-from datanectar.plan_messages import PlanJob
+from datanectar.plan_messages import NeedsJob, PlanJob
 from datanectar.runner import build, output, task_log
 
 
@@ -80,10 +80,13 @@ def main(jobs: int, reports: int, get_ready: Callable[[str], None]) -> int:
     return 0
 
 
+_OF_ONE_CHAIN = (DescribeJob, NeedsJob, OutlineJob, PlanJob, ResolveJob, RunJob, TaskJob)
+
+
 def _serve(job: Any, pipe: Reports) -> None:
     try:
         set_title(f"datanectar: {_title(job)}")
-        if isinstance(job, (DescribeJob, OutlineJob, PlanJob, ResolveJob, RunJob, TaskJob)):
+        if isinstance(job, _OF_ONE_CHAIN):
             chain_environment.prepare_process(job.type, job.chain)
         reply = _JOBS[type(job)](job, pipe.send)
         if reply is not None:
@@ -106,6 +109,8 @@ def _title(job: Any) -> str:
         return f"outline {job.type}/{job.chain}/{job.task}"
     if isinstance(job, PlanJob):
         return f"plan a backfill of {job.type}/{job.chain}/{job.task}"
+    if isinstance(job, NeedsJob):
+        return f"find what runs of {job.type}/{job.chain} need"
     if isinstance(job, DescribeJob):
         return f"describe {job.type}/{job.chain}"
     if isinstance(job, DescribeManyJob):
@@ -133,6 +138,7 @@ _JOBS: dict[type, Callable[[Any, Callable[[Any], None]], Any]] = {
     DescribeManyJob: describe.describe_many,
     PlanJob: lambda job, send: plan.plan(job),
     ResolveJob: lambda job, send: resolve.resolve(job),
+    NeedsJob: lambda job, send: outline.needs(job),
     RunJob: build.run,
     TaskJob: run_task,
     OutlineJob: lambda job, send: outline.outline(job),

@@ -1,4 +1,4 @@
-"""The graph of a request before any run: what the task requires, found without running anything."""
+"""The graph of a request, or of runs to come: what a task requires, found without running anything."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from datanectar.keys import set_run_time
 from datanectar.page_messages import MOST_TASKS, Outline, OutlineJob, OutlineTask
 from datanectar.parameters.class_options import check_options
 from datanectar.parameters.reading import make_task
+from datanectar.plan_messages import Needs, NeedsJob
 from datanectar.runner import output
 from datanectar.util.identity import key_of
-from datanectar.util.task_params import public_params
+from datanectar.util.task_params import public_params, remake
 
 #: Seconds after which no more tasks are looked for, and after which none is asked whether it is there.
 _SECONDS, _COMPLETE_SECONDS = 5.0, 2.0
@@ -37,6 +38,32 @@ def outline(job: OutlineJob) -> Outline:
     begin = time.monotonic()
     tasks, cut = _walk(make_task(cls, job.raw), begin + _SECONDS)
     return Outline([_described(*pair, begin + _COMPLETE_SECONDS) for pair in tasks.values()], cut)
+
+
+def needs(job: NeedsJob) -> Needs:
+    """Return the keys that runs of the job's tasks would ask for, as Luigi does.
+
+    Luigi looks no further than what is there: a task whose result is there needs nothing. A task that
+    has no key has nothing to keep.
+
+    Raises:
+        NotFound: when the chain or a task is not there.
+        ChainError: when the chain can't be imported, or a ``requires`` raises.
+    """
+    output.mute()
+    set_run_time(job.run_time)
+    found: dict[str, str | None] = {}
+    unread: deque[luigi.Task] = deque()
+    for name, params, given in job.roots:
+        cls = APIChainCollector().task_class(job.type, job.chain, name)
+        unread.append(make_task(cls, params) if given is None else remake(cls, params, given))
+    while unread:
+        task = unread.popleft()
+        if task.task_id not in found:
+            found[task.task_id] = _key_of(task)
+            if not _is_complete(task):
+                unread.extend(_required(task))
+    return Needs(sorted({key for key in found.values() if key}))
 
 
 def _walk(
@@ -66,18 +93,21 @@ def _required(task: luigi.Task) -> list[luigi.Task]:
 
 
 def _described(task: luigi.Task, required: list[luigi.Task], deadline: float) -> OutlineTask:
-    try:
-        key = str(key_of(task))
-    except DatanectarError:
-        key = None
     return OutlineTask(
         task.task_id,
         task.task_family,
         public_params(task),
         [one.task_id for one in required],
-        key,
+        _key_of(task),
         _is_complete(task) if time.monotonic() < deadline else None,
     )
+
+
+def _key_of(task: luigi.Task) -> str | None:
+    try:
+        return str(key_of(task))
+    except DatanectarError:
+        return None
 
 
 def _is_complete(task: luigi.Task) -> bool | None:

@@ -77,7 +77,7 @@ class Json(TypeDecorator[Any]):
 
 
 #: The newest revision in ``migrations/versions``: what this version of the code works with.
-HEAD = "0012"
+HEAD = "0015"
 
 #: Run ids are compared byte by byte, in whatever language the database was made.
 ID_TYPE = Text().with_variant(Text(collation="C"), "postgresql")

@@ -25,6 +25,8 @@ from datanectar.backfills.driver import Driver
 from datanectar.errors import DatanectarError
 from datanectar.forkserver.handle import LOST, Handle
 from datanectar.queue import ASSIST_MESSAGE, RUN_MESSAGE
+from datanectar.retention.upkeep import INTERVAL as UPKEEP_INTERVAL
+from datanectar.retention.upkeep import Upkeep
 from datanectar.service.service import Service
 from datanectar.statuses import PENDING, RUNNING
 from datanectar.worker.assisting_attempt import AssistingAttempt
@@ -43,12 +45,11 @@ log = logging.getLogger(__name__)
 #: counts as lost.
 _BEAT = 1.0
 _BEATS = 5
-#: Seconds between two looks at what is due by its schedule, between two steps of backfills, between
-#: two searches for files of attempts that are over, and between two clean-ups of old history.
+#: Seconds between two looks at what is due by its schedule, between two steps of backfills, and
+#: between two searches for files of attempts that are over.
 _SCHEDULE_INTERVAL = 1.0
 _BACKFILL_INTERVAL = 0.2
 _ORPHANS_INTERVAL = 30.0
-_PURGE_INTERVAL = 3600.0
 
 
 def host_identity(node: str) -> str:
@@ -125,7 +126,7 @@ class Worker:
         repeat(Scheduler(self._service).fire_due, _SCHEDULE_INTERVAL, self._stop)
         repeat(Driver(self._service, self.id).drive, _BACKFILL_INTERVAL, self._stop)
         repeat(self._sweep_orphans, _ORPHANS_INTERVAL, self._stop)
-        repeat(self._recovery.purge, _PURGE_INTERVAL, self._stop)
+        repeat(Upkeep(self._service, self.id).look, UPKEEP_INTERVAL, self._stop)
         self._stop.wait()
         consumer.stop_flag.set()
         self._wind_down()

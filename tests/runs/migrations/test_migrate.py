@@ -22,7 +22,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import func, inspect, select, text
 
 import datanectar.access.tables
-import datanectar.backfills.tables  # noqa: F401, they are in the same database
+import datanectar.backfills.tables
+import datanectar.retention.tables  # noqa: F401, they are in the same database
 from datanectar.errors import StartupError
 from datanectar.runs.migrations import migrate
 from datanectar.runs.store import RunStore
