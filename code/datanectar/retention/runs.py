@@ -112,7 +112,7 @@ class OldRuns(StoreBase):
             found = list(connection.execute(oldest).scalars())
             its_tasks = select(tasks.c.run_id, func.count()).where(tasks.c.run_id.in_(found))
             rows = connection.execute(its_tasks.group_by(tasks.c.run_id))
-            counts = {run_id: count for run_id, count in rows}
+            counts = {row.run_id: row[1] for row in rows}
         batch = list(_first_with(found, counts))
         with self._db.write() as connection:
             connection.execute(delete(tasks).where(tasks.c.run_id.in_(batch)))
