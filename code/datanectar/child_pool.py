@@ -30,8 +30,8 @@ from datanectar.messages import (
     decode,
     encode,
 )
-from datanectar.page_messages import Outline, OutlineJob, TableJob, TableRows
-from datanectar.plan_messages import Needs, NeedsJob, Plan, PlanJob
+from datanectar.messages.pages import Outline, OutlineJob, TableJob, TableRows
+from datanectar.messages.plans import Needs, NeedsJob, Plan, PlanJob
 from datanectar.settings import Settings
 
 #: Names, in the environment of the web and the worker, the socket on which they join a fork server.

@@ -50,11 +50,12 @@ def test_a_child_imports_nothing_but_the_chain(bench: Bench) -> None:
     assert not {name for name in modules if name.startswith("tests")}
 
 
-def test_a_child_has_the_signals_of_a_fresh_python(bench: Bench) -> None:
+def test_a_child_has_the_signals_of_a_fresh_python_but_can_be_asked_to_end(bench: Bench) -> None:
     facts = who(bench, "signals")
 
     assert "default_int_handler" in facts["signals"]["SIGINT"]
-    defaults = ("SIGTERM", "SIGCHLD", "SIGHUP", "SIGALRM")
+    assert "_raise" in facts["signals"]["SIGTERM"]  # see datanectar/runner/stopping.py
+    defaults = ("SIGCHLD", "SIGHUP", "SIGALRM")
     assert {facts["signals"][name] for name in defaults} == {repr(signal.SIG_DFL)}
     assert facts["blocked"] == []
 

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 _LOOK = """
-import json, os, signal, sys, threading
+import gc, json, os, signal, sys, threading
 import luigi
 import datanectar.child.main
 from luigi.task_register import Register
@@ -27,7 +27,7 @@ def look():
         "path_hooks": list(map(repr, sys.path_hooks)),
         "environ": dict(os.environ),
         "project": str(settings.current().project),
-        "handlers": [str(signal.getsignal(n)) for n in (signal.SIGUSR1, signal.SIGALRM)],
+        "handlers": [str(signal.getsignal(n)) for n in signal.valid_signals()],
         "open": sorted(os.readlink(link) for link in links if os.path.exists(link)),
         "threads": threading.active_count(),
         "folder": os.getcwd(),
@@ -36,6 +36,7 @@ def look():
 before = look()
 with warmup.warm_up():
     pass
+gc.collect()  # as the fork server does
 after = look()
 children = open(f"/proc/self/task/{os.getpid()}/children").read()
 print(json.dumps([before, after, children]))

@@ -79,7 +79,7 @@ def test_a_task_that_a_dead_worker_left_running_keeps_nobody_waiting(
     stack.start_worker()
 
     assert stack.ended(key)["job_status"] == "DONE"
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < 40  # of luigid alone it would be minutes
     assert running_at_luigid(stack) == []
 
 

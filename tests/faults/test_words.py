@@ -154,6 +154,7 @@ def test_files_stay_while_another_worker_may_be_at_them(stack: Stack) -> None:
             store.beat_worker("elsewhere", "another-host", 1, 1.0, 1)
             stop.wait(0.3)
 
+    store.beat_worker("elsewhere", "another-host", 1, 1.0, 1)
     beating = threading.Thread(target=beat)
     beating.start()
     try:

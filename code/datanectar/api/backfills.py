@@ -13,7 +13,7 @@ from datanectar.http import links
 from datanectar.http.envelope import iso_time, json_response
 from datanectar.http.identity import current
 from datanectar.http.request_params import request_params
-from datanectar.plan_messages import PlannedItem
+from datanectar.messages.plans import PlannedItem
 from datanectar.service.service import Service
 from datanectar.statuses import ACTIVE, CANCELLED, DONE, FAILED, PENDING, RUNNING
 

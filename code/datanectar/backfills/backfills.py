@@ -12,7 +12,7 @@ from datanectar.backfills.records import Backfill, Counts, Item
 from datanectar.backfills.store import BackfillStore
 from datanectar.errors import BadRequest, Conflict, NotFound
 from datanectar.keys import run_time_text
-from datanectar.plan_messages import Plan, PlanJob, PlannedItem
+from datanectar.messages.plans import Plan, PlanJob, PlannedItem
 from datanectar.runs.ids import made_at, new_id
 from datanectar.service.service import Service
 from datanectar.statuses import DONE, PENDING, RUNNING

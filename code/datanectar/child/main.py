@@ -30,8 +30,8 @@ from datanectar.messages import (
     decode,
     encode,
 )
-from datanectar.page_messages import OutlineJob, TableJob
-from datanectar.plan_messages import NeedsJob, PlanJob
+from datanectar.messages.pages import OutlineJob, TableJob
+from datanectar.messages.plans import NeedsJob, PlanJob
 from datanectar.runner import build, output, task_log
 
 

@@ -11,10 +11,10 @@ from datanectar import reasons
 from datanectar.catalog.collector import APIChainCollector
 from datanectar.errors import ChainError, DatanectarError
 from datanectar.keys import set_run_time
-from datanectar.page_messages import MOST_TASKS, Outline, OutlineJob, OutlineTask
+from datanectar.messages.pages import MOST_TASKS, Outline, OutlineJob, OutlineTask
+from datanectar.messages.plans import Needs, NeedsJob
 from datanectar.parameters.class_options import check_options
 from datanectar.parameters.reading import make_task
-from datanectar.plan_messages import Needs, NeedsJob
 from datanectar.runner import output
 from datanectar.util.identity import key_of
 from datanectar.util.task_params import public_params, remake

@@ -12,11 +12,11 @@ from datanectar.catalog.collector import APIChainCollector
 from datanectar.child.isolation import instances_restored
 from datanectar.errors import BadRequest
 from datanectar.keys import set_run_time
+from datanectar.messages.plans import Plan, PlanJob, PlannedItem
 from datanectar.parameters.class_options import check_options
 from datanectar.parameters.ranges import texts_over
 from datanectar.parameters.reading import make_task, refusal
 from datanectar.parameters.visibility import is_public
-from datanectar.plan_messages import Plan, PlanJob, PlannedItem
 from datanectar.runner import output
 from datanectar.util.identity import key_of
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from datanectar.errors import BadRequest, NotFound
-from datanectar.page_messages import MOST_ROWS, TableJob, TableRows
+from datanectar.messages.pages import MOST_ROWS, TableJob, TableRows
 from datanectar.runner import output
 from datanectar.storage.plain import open_plain
 from datanectar.storage.registry import storage_named

@@ -29,8 +29,9 @@ from luigi.scheduler import Scheduler
 from datanectar import settings
 from datanectar.child import resolve
 from datanectar.child.isolation import luigi_restored
+from datanectar.engines.messages import AttemptLost
 from datanectar.keys import run_time_text
-from datanectar.messages import Outcome, Resolution, ResolveJob, RunJob, decode, encode
+from datanectar.messages import Resolution, ResolveJob, RunJob, decode, encode
 from datanectar.runner import build, output
 from datanectar.statuses import DONE
 from datanectar.storage.registry import default_name, storage_named
@@ -83,8 +84,10 @@ def _resolve() -> Resolution:
 def _run(resolution: Resolution, folder: Path) -> None:
     job = decode(encode(_run_job(resolution, folder)))
     outcome = build.run(job, lambda report: None)
-    if outcome != Outcome(DONE):
-        raise RuntimeError(str(outcome))
+    if isinstance(outcome, AttemptLost):
+        raise RuntimeError(outcome.reason)
+    if outcome.status != DONE:
+        raise RuntimeError(f"{outcome.error}\n{outcome.traceback}")
 
 
 @contextlib.contextmanager
@@ -93,6 +96,7 @@ def _temporary_project() -> Iterator[Path]:
     with (
         tempfile.TemporaryDirectory(prefix="datanectar-warm-up-") as folder,
         _time_limit(),
+        _sigterm_restored(),
         luigi_restored(),
         _imports_restored(),
         _output_restored(),
@@ -130,6 +134,15 @@ def _time_limit() -> Iterator[None]:
     finally:
         signal.alarm(0)
         signal.signal(signal.SIGALRM, before)
+
+
+@contextlib.contextmanager
+def _sigterm_restored() -> Iterator[None]:
+    before = signal.getsignal(signal.SIGTERM)  # a run sets it
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextlib.contextmanager

@@ -72,9 +72,10 @@ def schedules(client: Client, pause: str | None, resume: str | None, as_json: bo
     rows = [_schedule_row(schedule) for schedule in client.schedules()]
     if as_json:
         echo_json(rows)
-    elif rows:
+    else:
         fields = ((row["next"], row["task"], row["schedule"], _last(row)) for row in rows)
-        echo_rows(fields, "next", "task", "schedule", "last run")
+        none = 'No task has a schedule: write `schedule = "0 6 * * *"` in its class.'
+        echo_rows(fields, "next", "task", "schedule", "last run", none=none)
 
 
 def _schedule_row(schedule: dict[str, Any]) -> dict[str, Any]:

@@ -88,19 +88,21 @@ def echo_json(data: Any) -> None:
     click.echo(json.dumps(data, indent=2))
 
 
-def echo_rows(rows: Iterable[Iterable[Any]], *headers: str) -> None:
+def echo_rows(rows: Iterable[Iterable[Any]], *headers: str, none: str = "") -> None:
     """Print a line for each row: its fields with tabs between, or a table on a terminal.
 
     Args:
         rows: the fields; None is shown as ``-``.
         headers: the names of the columns, for the terminal.
+        none: what is said on standard error when there are no rows.
     """
     texts = [[str(field if field is not None else "-") for field in row] for row in rows]
-    if sys.stdout.isatty():
+    if not texts:
+        echo(none, err=True)
+    elif sys.stdout.isatty():
         _print_table(texts, headers)
-        return
-    for row in texts:
-        echo("\t".join(row))
+    else:
+        echo("\n".join("\t".join(row) for row in texts))
 
 
 def _print_table(texts: list[list[str]], headers: tuple[str, ...]) -> None:

@@ -14,6 +14,7 @@ import click
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.progress import Progress
     from rich.text import Text
 
 #: An escape sequence that sets a colour or a weight (ECMA-48 SGR), the one kind that may pass; or a
@@ -62,6 +63,22 @@ def styled(text: str, style: str = "") -> Text:
     from rich.text import Text
 
     return Text.from_ansi(_printable(text), style=_STYLES.get(text, style))
+
+
+def progress() -> Progress:
+    """Return rich's progress for standard error: words, a bar, so many of so many, the time."""
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        SpinnerColumn,
+        TextColumn,
+        TimeElapsedColumn,
+    )
+
+    words = TextColumn("{task.description}", markup=False)
+    columns = (SpinnerColumn(), words, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=console(err=True), transient=True)
 
 
 def _printable(text: str) -> str:

@@ -167,6 +167,7 @@ class AsyncClient(_Twin[Client]):
     graph = _awaited(Client.graph)
     runs = _awaited(Client.runs)
     iter_runs = _iterated(Client.iter_runs)
+    whoami = _awaited(Client.whoami)
     run_record = _awaited(Client.run_record)
     cancel = _awaited(Client.cancel)
     rerun = _awaited(Client.rerun)

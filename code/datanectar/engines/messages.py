@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from datanectar.message_fields import Message
-from datanectar.messages import register
+from datanectar.messages.fields import Message
+from datanectar.messages.wire import register
 
 
 class AttemptLost(Message, frozen=True):

@@ -12,8 +12,8 @@ from datanectar.backfills.store import BackfillStore
 from datanectar.errors import DatanectarError
 from datanectar.keys import Key, run_time_text
 from datanectar.messages import ChainDescription
-from datanectar.plan_messages import Needs as NeededKeys
-from datanectar.plan_messages import NeedsJob
+from datanectar.messages.plans import Needs as NeededKeys
+from datanectar.messages.plans import NeedsJob
 from datanectar.retention.store import RetentionStore
 from datanectar.service.schedules import schedules_in
 from datanectar.service.service import Service

@@ -71,9 +71,13 @@ class RunWorker(Worker):
 
     def __exit__(self, *arguments: Any) -> bool:
         """End the processes of tasks (luigi/worker.py ``Worker``); all are asked at once."""
-        for process in self._running_tasks.values():
-            if isinstance(process, RunTaskProcess):
-                process.ask_to_end()
+        processes = [
+            each for each in self._running_tasks.values() if isinstance(each, RunTaskProcess)
+        ]
+        for process in processes:
+            process.ask_to_end()
+        for process in processes:
+            process.terminate()
         ended = super().__exit__(*arguments)
         self._hosts.close()
         return bool(ended)

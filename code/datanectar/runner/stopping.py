@@ -16,15 +16,22 @@ class TaskStopped(BaseException):
 
 def end_when_asked() -> None:
     """Have SIGTERM raise :class:`TaskStopped` in this process; in what it forks, SIGTERM kills."""
-    os.register_at_fork(after_in_child=_kill_when_asked)
     signal.signal(signal.SIGTERM, _raise)
 
 
 def _raise(*_: Any) -> None:
     # Once: what cleans up is not interrupted. A program that is started then has the default.
-    signal.signal(signal.SIGTERM, lambda *_: None)
+    signal.signal(signal.SIGTERM, _ignore)
     raise TaskStopped("the task was asked to end (SIGTERM)")
 
 
+def _ignore(*_: Any) -> None:
+    pass
+
+
 def _kill_when_asked() -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if signal.getsignal(signal.SIGTERM) in (_raise, _ignore):
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+os.register_at_fork(after_in_child=_kill_when_asked)

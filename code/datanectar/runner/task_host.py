@@ -26,6 +26,8 @@ _MOST_GROWTH = 64_000_000
 _STATM = Path("/proc/self/statm")
 #: Seconds to wait for a process that has sent a result to be ready for the next task.
 _PATIENCE = 0.02
+#: Seconds between two looks at whether a process has ended.
+_LOOK = 0.01
 #: The threads of a process that has sent a result: the main one, and the queue's.
 _OWN_THREADS = 2
 
@@ -68,6 +70,15 @@ class TaskHost(multiprocessing.Process):
         with contextlib.suppress(OSError):
             self.pipe.send(None)
         self.pipe.close()
+
+    def wait(self, seconds: float) -> None:
+        """Wait until the process has ended, for so many seconds at most.
+
+        ``join`` with a limit waits for all that hold its pipe: for what its tasks have forked too.
+        """
+        deadline = time.monotonic() + seconds
+        while self.is_alive() and time.monotonic() < deadline:
+            time.sleep(_LOOK)
 
     def run(self) -> None:
         """Do tasks, in the process, while nothing speaks against another one."""

@@ -7,7 +7,7 @@ import logging
 import signal
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import luigi
 from luigi.worker import ContextManagedTaskProcess
@@ -20,6 +20,9 @@ from datanectar.runner.memory_limit import advice, memory_limited
 from datanectar.runner.stopping import TaskStopped
 from datanectar.runner.task_host import TaskHost
 from datanectar.settings import current
+
+if TYPE_CHECKING:
+    import psutil
 
 
 class RunTaskProcess(ContextManagedTaskProcess):
@@ -43,6 +46,8 @@ class RunTaskProcess(ContextManagedTaskProcess):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        #: Processes that the task has started, as of when it was asked to end.
+        self._below: list[psutil.Process] = []
         self._has_memory_limit = needs_of(type(self.task)).memory is not None
         if self._has_memory_limit:
             self.use_multiprocessing = True
@@ -70,8 +75,14 @@ class RunTaskProcess(ContextManagedTaskProcess):
 
     def ask_to_end(self) -> None:
         """Have the task end by itself; harmless when it has, or has no process of its own."""
-        if self.host is not None:
-            self.host.terminate()
+        import psutil  # rarely needed, and a child imports no more than it must
+
+        if self.host is None:
+            return
+        with contextlib.suppress(psutil.NoSuchProcess):
+            # Now: once the task has ended, they have another parent.
+            self._below += psutil.Process(self.host.pid).children(recursive=True)
+        self.host.terminate()
 
     def terminate(self) -> None:
         """End its process and all below it."""
@@ -146,17 +157,14 @@ class RunTaskProcess(ContextManagedTaskProcess):
 
     def _stop(self) -> None:
         """End the process and all below it: SIGTERM, and DATANECTAR_KILL_AFTER later SIGKILL."""
-        import psutil  # rarely needed, and a child imports no more than it must
+        import psutil
 
         host = self.host
         if host is None:
             return
-        below: list[psutil.Process] = []
-        with contextlib.suppress(psutil.NoSuchProcess):
-            below = psutil.Process(host.pid).children(recursive=True)
         self.ask_to_end()
-        host.join(current().kill_after)
-        for process in below:
+        host.wait(current().kill_after)
+        for process in self._below:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
         host.kill()

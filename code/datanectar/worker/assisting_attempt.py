@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from datanectar.forkserver.handle import Handle
-from datanectar.message_fields import Message
 from datanectar.messages import Outcome, TaskReport
+from datanectar.messages.fields import Message
 from datanectar.runs.records import Run
 from datanectar.service.service import Service
 from datanectar.statuses import PENDING, RUNNING

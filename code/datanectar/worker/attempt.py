@@ -15,8 +15,8 @@ from datanectar.errors import DatanectarError
 from datanectar.forkserver.handle import Handle
 from datanectar.log_uploader import LogUploader
 from datanectar.luigid.names import worker_id
-from datanectar.message_fields import Message
 from datanectar.messages import Outcome, Refusal, RunJob, SchedulerReport, TaskReport
+from datanectar.messages.fields import Message
 from datanectar.reasons import oom_kills
 from datanectar.runs.records import Run
 from datanectar.service.service import Service

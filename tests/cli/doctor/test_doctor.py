@@ -73,14 +73,14 @@ def test_every_chain_that_can_not_be_imported_is_named(project: Path) -> None:
     (folder / "odd-name_chain.py").write_text(GOOD)
     (folder / "zzz_chain.py").write_text("print('loud')\n" + GOOD)
 
-    code, found = examine(project, DATANECTAR_IMPORT_TIMEOUT="3")
+    code, found = examine(project, DATANECTAR_IMPORT_TIMEOUT="6")
 
     assert code == 1
     assert "no_such_module" in found["etl/broken_chain"]["message"]
     assert "Install what has the module 'no_such_module'" in found["etl/broken_chain"]["cure"]
     assert str(folder / "dying_chain.py") in found["etl/dying_chain"]["cure"]
     assert "ends the process (exit code 3)" in found["etl/dying_chain"]["message"]
-    assert "takes longer than 3 s" in found["etl/hanging_chain"]["message"]
+    assert "takes longer than 6 s" in found["etl/hanging_chain"]["message"]
     assert "can't be part of a route" in found["etl/odd-name_chain"]["message"]
     assert found["chains"]["message"] == "2 of 6 can be imported"
 

@@ -76,7 +76,8 @@ def show(found: list[Account], kind: str, as_json: bool) -> None:
         )
         for account in found
     )
-    echo_rows(rows, kind, "scope", "types", "state", "last used")
+    none = f"There are no {kind}s."
+    echo_rows(rows, kind, "scope", "types", "state", "last used", none=none)
 
 
 def _data(account: Account) -> dict[str, Any]:

@@ -173,12 +173,13 @@ def _show_plan(plan: dict[str, Any], as_json: bool) -> None:
 def _show_list(found: list[dict[str, Any]], as_json: bool) -> None:
     if as_json:
         echo_json(found)
-    elif found:
+    else:
         rows = (
             (one["id"], one["status"], shown_time(one["created"]), _task(one), _words(one))
             for one in found
         )
-        echo_rows(rows, "backfill", "status", "accepted", "task", "items")
+        none = "There are no backfills."
+        echo_rows(rows, "backfill", "status", "accepted", "task", "items", none=none)
 
 
 def _show(client: Client, found: dict[str, Any]) -> None:

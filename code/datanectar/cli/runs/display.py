@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from datanectar.cli.terminal import console, echo, escaped, styled
+from datanectar.cli.terminal import echo, escaped, progress, styled
 from datanectar.statuses import ENDED, RUNNING
 
 #: The most characters of the names of running tasks.
@@ -27,24 +27,12 @@ class Display:
 
 class _Bar(Display):
     def __init__(self) -> None:
-        from rich.progress import (
-            BarColumn,
-            MofNCompleteColumn,
-            Progress,
-            SpinnerColumn,
-            TextColumn,
-            TimeElapsedColumn,
-        )
-
-        self._console = console(err=True)
-        words = TextColumn("{task.description}", markup=False)
-        columns = (SpinnerColumn(), words, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        self.progress = Progress(*columns, console=self._console, transient=True)
+        self.progress = progress()
         self._task = self.progress.add_task("waiting", total=None)
 
     def say(self, text: str) -> None:
         end = "\n" if text.endswith("\n") else ""
-        self._console.print(styled(text.removesuffix("\n")), end=end, soft_wrap=True)
+        self.progress.console.print(styled(text.removesuffix("\n")), end=end, soft_wrap=True)
 
     def show(self, nodes: list[dict[str, Any]]) -> None:
         running = [node for node in nodes if node["status"] == RUNNING]

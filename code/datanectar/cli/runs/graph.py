@@ -66,12 +66,18 @@ def _tree(tasks: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
         name, lead, below = waiting.pop()
         again = name in shown and name in requires
         shown.add(name)
-        yield lead, nodes[name]["status"], f"{name}{' (see above)' if again else ''}"
+        yield lead, nodes[name]["status"], f"{_name(nodes[name])}{' (see above)' if again else ''}"
         parts = [] if again else requires.get(name, [])
         for number, part in reversed(list(enumerate(parts, 1))):
             is_last = number == len(parts)
             corner, bar = ("└─ ", "   ") if is_last else ("├─ ", "│  ")
             waiting.append((part, below + corner, below + bar))
+
+
+def _name(node: dict[str, Any]) -> str:
+    """Return the class of a task and its parameters: ``SumTask day=2026-06-03``."""
+    values = (f"{name}={value}" for name, value in sorted((node["parameters"] or {}).items()))
+    return " ".join([node["family"].rpartition(".")[2], *values])
 
 
 def _requires(tasks: dict[str, Any]) -> dict[str, list[str]]:
@@ -109,6 +115,7 @@ def _svg(tasks: dict[str, Any]) -> str:
             "",
             node["id"],
             family=node["family"],
+            params=node["parameters"],
             status=node["status"],
             requires=requires.get(node["id"], []),
             progress=node["progress"],

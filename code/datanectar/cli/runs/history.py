@@ -47,7 +47,7 @@ def runs(client: Client, limit: int, as_json: bool, **filters: Any) -> None:
             break
     if as_json:
         echo_json(found)
-    elif found:
+    else:
         echo_runs(found)
 
 
@@ -63,7 +63,9 @@ def echo_runs(found: list[dict[str, Any]]) -> None:
         )
         for run in found
     )
-    echo_rows(rows, "run", "status", "accepted", "task", "parameters")
+    echo_rows(
+        rows, "run", "status", "accepted", "task", "parameters", none="There are no such runs."
+    )
 
 
 @click.command()

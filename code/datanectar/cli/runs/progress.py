@@ -156,7 +156,7 @@ def _news(nodes: list[dict[str, Any]], shown: dict[str, str], key: str) -> list[
     if len(nodes) < 2:
         return []
     news = []
-    for node in nodes:
+    for node in sorted(nodes, key=_moment):
         status = node["status"]
         if status != shown.get(node["id"]) and status in (RUNNING, *ENDED):
             shown[node["id"]] = status
@@ -167,6 +167,12 @@ def _news(nodes: list[dict[str, Any]], shown: dict[str, str], key: str) -> list[
             log = f"  {node['log_url']}" if node["log_url"] and not followed else ""
             news.append(f"[{ended}/{len(nodes)}] {status} {name}{log if status in ENDED else ''}")
     return news
+
+
+def _moment(node: dict[str, Any]) -> tuple[bool, str]:
+    """Return what tells the order in which tasks ended, and then that in which they began."""
+    has_ended = node["status"] in ENDED
+    return not has_ended, (node["finished"] if has_ended else node["started"]) or ""
 
 
 def _named(*found: tuple[str, str | None]) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from datanectar.cli.terminal import console, echo
+from datanectar.cli.terminal import echo, progress
 
 Show = Callable[[dict[str, Any]], None]
 
@@ -18,10 +18,7 @@ def progress_bar() -> Iterator[Show]:
     if not sys.stderr.isatty():
         yield _lines()
         return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
-    with Progress(*columns, console=console(err=True)) as bar:
+    with progress() as bar:
         row = bar.add_task("", total=None)
 
         def show(found: dict[str, Any]) -> None:

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 from msgspec import Meta, field
 
-from datanectar.message_fields import Integer, Key, Message, Name, Names, Stamp
-from datanectar.messages import register
+from datanectar.messages.fields import Integer, Key, Message, Name, Names, Stamp
+from datanectar.messages.wire import register
 
 #: The folder of the scheduler's metadata that is ours.
 ROOM = "datanectar"

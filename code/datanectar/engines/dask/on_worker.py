@@ -29,8 +29,8 @@ from datanectar.engines.dask.relay import SECEDE
 from datanectar.engines.dask.worker_tools import WorkerTools
 from datanectar.keys import LOG_FILE, parse_key
 from datanectar.log_uploader import LogUploader
-from datanectar.message_fields import Message
 from datanectar.messages import Refusal, decode, encode
+from datanectar.messages.fields import Message
 from datanectar.reasons import oom_kills
 from datanectar.statuses import FAILED
 

@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 
 from datanectar.keys import run_time_text
 from datanectar.messages import ChainDescription
-from datanectar.page_messages import Outline, OutlineJob, OutlineTask
+from datanectar.messages.pages import Outline, OutlineJob, OutlineTask
 from datanectar.runs.records import TaskRow
 from datanectar.service.service import Service
 from datanectar.statuses import DONE, PENDING

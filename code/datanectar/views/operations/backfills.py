@@ -12,7 +12,7 @@ from datanectar.backfills.backfills import AT_ONCE, Backfills
 from datanectar.backfills.records import Backfill
 from datanectar.errors import DatanectarError
 from datanectar.http.identity import current
-from datanectar.plan_messages import PlannedItem
+from datanectar.messages.plans import PlannedItem
 from datanectar.service.service import Service
 from datanectar.statuses import CANCELLED, FAILED, RUNNING
 from datanectar.views.live import live_events, live_page

@@ -16,7 +16,7 @@ from flask import Blueprint, Response, redirect, request, url_for
 from datanectar.errors import NotFound
 from datanectar.http import links
 from datanectar.keys import Key, parse_key
-from datanectar.page_messages import TableJob, TableRows
+from datanectar.messages.pages import TableJob, TableRows
 from datanectar.service.result_file import ResultFile
 from datanectar.service.service import Service
 from datanectar.views.pages import page

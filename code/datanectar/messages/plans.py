@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from datanectar.message_fields import MANY, Integer, Key, Message, Name
-from datanectar.messages import register
+from datanectar.messages.fields import MANY, Integer, Key, Message, Name
+from datanectar.messages.wire import register
 
 
 class PlanJob(Message, frozen=True):

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 from msgspec import Meta, field
 
-from datanectar.message_fields import Integer, Key, Message, Name, Names, Texts
-from datanectar.messages import register
+from datanectar.messages.fields import Integer, Key, Message, Name, Names, Texts
+from datanectar.messages.wire import register
 
 #: The most tasks of a graph, and the most rows of a table.
 MOST_TASKS, MOST_ROWS = 500, 50
