@@ -47,6 +47,28 @@ def space_of(database: Database) -> Space:
     return Space(int(row[0]), int(row[1]))
 
 
+def check_vacuum(database: Database) -> None:
+    """Check that a store can be vacuumed.
+
+    Raises:
+        Conflict: on PostgreSQL, which does that by itself; or when the disk has no room for the copy
+            that SQLite makes.
+    """
+    if database.file is None:
+        raise Conflict(
+            "PostgreSQL gives the space of deleted rows to new ones by itself (autovacuum). "
+            "`VACUUM (FULL) runs, tasks` gives it back to the disk, and locks both meanwhile."
+        )
+    space, folder = space_of(database), database.file.parent
+    # SQLite makes a new file, and copies it by its log (sqlite.org/lang_vacuum.html).
+    needed, left = 2 * (space.total - space.free), shutil.disk_usage(folder).free
+    if left < needed:
+        raise Conflict(
+            f"VACUUM needs {needed} bytes for copies of {database.file}, and its disk has {left}: "
+            "make room there first."
+        )
+
+
 def vacuum(database: Database) -> tuple[Space, Space]:
     """Give back what is free in a SQLite file; nobody can write to it meanwhile.
 
@@ -54,22 +76,10 @@ def vacuum(database: Database) -> tuple[Space, Space]:
         What it took before and after.
 
     Raises:
-        Conflict: on PostgreSQL, which does that by itself; or when the disk has no room for the copy
-            that SQLite makes.
+        Conflict: see :func:`check_vacuum`.
         Unavailable: when others keep it locked.
     """
+    check_vacuum(database)
     before = space_of(database)
-    if database.file is None:
-        raise Conflict(
-            "PostgreSQL gives the space of deleted rows to new ones by itself (autovacuum). "
-            "`VACUUM (FULL) runs, tasks` gives it back to the disk, and locks both meanwhile."
-        )
-    # SQLite writes the new file into its log first, and copies it from there (sqlite.org/lang_vacuum.html).
-    needed, free = 2 * (before.total - before.free), shutil.disk_usage(database.file.parent).free
-    if free < needed:
-        raise Conflict(
-            f"VACUUM needs {needed} bytes for a copy of {database.file}, and its disk has {free}: "
-            "make room there first."
-        )
     database.vacuum()
     return before, space_of(database)

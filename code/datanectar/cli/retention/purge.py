@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,12 +14,13 @@ from datanectar.cli.options import echo_json, json_option
 from datanectar.cli.retention.display import data_of, show, shown_size
 from datanectar.cli.retention.project_service import service_of_project
 from datanectar.cli.terminal import echo
-from datanectar.errors import BadRequest, Conflict
+from datanectar.errors import BadRequest, Conflict, StorageError
 
 if TYPE_CHECKING:
     from datanectar.retention.purge import Purge
     from datanectar.retention.rules import PurgeRequest, Report
     from datanectar.service.service import Service
+    from datanectar.storage.s3 import S3Storage
 
 _WHAT = ("results", "logs", "runs")
 
@@ -70,12 +71,15 @@ def purge(
     pin`). It works with the stores themselves, with a running app or without.
     """
     from datanectar.retention.rules import PurgeRequest
+    from datanectar.retention.space import check_vacuum
 
     request = PurgeRequest(what or _WHAT, type_, chain, task, older_than)
     with service_of_project() as service:
         if lifecycle:
             _print_lifecycle(service)
             return
+        if vacuum:
+            check_vacuum(service.store.database)
         report = _do(service, request, _is_wanted(dry_run, yes, as_json), as_json)
         if vacuum and not dry_run:
             _vacuum(service)
@@ -148,31 +152,37 @@ def _vacuum(service: Service) -> None:
 
 def _warn_of_versions(service: Service, report: Report) -> None:
     """Say that what was deleted from a bucket that keeps versions takes its space still."""
-    from datanectar.storage.s3 import S3Storage
-
     addresses = {row.store for row in report.rows.values() if row.files}
     for storage in _buckets(service):
-        if isinstance(storage, S3Storage) and storage.store_address in addresses:
-            if storage.keeps_versions():
-                echo(
-                    f"{storage.store_address} keeps versions: what is deleted stays as an earlier "
-                    "version, and takes its space, until a rule of the bucket removes it "
-                    "(`datanectar purge --lifecycle` prints one).",
-                    err=True,
-                )
+        if storage.store_address in addresses and _keeps_versions(storage):
+            echo(
+                f"{storage.store_address} keeps versions: what is deleted stays as an earlier "
+                "version, and takes its space, until a rule of the bucket removes it "
+                "(`datanectar purge --lifecycle` prints one).",
+                err=True,
+            )
 
 
-def _buckets(service: Service) -> list[Any]:
+def _buckets(service: Service) -> list[S3Storage]:
     from datanectar.retention.purge import stores
+    from datanectar.storage.s3 import S3Storage
 
-    return [storage for storage in stores(service) if storage.store_address != "local"]
+    return [storage for storage in stores(service) if isinstance(storage, S3Storage)]
+
+
+def _keeps_versions(storage: S3Storage) -> bool:
+    """Tell whether a bucket keeps versions; not every server knows, or tells everybody."""
+    try:
+        return storage.keeps_versions()
+    except StorageError:
+        return False
 
 
 def _print_lifecycle(service: Service) -> None:
     from datanectar.retention.lifecycle import LIMITS, MOST_RULES, lifecycle
 
     buckets = _buckets(service)
-    versioned = any(storage.keeps_versions() for storage in buckets)
+    versioned = any(map(_keeps_versions, buckets))
     chains = service.catalog.chains(service.settings.import_timeout)
     rules = lifecycle(service.settings, chains, versioned=versioned)
     echo_json(rules)
