@@ -11,6 +11,7 @@ from sqlalchemy import insert
 
 from datanectar.retention.upkeep import Upkeep
 from datanectar.runs import store as store_module
+from datanectar.runs.ids import first_id_since
 from datanectar.runs.store import RunStore
 from datanectar.runs.tables import runs
 from datanectar.statuses import CANCELLED
@@ -21,10 +22,11 @@ from tests.servers.stack import Stack
 
 def insert_ended(store: RunStore, finished: float) -> str:
     run = store_module._pending(new_run(str(finished)))
-    row = {**vars(run), "status": CANCELLED, "finished": finished, "queued": 0.0}
+    run_id = first_id_since(finished - 1)[:10] + run.id[10:]
+    row = {**vars(run), "id": run_id, "status": CANCELLED, "finished": finished, "queued": 0.0}
     with store.database.write() as connection:
         connection.execute(insert(runs), [row])
-    return run.id
+    return run_id
 
 
 def test_the_history_is_cleared_by_one_worker(house: House) -> None:
