@@ -1,4 +1,4 @@
-"""The graph of a request, or of runs to come: what a task requires, found without running anything."""
+"""The graph of a request before any run: what the task requires, found without running anything."""
 
 from __future__ import annotations
 
@@ -12,12 +12,11 @@ from datanectar.catalog.collector import APIChainCollector
 from datanectar.errors import ChainError, DatanectarError
 from datanectar.keys import set_run_time
 from datanectar.messages.pages import MOST_TASKS, Outline, OutlineJob, OutlineTask
-from datanectar.messages.plans import Needs, NeedsJob
 from datanectar.parameters.class_options import check_options
 from datanectar.parameters.reading import make_task
 from datanectar.runner import output
 from datanectar.util.identity import key_of
-from datanectar.util.task_params import public_params, remake
+from datanectar.util.task_params import public_params
 
 #: Seconds after which no more tasks are looked for, and after which none is asked whether it is there.
 _SECONDS, _COMPLETE_SECONDS = 5.0, 2.0
@@ -40,32 +39,6 @@ def outline(job: OutlineJob) -> Outline:
     return Outline([_described(*pair, begin + _COMPLETE_SECONDS) for pair in tasks.values()], cut)
 
 
-def needs(job: NeedsJob) -> Needs:
-    """Return the keys that runs of the job's tasks would ask for, as Luigi does.
-
-    Luigi looks no further than what is there: a task whose result is there needs nothing. A task that
-    has no key has nothing to keep.
-
-    Raises:
-        NotFound: when the chain or a task is not there.
-        ChainError: when the chain can't be imported, or a ``requires`` raises.
-    """
-    output.mute()
-    set_run_time(job.run_time)
-    found: dict[str, str | None] = {}
-    unread: deque[luigi.Task] = deque()
-    for name, params, given in job.roots:
-        cls = APIChainCollector().task_class(job.type, job.chain, name)
-        unread.append(make_task(cls, params) if given is None else remake(cls, params, given))
-    while unread:
-        task = unread.popleft()
-        if task.task_id not in found:
-            found[task.task_id] = _key_of(task)
-            if not _is_complete(task):
-                unread.extend(_required(task))
-    return Needs(sorted({key for key in found.values() if key}))
-
-
 def _walk(
     root: luigi.Task, deadline: float
 ) -> tuple[dict[str, tuple[luigi.Task, list[luigi.Task]]], bool]:
@@ -78,12 +51,17 @@ def _walk(
             continue
         if len(found) == MOST_TASKS or time.monotonic() > deadline:
             return found, True
-        found[task.task_id] = (task, _required(task))
+        found[task.task_id] = (task, required(task))
         unread.extend(found[task.task_id][1])
     return found, False
 
 
-def _required(task: luigi.Task) -> list[luigi.Task]:
+def required(task: luigi.Task) -> list[luigi.Task]:
+    """Return what a task requires.
+
+    Raises:
+        ChainError: when its ``requires`` raises.
+    """
     try:
         return list(task.deps())
     except Exception as problem:
@@ -98,19 +76,21 @@ def _described(task: luigi.Task, required: list[luigi.Task], deadline: float) ->
         task.task_family,
         public_params(task),
         [one.task_id for one in required],
-        _key_of(task),
-        _is_complete(task) if time.monotonic() < deadline else None,
+        key_text(task),
+        is_complete(task) if time.monotonic() < deadline else None,
     )
 
 
-def _key_of(task: luigi.Task) -> str | None:
+def key_text(task: luigi.Task) -> str | None:
+    """Return a task's key; None when it has none."""
     try:
         return str(key_of(task))
     except DatanectarError:
         return None
 
 
-def _is_complete(task: luigi.Task) -> bool | None:
+def is_complete(task: luigi.Task) -> bool | None:
+    """Return whether a task's result is there; None when its ``complete`` raises."""
     try:
         return bool(task.complete())
     except Exception:  # an author's complete(); the run reports it
