@@ -13,8 +13,9 @@ from typing import Any
 from datanectar import reasons
 from datanectar.catalog import chain_environment
 from datanectar.catalog.collector import APIChainCollector
-from datanectar.child import describe, outline, plan, resolve, table
+from datanectar.child import describe, plan, resolve
 from datanectar.child.exit import end_like_python, forget_inherited_handlers
+from datanectar.child.pages import grid, outline, table
 from datanectar.child.run_task import run_task
 from datanectar.engines.dask.messages import TaskJob
 from datanectar.errors import DatanectarError
@@ -30,7 +31,7 @@ from datanectar.messages import (
     decode,
     encode,
 )
-from datanectar.messages.pages import OutlineJob, TableJob
+from datanectar.messages.pages import GridJob, OutlineJob, TableJob
 from datanectar.messages.plans import PlanJob
 from datanectar.runner import build, output, task_log
 
@@ -83,7 +84,9 @@ def main(jobs: int, reports: int, get_ready: Callable[[str], None]) -> int:
 def _serve(job: Any, pipe: Reports) -> None:
     try:
         set_title(f"datanectar: {_title(job)}")
-        if isinstance(job, (DescribeJob, OutlineJob, PlanJob, ResolveJob, RunJob, TaskJob)):
+        if isinstance(
+            job, (DescribeJob, GridJob, OutlineJob, PlanJob, ResolveJob, RunJob, TaskJob)
+        ):
             chain_environment.prepare_process(job.type, job.chain)
         reply = _JOBS[type(job)](job, pipe.send)
         if reply is not None:
@@ -104,6 +107,8 @@ def _title(job: Any) -> str:
         return f"resolve {job.type}/{job.chain}/{job.task}"
     if isinstance(job, OutlineJob):
         return f"outline {job.type}/{job.chain}/{job.task}"
+    if isinstance(job, GridJob):
+        return f"look up keys of {job.type}/{job.chain}/{job.task}"
     if isinstance(job, PlanJob):
         return f"plan a backfill of {job.type}/{job.chain}/{job.task}"
     if isinstance(job, DescribeJob):
@@ -135,6 +140,7 @@ _JOBS: dict[type, Callable[[Any, Callable[[Any], None]], Any]] = {
     ResolveJob: lambda job, send: resolve.resolve(job),
     RunJob: build.run,
     TaskJob: run_task,
+    GridJob: lambda job, send: grid.grid(job),
     OutlineJob: lambda job, send: outline.outline(job),
     TableJob: lambda job, send: table.read_table(job),
     UploadLogsJob: lambda job, send: task_log.upload(job),

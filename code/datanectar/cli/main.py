@@ -31,6 +31,7 @@ COMMANDS = {
     "show": ("runs.history", "Show a run: status, parameters, why it failed, its tasks."),
     "logs": ("runs.logs", "Print the log of a run."),
     "graph": ("runs.graph", "Show the tasks of a run: as a tree, DOT or SVG."),
+    "lineage": ("runs.lineage", "Show what a result was made of, and what was made from it."),
     "rerun": ("runs.control", "Run again what a run was for."),
     "cancel": ("runs.control", "Stop a run, or keep it from starting."),
     "drop": ("runs.control", "Delete results, so that the next run makes them again."),
@@ -39,6 +40,7 @@ COMMANDS = {
     "settings": ("config", "The same as config."),
     "backup": ("operations.backup", "Copy the run store into a file while the service goes on."),
     "token": ("access.token", "Make, list and revoke API tokens; check one."),
+    "webhook": ("webhook", "Tell others when a run has ended: add, try, list, remove."),
     "user": ("access.user", "Let people log in by name and password."),
 }
 

@@ -89,6 +89,8 @@ class TaskRow:
     traceback: str | None = None
     runs_on: str | None = None
     params: dict[str, str] = field(default_factory=dict)
+    peak_memory: int | None = None
+    cpu_time: float | None = None
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import json
 from typing import Any, TypeVar
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     ColumnElement,
@@ -176,6 +177,9 @@ tasks = Table(
     Column("runs_on", SafeText),
     # The texts of its public parameters; long ones are cut.
     Column("params", Json),
+    # What it took: bytes, and seconds on the CPU.
+    Column("peak_memory", BigInteger),
+    Column("cpu_time", Double),
 )
 Index("ix_tasks_key", tasks.c.key, tasks.c.run_id)
 

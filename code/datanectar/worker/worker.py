@@ -25,6 +25,8 @@ from huey.consumer import Consumer
 from datanectar.backfills.driver import Driver
 from datanectar.errors import DatanectarError
 from datanectar.forkserver.handle import LOST, Handle
+from datanectar.notifications.sending.sender import Sender
+from datanectar.notifications.store import WebhookStore
 from datanectar.queue import ASSIST_MESSAGE, RUN_MESSAGE
 from datanectar.service.service import Service
 from datanectar.statuses import PENDING, RUNNING
@@ -44,9 +46,11 @@ log = logging.getLogger(__name__)
 #: counts as lost.
 _BEAT = 1.0
 _BEATS = 5
-#: Seconds between two looks at what is due by its schedule, between two steps of backfills, between
-#: two searches for files of attempts that are over, and between two clean-ups of old history.
+#: Seconds between two looks at what is due by its schedule, between two at what webhooks are to be told,
+#: between two steps of backfills, between two searches for files of attempts that are over, and between
+#: two clean-ups of old history.
 _SCHEDULE_INTERVAL = 1.0
+_WEBHOOK_INTERVAL = 1.0
 _BACKFILL_INTERVAL = 0.2
 _ORPHANS_INTERVAL = 30.0
 _PURGE_INTERVAL = 3600.0
@@ -132,6 +136,8 @@ class Worker:
         recovering = repeat(self._recover, INTERVAL, self._is_done)
         repeat(Scheduler(self._service).fire_due, _SCHEDULE_INTERVAL, self._stop)
         repeat(Driver(self._service, self.id).drive, _BACKFILL_INTERVAL, self._stop)
+        sender = Sender(WebhookStore(self._store.database), self._settings)
+        repeat(sender.send_due, _WEBHOOK_INTERVAL, self._stop)
         repeat(self._sweep_orphans, _ORPHANS_INTERVAL, self._stop)
         repeat(self._recovery.purge, _PURGE_INTERVAL, self._stop)
         self._stop.wait()

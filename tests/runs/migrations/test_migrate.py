@@ -23,7 +23,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import func, inspect, select, text
 
 import datanectar.access.tables
-import datanectar.backfills.tables  # noqa: F401, they are in the same database
+import datanectar.backfills.tables
+import datanectar.notifications.tables  # noqa: F401, they are in the same database
 from datanectar.errors import StartupError
 from datanectar.runs.migrations import migrate
 from datanectar.runs.migrations.compatibility import OLDEST, compatibility
@@ -73,7 +74,7 @@ def test_the_migrations_make_what_the_tables_say(store: RunStore) -> None:
         metadata.drop_all(connection)
         metadata.create_all(connection)
 
-    assert len(migrated) == 6
+    assert len(migrated) == 7
     assert index_conditions(store) == migrated
 
 

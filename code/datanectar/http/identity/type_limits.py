@@ -34,6 +34,8 @@ SIFTED = frozenset(
         "history_page.table",
         "home.events",
         "home.home",
+        "lineage.of_tasks",
+        "lineage_page.of_all",
         "login.ask",
         "login.enter",
         "login.leave",
@@ -94,10 +96,18 @@ def _of_target(service: Service, target: str) -> list[str]:
 _READERS: dict[str, Callable[[Service, str], list[str]]] = {
     "type": lambda _, text: [text],
     "run_id": _of_run,
+    "other_id": _of_run,
     "backfill_id": _of_backfill,
     "target": _of_target,
     "key": lambda _, text: [parse_key(f"chains/{text}").type],
     "chain_key": lambda _, text: [parse_target(text)[0].type],
 }
 #: Endpoints whose query names a key, and maybe a run.
-_BY_QUERY = ("logs.chainlog", "runs_page.events", "status.chaingraph", "status.chainstatus")
+_BY_QUERY = (
+    "lineage.drop",
+    "lineage.of_result",
+    "logs.chainlog",
+    "runs_page.events",
+    "status.chaingraph",
+    "status.chainstatus",
+)

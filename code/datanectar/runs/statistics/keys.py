@@ -1,0 +1,86 @@
+"""What became of many keys at once, as runs and the tasks of runs show it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, func, select
+
+from datanectar.runs.statistics.recent import NAMES, Path
+from datanectar.runs.tables import StoreBase, runs, tasks
+from datanectar.statuses import ACTIVE, DONE, PENDING, RUNNING
+
+#: Keys in one statement: fewer than SQLite's 32,766 variables.
+_AT_A_TIME = 1000
+
+
+@dataclass(frozen=True)
+class KeyState:
+    """The latest that is known of a key: its status, in which run, and since when (a Unix stamp).
+
+    ``is_root``: the key is the run's own, not that of a task which the run required.
+    """
+
+    status: str
+    run_id: str
+    task_id: str
+    is_root: bool
+    finished: float | None = None
+    error: str | None = None
+
+
+class KeyStates(StoreBase):
+    """Look-ups of many keys, by the indexes of keys: their cost does not grow with the runs there are."""
+
+    def key_states(self, keys: Sequence[str]) -> dict[str, KeyState]:
+        """Return what is known of each key; one that no run has begun is left out."""
+        found: dict[str, KeyState] = {}
+        with self._db.read() as connection:
+            for begin in range(0, len(keys), _AT_A_TIME):
+                part = keys[begin : begin + _AT_A_TIME]
+                found |= _of_tasks(connection, part)
+                for key, state in _of_runs(connection, part).items():
+                    if key not in found or state.run_id >= found[key].run_id:
+                        found[key] = state
+        return found
+
+    def ran_params(self, path: Path, limit: int) -> list[dict[str, str]]:
+        """Return the public parameters of the last runs of a task, newest first."""
+        own = (runs.c[name] == value for name, value in zip(NAMES, path, strict=True))
+        query = select(runs.c.public_params).where(*own).order_by(runs.c.id.desc()).limit(limit)
+        with self._db.read() as connection:
+            return list(connection.execute(query).scalars())
+
+
+def _of_runs(connection: Connection, keys: Sequence[str]) -> dict[str, KeyState]:
+    """Return the latest runs that were for the keys themselves."""
+    newest = select(func.max(runs.c.id)).where(runs.c.key.in_(keys)).group_by(runs.c.key)
+    columns = (runs.c.key, runs.c.status, runs.c.id, runs.c.task_id, runs.c.finished, runs.c.error)
+    rows = connection.execute(select(*columns).where(runs.c.id.in_(newest)))
+    return {
+        key: KeyState(status, id, task_id, True, finished, error)
+        for key, status, id, task_id, finished, error in rows
+    }
+
+
+def _of_tasks(connection: Connection, keys: Sequence[str]) -> dict[str, KeyState]:
+    """Return the latest of the tasks that had the keys; one that its run never reached is left out."""
+    newest = (
+        select(tasks.c.key, func.max(tasks.c.run_id).label("run_id"))
+        .where(tasks.c.key.in_(keys))
+        .group_by(tasks.c.key)
+        .subquery()
+    )
+    is_newest = (tasks.c.key == newest.c.key) & (tasks.c.run_id == newest.c.run_id)
+    columns = (tasks.c.key, tasks.c.status, tasks.c.run_id, tasks.c.task_id)
+    rows = connection.execute(
+        select(*columns, tasks.c.finished, tasks.c.error, runs.c.status)
+        .join_from(newest, tasks, is_newest)
+        .join(runs, runs.c.id == tasks.c.run_id)
+    )
+    return {
+        key: KeyState(status or PENDING, run_id, task_id, False, finished, error)
+        for key, status, run_id, task_id, finished, error, of_run in rows
+        if of_run in (*ACTIVE, DONE) or status not in (None, PENDING, RUNNING)
+    }
