@@ -77,9 +77,9 @@ class Samples:
     def _look_again_and_again(self) -> None:
         while not self._over.wait(self._pause):
             now = time.monotonic()
-            for name, process in list(self._site.stack.processes.items()):
+            for name in list(self._site.stack.processes):
                 with contextlib.suppress(psutil.Error):
-                    self._note(name, process.pid, now)
+                    self._note(name, self._site.pid(name), now)
             self.state.append((now, _size(self._site.stack.project, "state-*")))
 
     def _note(self, name: str, pid: int, now: float) -> None:

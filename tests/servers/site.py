@@ -108,12 +108,16 @@ class Site:
         self.stack.spawn("luigid", [str(program), "-c", str(file)])
         self.stack.wait_for_luigid()
 
+    def pid(self, name: str) -> int:
+        """Return the pid of a part; of luigid, not its supervisor's, and 0 while there is none."""
+        own = self.stack.processes[name].pid
+        return next(iter(descendants(own)), 0) if name == "luigid" else own
+
     def kill_luigid(self) -> None:
         """SIGKILL luigid, and return once its supervisor has started it again."""
-        (pid,) = descendants(self.stack.processes["luigid"].pid)
+        pid = self.pid("luigid")
         os.kill(pid, signal.SIGKILL)
-        supervisor = self.stack.processes["luigid"].pid
-        wait_for(lambda: descendants(supervisor) not in ([], [pid]), "luigid is started again")
+        wait_for(lambda: self.pid("luigid") not in (0, pid), "luigid is started again")
         self.stack.wait_for_luigid()
 
     def lose_luigid(self) -> None:
