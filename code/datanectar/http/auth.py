@@ -70,6 +70,7 @@ ENDPOINT_SCOPES = {
             "home.events",
             "home.events_of_type",
             "openapi.openapi",
+            "result_list.results",
             "results.frame",
             "results.picture",
             "results.result",
@@ -119,7 +120,14 @@ ENDPOINT_SCOPES = {
         "run",
     ),
     **dict.fromkeys(
-        ("runs_page.drop", "runs_page.rerun", "settings_page.in_force", "targets.drop"), "admin"
+        (
+            "result_list.drop",
+            "runs_page.drop",
+            "runs_page.rerun",
+            "settings_page.in_force",
+            "targets.drop",
+        ),
+        "admin",
     ),
 }
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Column, ColumnElement, Connection, func, select
 
+from datanectar.database import Database
 from datanectar.runs.statistics.recent import NAMES, Path
-from datanectar.runs.tables import StoreBase, runs, tasks
+from datanectar.runs.tables import StoreBase, as_json, runs, tasks
 from datanectar.statuses import ACTIVE, DONE, PENDING, RUNNING
 
 #: Keys in one statement: fewer than SQLite's 32,766 variables.
@@ -28,6 +29,16 @@ class KeyState:
     is_root: bool
     finished: float | None = None
     error: str | None = None
+
+
+@dataclass(frozen=True)
+class MadeKey:
+    """A key whose result was made: its public parameters, and when (a Unix stamp), in which run."""
+
+    key: str
+    params: dict[str, str]
+    run_id: str
+    made: float | None
 
 
 class KeyStates(StoreBase):
@@ -51,6 +62,64 @@ class KeyStates(StoreBase):
         query = select(runs.c.public_params).where(*own).order_by(runs.c.id.desc()).limit(limit)
         with self._db.read() as connection:
             return list(connection.execute(query).scalars())
+
+    def made_keys(self, prefix: str, parts: Iterable[str], limit: int) -> list[MadeKey]:
+        """Return the keys of a task whose results were made last, newest first.
+
+        Args:
+            prefix: what the keys begin with.
+            parts: texts that a key's parameters hold, somewhere in their JSON.
+            limit: how many keys are looked at; those of them are left out that failed last.
+        """
+        holds = [self._db.contains(tasks.c.params, as_json(part)[1:-1]) for part in parts]
+        newest = (
+            select(tasks.c.key, func.max(tasks.c.run_id).label("run_id"))
+            .where(_begins_with(self._db, tasks.c.key, prefix), *holds)
+            .group_by(tasks.c.key)
+            .order_by(func.max(tasks.c.run_id).desc())
+            .limit(limit)
+            .subquery()
+        )
+        is_newest = (tasks.c.key == newest.c.key) & (tasks.c.run_id == newest.c.run_id)
+        query = (
+            select(tasks.c.key, tasks.c.params, tasks.c.run_id, tasks.c.finished)
+            .add_columns(
+                runs.c.public_params, runs.c.key.label("root"), runs.c.finished.label("end")
+            )
+            .join_from(newest, tasks, is_newest)
+            .join(runs, runs.c.id == tasks.c.run_id)
+            .where(tasks.c.status == DONE)
+            .order_by(tasks.c.run_id.desc())
+        )
+        with self._db.read() as connection:
+            return [_made(*row) for row in connection.execute(query)]
+
+
+def _begins_with(database: Database, column: Column[str], text: str) -> ColumnElement[bool]:
+    """Return the condition that a column begins with a text, with the same case.
+
+    SQLite finds these by the column's index, as a range; PostgreSQL where its texts are compared byte
+    by byte (collation ``C``): else it reads the table.
+    """
+    if database.is_sqlite:
+        return (column >= text) & (column < text[:-1] + chr(ord(text[-1]) + 1))
+    return column.startswith(text, autoescape=True)
+
+
+def _made(
+    key: str,
+    params: dict[str, str] | None,
+    run_id: str,
+    finished: float | None,
+    of_run: dict[str, str],
+    root: str,
+    end: float | None,
+) -> MadeKey:
+    """Return a key of a row; a task whose result was there before its run reports no parameters."""
+    is_root = root == key
+    return MadeKey(
+        key, params or (of_run if is_root else {}), run_id, finished or (end if is_root else None)
+    )
 
 
 def _of_runs(connection: Connection, keys: Sequence[str]) -> dict[str, KeyState]:
