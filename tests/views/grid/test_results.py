@@ -10,7 +10,7 @@ import pytest
 import requests
 from axe_playwright_python.sync_playwright import Axe
 
-from datanectar.runs.statistics.keys import MadeKey
+from datanectar.runs.statistics.keys import TaskKey
 from datanectar.views.grid.results import PAGE, View
 from tests.servers.stack import Stack
 
@@ -75,7 +75,10 @@ def test_results_are_listed_by_key_whoever_made_them(parts: Stack) -> None:
 
 
 def test_rows_are_filtered_and_sorted_by_their_values() -> None:
-    found = [MadeKey(str(number), {"n": str(number)}, "r", float(-number)) for number in range(3)]
+    found = [
+        TaskKey(str(number), "DONE", {"n": str(number)}, "r", float(-number), "local")
+        for number in range(3)
+    ]
     view = View.of({"sort": "made", "p.n": "", "page": "9"})
     assert [one.key for one in view.rows(found)] == ["2", "1", "0"]
     assert view.number == 9

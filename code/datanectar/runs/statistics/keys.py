@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from sqlalchemy import Column, ColumnElement, Connection, func, select
+from sqlalchemy import Column, ColumnElement, Connection, case, func, select
 
 from datanectar.database import Database
 from datanectar.runs.statistics.recent import NAMES, Path
@@ -32,13 +32,24 @@ class KeyState:
 
 
 @dataclass(frozen=True)
-class MadeKey:
-    """A key whose result was made: its public parameters, and when (a Unix stamp), in which run."""
+class TaskKey:
+    """A key of a task, as the latest run that has it knows it.
+
+    ``status`` is the task's in that run, ``made`` when it ended (a Unix stamp), ``params`` are public.
+
+    ``storage``, ``output`` and ``results`` are those of the task; ``is_reported`` is False where a
+    version reported it that did not record them.
+    """
 
     key: str
+    status: str
     params: dict[str, str]
     run_id: str
     made: float | None
+    storage: str
+    output: str | None = None
+    results: list[str] = field(default_factory=list)
+    is_reported: bool = True
 
 
 class KeyStates(StoreBase):
@@ -63,13 +74,13 @@ class KeyStates(StoreBase):
         with self._db.read() as connection:
             return list(connection.execute(query).scalars())
 
-    def made_keys(self, prefix: str, parts: Iterable[str], limit: int) -> list[MadeKey]:
-        """Return the keys of a task whose results were made last, newest first.
+    def newest_keys(self, prefix: str, parts: Iterable[str], limit: int) -> list[TaskKey]:
+        """Return the keys of a task that ran last, newest first.
 
         Args:
             prefix: what the keys begin with.
             parts: texts that a key's parameters hold, somewhere in their JSON.
-            limit: how many keys are looked at; those of them are left out that failed last.
+            limit: how many at most.
         """
         holds = [self._db.contains(tasks.c.params, as_json(part)[1:-1]) for part in parts]
         newest = (
@@ -81,18 +92,31 @@ class KeyStates(StoreBase):
             .subquery()
         )
         is_newest = (tasks.c.key == newest.c.key) & (tasks.c.run_id == newest.c.run_id)
+        # A task whose result was there before its run reports neither parameters nor times.
+        is_root = runs.c.key == tasks.c.key
+        columns = (
+            func.coalesce(tasks.c.params, case((is_root, runs.c.public_params))),
+            tasks.c.run_id,
+            func.coalesce(tasks.c.finished, case((is_root, runs.c.finished))),
+            func.coalesce(tasks.c.storage, runs.c.storage),
+            tasks.c.output,
+            tasks.c.results,
+            tasks.c.storage.is_not(None),
+        )
         query = (
-            select(tasks.c.key, tasks.c.params, tasks.c.run_id, tasks.c.finished)
-            .add_columns(
-                runs.c.public_params, runs.c.key.label("root"), runs.c.finished.label("end")
-            )
+            select(tasks.c.key, tasks.c.status, *columns)
             .join_from(newest, tasks, is_newest)
             .join(runs, runs.c.id == tasks.c.run_id)
-            .where(tasks.c.status == DONE)
             .order_by(tasks.c.run_id.desc())
         )
         with self._db.read() as connection:
-            return [_made(*row) for row in connection.execute(query)]
+            rows = connection.execute(query)
+            return [
+                TaskKey(
+                    key, status or PENDING, params or {}, run, made, storage, file, at or [], told
+                )
+                for key, status, params, run, made, storage, file, at, told in rows
+            ]
 
 
 def _begins_with(database: Database, column: Column[str], text: str) -> ColumnElement[bool]:
@@ -104,22 +128,6 @@ def _begins_with(database: Database, column: Column[str], text: str) -> ColumnEl
     if database.is_sqlite:
         return (column >= text) & (column < text[:-1] + chr(ord(text[-1]) + 1))
     return column.startswith(text, autoescape=True)
-
-
-def _made(
-    key: str,
-    params: dict[str, str] | None,
-    run_id: str,
-    finished: float | None,
-    of_run: dict[str, str],
-    root: str,
-    end: float | None,
-) -> MadeKey:
-    """Return a key of a row; a task whose result was there before its run reports no parameters."""
-    is_root = root == key
-    return MadeKey(
-        key, params or (of_run if is_root else {}), run_id, finished or (end if is_root else None)
-    )
 
 
 def _of_runs(connection: Connection, keys: Sequence[str]) -> dict[str, KeyState]:

@@ -11,7 +11,7 @@ from operator import itemgetter
 
 #: The lines of each text that are compared, the characters of a line, and the equal lines that are
 #: shown around those that differ.
-MOST_LINES, _LONGEST, _AROUND = 600, 400, 3
+MOST_LINES, _LONGEST, _AROUND = 400, 400, 3
 #: What differs in each run, and tells nothing: times, durations, addresses, ids of runs and keys.
 _VARYING = re.compile(
     r"\b(?:\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z| UTC|[+-]\d\d:?\d\d)?"

@@ -163,7 +163,7 @@ class GridPage:
         ran = store.ran_params(path, _RAN)
         if not ran:  # others require it
             prefix = f"chains/{'/'.join(path)}/"
-            ran = [made.params for made in store.made_keys(prefix, (), _RAN) if made.params]
+            ran = [made.params for made in store.newest_keys(prefix, (), _RAN) if made.params]
         over, last = (asked.view.get(name, "") for name in ("over", "last"))
         raw = {name: text for name, text in asked.fixed.items() if name != over}
         job = GridJob(

@@ -13,16 +13,17 @@ from flask import Blueprint, Response, redirect, request
 
 from datanectar.errors import BadRequest, DatanectarError
 from datanectar.keys import Key, parse_key
-from datanectar.runs.statistics.keys import MadeKey
+from datanectar.runs.statistics.keys import TaskKey
+from datanectar.service.result_file import ResultFile
+from datanectar.service.results import Place
 from datanectar.service.service import Service
-from datanectar.service.status import Status
 from datanectar.statuses import DONE
 from datanectar.views.catalogue.tasks import is_unread, task_in
 from datanectar.views.graph.drawing import natural
 from datanectar.views.pages import confirmed, page
 
 #: The rows of a page, and the keys that were made last, among which rows are filtered and sorted.
-PAGE, MOST_KEYS = 25, 2000
+PAGE, MOST_KEYS = 25, 1000
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class View:
         values = {**filters, "sort": self.sort, **changes}
         return f"{path}?{urlencode({name: text for name, text in values.items() if text})}"
 
-    def rows(self, found: list[MadeKey]) -> list[MadeKey]:
+    def rows(self, found: list[TaskKey]) -> list[TaskKey]:
         """Return what passes the filters, in order; without a sort as it came, the newest first."""
         matching = [
             one
@@ -67,22 +68,17 @@ class View:
 
 @dataclass(frozen=True)
 class Row:
-    """A result: ``status`` is None when its store can't be asked; then ``problem`` tells why."""
+    """A result: the files of it that are there, or why its store can't be asked."""
 
-    made: MadeKey
-    status: Status | None
+    made: TaskKey
+    files: list[ResultFile]
     problem: str = ""
-
-    @property
-    def is_there(self) -> bool:
-        """Whether there is anything to show or to drop."""
-        return self.status is not None and self.status.job_status == DONE
 
     @property
     def size(self) -> int | None:
         """The bytes of its files, where they are known."""
-        sizes = [file.size for file in self.status.results] if self.status else []
-        return sum(size or 0 for size in sizes) if sizes and None not in sizes else None
+        sizes = [file.size for file in self.files if file.size is not None]
+        return sum(sizes) if sizes and len(sizes) == len(self.files) else None
 
 
 def blueprint(service: Service) -> Blueprint:
@@ -118,10 +114,10 @@ def _page(service: Service, type: str, chain: str, task: str) -> Response:
         return page("reading.html", chain=described, name=task)
     own, view = task_in(described, task), View.of(request.args)
     path = f"/chains/{type}/{chain}/{task}/results"
-    found = service.store.made_keys(
+    found = service.store.newest_keys(
         f"chains/{type}/{chain}/{task}/", view.filters.values(), MOST_KEYS
     )
-    rows = view.rows(found)
+    rows = view.rows([one for one in found if one.status == DONE])
     pages = max(1, -(-len(rows) // PAGE))
     number = min(max(1, view.number), pages)
     return page(
@@ -148,8 +144,10 @@ def _addresses(view: View, path: str) -> Callable[..., str]:
     return address
 
 
-def _row(service: Service, made: MadeKey) -> Row:
+def _row(service: Service, made: TaskKey) -> Row:
+    place = Place(made.storage, made.output, made.results, made.is_reported)
     try:
-        return Row(made, service.status(parse_key(made.key)))
+        found = service.results.look(parse_key(made.key), place)
     except DatanectarError as problem:  # such as a bucket that is away
-        return Row(made, None, problem.message)
+        return Row(made, [], problem.message)
+    return Row(made, [] if found.missing else found.files)
