@@ -85,6 +85,7 @@ setup(
         "redis": ["redis>=5,<9"],
         "examples": ["matplotlib>=3.8", "scikit-learn>=1.4"],
         "oidc": ["authlib>=1.6,<2", "joserfc>=1,<2"],
+        "notify": ["apprise>=1.9,<3"],
         "dask": ["distributed>=2024.2"],
         "frames": ["openpyxl>=3.1", "pandas>=2.0", "pyarrow>=14"],
     },

@@ -121,7 +121,7 @@ def scope_of(rule: str, method: str) -> str | None:
     if method in ("GET", "HEAD", "OPTIONS"):
         return "read"
     drops = (
-        rule.startswith("/api/targets/"),
+        rule.startswith(("/api/targets/", "/api/lineage")),
         rule.endswith("/drop"),
         rule == "/runs/<run_id>/rerun",
     )

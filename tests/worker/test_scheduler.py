@@ -13,6 +13,8 @@ import pytest
 from datanectar.child_pool import ChildPool
 from datanectar.keys import digest, parse_key
 from datanectar.luigid.client import Luigid
+from datanectar.notifications.records import Webhook
+from datanectar.notifications.store import WebhookStore
 from datanectar.queue import RunQueue
 from datanectar.runs.records import Run
 from datanectar.runs.store import RunFilters, RunStore
@@ -367,3 +369,78 @@ def test_the_run_of_the_last_fire_is_known(make: Make) -> None:
     assert state.last_run is not None
     assert (state.last_run.id, state.last_fire) == (run.id, Clock("2026-07-01T09:30").now)
     assert state.next[:2] == [Clock("2026-07-01T10:30").now, Clock("2026-07-01T11:30").now]
+
+
+def told(service: Service) -> list[str]:
+    """Return for which times and why a webhook is told that a schedule was missed."""
+    found = WebhookStore(service.store.database).deliveries("hook", 9)[::-1]
+    return [f"{one.event.data['due'][11:16]} {one.event.data['error']}" for one in found]
+
+
+def add_webhook(service: Service) -> None:
+    webhook = Webhook("hook", "https://example.org/", "", 0.0, events=["schedule.missed"])
+    WebhookStore(service.store.database).add(webhook)
+
+
+NOBODY = "no worker was there to start it"
+
+
+@pytest.mark.parametrize(
+    ("task", "missed"),
+    [("AllTask", []), ("HourlyTask", [f"10:30 {NOBODY}"]), ("StrictTask", [f"10:30 {NOBODY}"])],
+)
+def test_webhooks_are_told_once_of_fires_that_nobody_makes_up_for(
+    make: Make, task: str, missed: list[str]
+) -> None:
+    service, other = make(task), make(task)
+    add_webhook(service)
+    nights(service, ["2026-07-01T09:30"])
+    clock = Clock("2026-07-01T14:10")
+    for scheduler in (Scheduler(service, clock), Scheduler(other, clock)) * 2:
+        scheduler.fire_due()
+        clock.now += 20
+    assert told(service) == missed
+
+
+def test_what_is_in_time_or_paused_is_not_missed(make: Make) -> None:
+    service = make("StrictTask")
+    add_webhook(service)
+    nights(service, ["2026-07-01T09:30", "2026-07-01T10:30"])
+    clock = Clock("2026-07-01T10:50")
+    Scheduler(service, clock).fire_due()
+    set_paused(service, "night/night_chain/StrictTask", True, clock.now)
+    clock.set("2026-07-01T14:10")
+    Scheduler(service, clock).fire_due()
+    set_paused(service, "night/night_chain/StrictTask", False, clock.now)
+    Scheduler(service, clock).fire_due()
+    assert told(service) == []
+
+
+def test_webhooks_are_told_of_a_worker_that_slept(make: Make) -> None:
+    service = make("StrictTask")
+    add_webhook(service)
+    clock = Clock("2026-07-01T09:20")
+    scheduler = Scheduler(service, clock)
+    scheduler.fire_due()
+    clock.set("2026-07-01T11:40")
+    scheduler.fire_due()
+    assert told(service) == [f"09:30 {NOBODY}"]
+    assert runs_of(service) == []
+
+
+def test_webhooks_are_told_of_a_fire_that_could_not_be_started(make: Make) -> None:
+    full = make("BerlinTask", DATANECTAR_MAX_QUEUED="1")
+    add_webhook(full)
+    full.accept("night", "night_chain", "LeafTask", {})
+    clock = Clock("2026-07-01T23:29:00")
+    scheduler = Scheduler(full, clock)
+    scheduler.fire_due()
+    clock.set("2026-07-01T23:30:01")
+    scheduler.fire_due()
+    assert told(full) == []
+
+    clock.now += HOUR + 60
+    scheduler.fire_due()
+
+    (words,) = told(full)
+    assert words.startswith("23:30 1 runs are waiting")

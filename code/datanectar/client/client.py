@@ -16,6 +16,7 @@ from datanectar import settings
 from datanectar.client.backfills import Backfills
 from datanectar.client.run import Run, wait_for_end
 from datanectar.client.transport import Transport
+from datanectar.client.webhooks import Webhooks
 from datanectar.errors import DatanectarError, Unavailable
 
 #: Seconds between two tries to follow a log.
@@ -54,6 +55,7 @@ class Client:
         self.transport = Transport(url, token, timeout, retries)
         self.url = self.transport.url
         self.backfills = Backfills(self.transport)
+        self.webhooks = Webhooks(self.transport)
 
     def __enter__(self) -> Client:
         return self
@@ -144,6 +146,14 @@ class Client:
     def drop(self, key: str) -> list[str]:
         """Delete the result of a key; return the names of the files. Logs and history stay."""
         return list(self.transport.call("DELETE", f"/api/targets/{key}")["dropped"])
+
+    def lineage(self, key: str) -> dict[str, Any]:
+        """Return what a result was made of (``upstream``) and what was made from it (``downstream``)."""
+        return dict(self.transport.call("GET", "/api/lineage", params={"chain": key}))
+
+    def drop_with_downstream(self, key: str) -> dict[str, Any]:
+        """Delete the result of a key and all that was made from it: ``dropped`` and ``kept`` by key."""
+        return dict(self.transport.call("DELETE", "/api/lineage", params={"chain": key}))
 
     def explain(self, path: str, /, **parameters: Any) -> dict[str, Any]:
         """Return what :meth:`post` would run, its ``key`` included; starts nothing."""

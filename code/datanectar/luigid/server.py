@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import datanectar.luigid.preload  # noqa: F401  # before what imports Luigi
+
+# isort: split
 import argparse
 import logging
 import os

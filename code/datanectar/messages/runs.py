@@ -8,6 +8,7 @@ from msgspec import field
 
 from datanectar.messages.fields import (
     MANY,
+    Bytes,
     Integer,
     Key,
     LogNumber,
@@ -107,7 +108,8 @@ class TaskReport(Message, frozen=True):
     None means: nothing new. ``log_number`` is the N of ``log.N``, the name that the task's log gets
     once a later attempt writes ``log``. ``storage`` and ``output`` locate the result under the
     task's key; ``results`` are the addresses of outputs outside the key. ``params`` has the texts of
-    the public parameters; long ones are cut.
+    the public parameters; long ones are cut. ``peak_memory`` is in bytes; seconds of ``cpu_time`` of
+    several reports add up.
     """
 
     task_id: Name
@@ -128,6 +130,8 @@ class TaskReport(Message, frozen=True):
     traceback: str | None = None
     runs_on: Name | None = None
     params: ShownParams | None = None
+    peak_memory: Bytes | None = None
+    cpu_time: Stamp | None = None
 
 
 class SchedulerReport(Message, frozen=True):

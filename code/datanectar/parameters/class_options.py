@@ -17,15 +17,21 @@ import luigi
 from datanectar import cron
 from datanectar.errors import ChainError, KeyUndefined
 from datanectar.keys import FOLDER_LIST, is_file_name, is_reserved_name
-from datanectar.parameters.notations import size_in_bytes
 from datanectar.parameters.visibility import short_repr
 from datanectar.settings.declarations import ENGINES
+from datanectar.settings.sizes import size_in_bytes
 from datanectar.storage.registry import STORES
 
 #: The highest ``width``: workers that share one run; and ``workers``: Luigi's processes in each.
 MOST_WIDTH, MOST_WORKERS = 100, 64
 #: The highest ``retries``.
 MOST_RETRIES = 100
+#: The highest ``nice`` and ``oom_score_adj`` (nice(2), proc(5)).
+MOST_NICE, MOST_OOM_SCORE = 19, 1000
+#: The least ``open_files`` and ``processes``: what Python itself needs to run a task and to tell of it.
+LEAST_FILES, LEAST_PROCESSES = 64, 4
+#: The highest of both.
+_MOST = 1_000_000
 
 _OF_THE_KEY = ("frequency", "version")
 _OF_A_RUN = ("schedule", "catch_up", "workers", "width", "run_timeout")
@@ -92,6 +98,10 @@ def _whole_number(most: int, least: int = 1) -> Callable[[Any], str | None]:
         return None if fits else f"it can be a whole number from {least} to {most}"
 
     return problem
+
+
+def _or_none(rule: Callable[[Any], str | None]) -> Callable[[Any], str | None]:
+    return lambda value: None if value is None else rule(value)
 
 
 def _version(value: Any) -> str | None:
@@ -184,6 +194,11 @@ OPTIONS: dict[str, Callable[[Any], str | None]] = {
     "run_timeout": _seconds,
     "storage_name": _one_of(None, *STORES),
     "memory": _size,
+    "cpu_time": _seconds_above_none,
+    "processes": _or_none(_whole_number(_MOST, LEAST_PROCESSES)),
+    "open_files": _or_none(_whole_number(_MOST, LEAST_FILES)),
+    "nice": _or_none(_whole_number(MOST_NICE, least=0)),
+    "oom_score_adj": _or_none(_whole_number(MOST_OOM_SCORE, least=0)),
     "timeout": _seconds_above_none,
     "retries": _whole_number(MOST_RETRIES, least=0),
     "needs": _amounts,

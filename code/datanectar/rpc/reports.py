@@ -19,12 +19,15 @@ from datanectar.messages import TaskReport
 from datanectar.rpc.run_tasks import RunTasks
 from datanectar.statuses import DISABLED, DONE, FAILED, PENDING, RUNNING, UNKNOWN
 from datanectar.util.identity import key_of
+from datanectar.util.inputs.external import ExternalFile
 from datanectar.util.result_addresses import result_addresses
 
 #: Bytes that a text, or the ids of one report, may take as JSON.
 _ERROR_BYTES, _REQUIRES_BYTES, _MESSAGE_BYTES = 1500, 1000, 1500
 #: Characters of a parameter's text that are reported, and bytes of all parameters as JSON.
 _PARAM_LENGTH, _PARAMS_BYTES = 60, 2500
+#: Characters of the address and the stamp of a file of others, by which its readers are found.
+_FILE_LENGTH = 600
 #: Bytes that JSON takes for one character at most: two ``\\uXXXX``.
 _LONGEST_ESCAPE = 12
 
@@ -101,9 +104,9 @@ class TaskReporter:
         """Report where a task's work can be followed."""
         self._send(TaskReport(task_id, tracking_url=_clip(url)))
 
-    def log_number(self, task_id: str, number: int) -> None:
-        """Report which of its key's logs a task begins now."""
-        self._send(TaskReport(task_id, log_number=number))
+    def news(self, task_id: str, **news: Any) -> None:
+        """Report fields of a task: which of its key's logs it begins, what one round of it took."""
+        self._send(TaskReport(task_id, **news))
 
     def _first_key(self, task_id: str) -> str | None:
         """Return a task's key, once."""
@@ -136,7 +139,9 @@ def _shown_params(task: luigi.Task) -> dict[str, str]:
     shown: dict[str, str] = {}
     room = _PARAMS_BYTES
     for name, text in task.to_str_params(only_public=True).items():
-        cut = text if len(text) <= _PARAM_LENGTH else f"{text[:_PARAM_LENGTH]}…"
+        is_file = isinstance(getattr(task, name, None), ExternalFile)
+        longest = _FILE_LENGTH if is_file else _PARAM_LENGTH
+        cut = text if len(text) <= longest else f"{text[:longest]}…"
         room -= _json_bytes(name) + _json_bytes(cut) + 4
         if room < 0:
             break

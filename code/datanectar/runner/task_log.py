@@ -86,7 +86,7 @@ class TaskLog:
         file = _log_file(storage, key)
         if _is_first_time(key):
             number = keep_earlier(storage, key, LOG_FILE)
-            self._scheduler.report_log_number(self.task.task_id, number)
+            self._scheduler.report(self.task.task_id, log_number=number)
         if storage.local_path(key, LOG_FILE) is None:
             self._stack.callback(_upload_file, storage, key, file)
         self._stack.enter_context(output.appended_to(file, _log_mode(storage, key)))

@@ -188,14 +188,26 @@ class Leases(StoreBase):
         """Return the RUNNING runs of ``owner``, with a valid lease or without."""
         return self._runs(_RUN.where(_held_by(owner)))
 
-    def beat_worker(self, id: str, node: str, pid: int, pid_started: float, slots: int) -> None:
-        """Note that a worker is alive now. Times are Unix stamps; ``slots``: runs at a time."""
-        beat = self._db.insert(workers).values(
-            id=id, node=node, pid=pid, pid_started=pid_started, slots=slots, heartbeat=now()
+    def beat_worker(
+        self, id: str, node: str, pid: int, pid_started: float, slots: int, version: str = ""
+    ) -> bool:
+        """Note that a worker is alive now. Times are Unix stamps; ``slots``: runs at a time.
+
+        Returns:
+            Whether it has been told to drain.
+        """
+        now_is = {"pid": pid, "pid_started": pid_started, "slots": slots, "heartbeat": now()}
+        new = self._db.insert(workers).values(
+            id=id, node=node, version=version, draining=False, **now_is
         )
-        renewed = {c.name: beat.excluded[c.name] for c in workers.c if not c.primary_key}
+        beat = new.on_conflict_do_update(index_elements=["id"], set_=now_is)
         with self._db.write() as connection:
-            connection.execute(beat.on_conflict_do_update(index_elements=["id"], set_=renewed))
+            return bool(connection.execute(beat.returning(workers.c.draining)).scalar())
+
+    def drain_worker(self, id: str) -> None:
+        """Tell a worker to take no more runs, and to end when those that it has have ended."""
+        with self._db.write() as connection:
+            connection.execute(update(workers).where(workers.c.id == id).values(draining=True))
 
     def forget_worker(self, id: str) -> None:
         """Remove a worker from the list: it has stopped, or is lost."""

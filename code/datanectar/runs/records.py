@@ -89,11 +89,16 @@ class TaskRow:
     traceback: str | None = None
     runs_on: str | None = None
     params: dict[str, str] = field(default_factory=dict)
+    peak_memory: int | None = None
+    cpu_time: float | None = None
 
 
 @dataclass(frozen=True)
 class WorkerRow:
-    """A worker process, and when its last heartbeat was."""
+    """A worker process, and when its last heartbeat was.
+
+    ``version`` is datanectar's, None of one that can't drain; ``draining``: it takes no more runs.
+    """
 
     id: str
     node: str
@@ -101,3 +106,5 @@ class WorkerRow:
     pid_started: float
     slots: int
     heartbeat: float
+    version: str | None = None
+    draining: bool = False

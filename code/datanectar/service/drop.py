@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
-from datanectar.errors import Conflict, NotFound
+from datanectar.errors import Conflict, Forbidden, NotFound
 from datanectar.keys import Key, is_service_file
 from datanectar.runs.store import RunStore
 from datanectar.service.result_file import ResultFile, under_key
@@ -46,6 +46,22 @@ def drop_results(
         else:
             dropped |= {str(key): files} if files else {}
     return dropped, kept
+
+
+def refuse_other_types(keys: Iterable[Key], types: Collection[str] | None) -> None:
+    """Refuse to drop results of chains that an account may not see.
+
+    Args:
+        types: those that it may see; None: all.
+
+    Raises:
+        Forbidden: naming the others.
+    """
+    others = {key.type for key in keys if types is not None and key.type not in types}
+    if others:
+        raise Forbidden(
+            f"That would drop results of type {', '.join(sorted(others))}, which you may not see."
+        )
 
 
 def _delete(store: RunStore, results: Results, key: Key) -> list[str]:

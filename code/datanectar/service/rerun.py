@@ -6,11 +6,11 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from datanectar.errors import BadRequest, Conflict, Forbidden
+from datanectar.errors import BadRequest, Conflict
 from datanectar.keys import Key, parse_key
 from datanectar.messages import Resolution
 from datanectar.runs.records import Run
-from datanectar.service.drop import drop_results
+from datanectar.service.drop import drop_results, refuse_other_types
 from datanectar.service.service import Accepted, Service
 from datanectar.statuses import ACTIVE
 
@@ -61,21 +61,13 @@ def rerun(
     refuse_if_lost(run)
     place, raw, at = (run.type, run.chain, run.task), request_params(run), run_date(run)
     resolution = service.resolve(*place, raw, at=at, upstream=upstream)
-    _refuse_other_types(keys := _keys(run, resolution), types)
+    refuse_other_types(keys := _keys(run, resolution), types)
     dropped: dict[str, list[str]] = {}
     kept: dict[str, str] = {}
     if force or upstream:
         service.store.refuse_if_full(service.settings.max_queued)
         dropped, kept = drop_results(service.store, service.results, keys)
     return Rerun(service.accept(*place, raw, trigger, requested_by, at), dropped, kept)
-
-
-def _refuse_other_types(keys: Collection[Key], types: Collection[str] | None) -> None:
-    others = {key.type for key in keys if types is not None and key.type not in types}
-    if others:
-        raise Forbidden(
-            f"That would drop results of type {', '.join(sorted(others))}, which you may not see."
-        )
 
 
 def _keys(run: Run, resolution: Resolution) -> list[Key]:

@@ -5,9 +5,18 @@ from __future__ import annotations
 from flask import Flask
 
 from datanectar.access.accounts import Accounts
-from datanectar.api import backfills, chains, logs, runs, schedules, status, targets, whoami
+from datanectar.api import (
+    chains,
+    lineage,
+    logs,
+    runs,
+    status,
+    targets,
+    whoami,
+)
 from datanectar.api.monitoring import health
 from datanectar.api.openapi import document as openapi
+from datanectar.api.operations import backfills, schedules, webhooks
 from datanectar.child_pool import ChildPool
 from datanectar.http import auth, proxy
 from datanectar.http.envelope import handle_errors
@@ -25,9 +34,12 @@ from datanectar.views.catalogue import home, tasks
 from datanectar.views.compare import page as compare_page
 from datanectar.views.grid import page as grid_page
 from datanectar.views.grid import results as result_list
+from datanectar.views.lineage import results as lineage_result
+from datanectar.views.lineage import tasks as lineage_pages
 from datanectar.views.operations import backfills as backfill_pages
 from datanectar.views.operations import schedules as schedule_pages
 from datanectar.views.operations import settings as settings_page
+from datanectar.views.operations import webhooks as webhook_pages
 from datanectar.views.operations import workers as worker_pages
 from datanectar.views.results import page as result_page
 from datanectar.views.runs import history, run
@@ -83,7 +95,19 @@ def _register_login(app: Flask, settings: Settings, accounts: Accounts) -> None:
 
 
 def _register_routes(app: Flask, service: Service) -> None:
-    api_modules = (chains, status, logs, targets, runs, schedules, backfills, health, openapi)
+    api_modules = (
+        chains,
+        status,
+        logs,
+        targets,
+        lineage,
+        runs,
+        schedules,
+        backfills,
+        webhooks,
+        health,
+        openapi,
+    )
     for module in (
         *api_modules,
         home,
@@ -95,9 +119,12 @@ def _register_routes(app: Flask, service: Service) -> None:
         compare_page,
         result_page,
         history,
+        lineage_pages,
+        lineage_result,
         backfill_pages,
         schedule_pages,
         settings_page,
+        webhook_pages,
         worker_pages,
     ):
         app.register_blueprint(module.blueprint(service))

@@ -9,6 +9,8 @@ import time
 from datanectar.attempt_files import attempt_folder, clear
 from datanectar.backfills.store import BackfillStore
 from datanectar.luigid.names import worker_id
+from datanectar.notifications.occasions import worker_lost
+from datanectar.notifications.store import WebhookStore
 from datanectar.queue import RUN_MESSAGE
 from datanectar.runs.records import Run, WorkerRow
 from datanectar.service.service import Service
@@ -39,6 +41,9 @@ class Recovery:
         self._settings = service.settings
         self._store = service.store
         self._backfills = BackfillStore(service.store.database)
+        self._webhooks = WebhookStore(service.store.database)
+        #: Workers whose loss was told, each with its last heartbeat.
+        self._told: set[tuple[str, float]] = set()
         self._queue = service.queue
         self._children = service.children
         self._luigid = service.luigid
@@ -56,6 +61,8 @@ class Recovery:
             if run.owner != self._worker:
                 is_from_here = run.owner in [worker.id for worker in here]
                 safely(self._take_over, run, is_from_here)
+        if self._lease.is_steady:
+            safely(self._tell_of_silent)
         self._send_again()
 
     def take_back(self, run: Run, reason: str, *, if_expired: bool = False) -> bool:
@@ -98,7 +105,20 @@ class Recovery:
         for run in self._store.held_by(worker.id):
             is_done &= safely(self._take_over, run, True, reason)
         if is_done:
+            self._tell_of_lost(worker, reason)
             self._store.forget_worker(worker.id)
+
+    def _tell_of_silent(self) -> None:
+        """Tell webhooks of workers on other hosts whose heartbeats have ended."""
+        live = {worker.id for worker in self.live_workers()}
+        for worker in self._store.workers():
+            if worker.id not in live and worker.node != self._host:
+                self._tell_of_lost(worker, f"worker {worker.id} is silent")
+
+    def _tell_of_lost(self, worker: WorkerRow, reason: str) -> None:
+        if (worker.id, worker.heartbeat) not in self._told:
+            self._webhooks.put(lambda: worker_lost(worker, reason))
+            self._told.add((worker.id, worker.heartbeat))
 
     def _take_over(self, run: Run, is_from_here: bool, reason: str = "") -> None:
         """Take back a run from a worker that died, or whose lease ended if no reason is given."""

@@ -10,6 +10,8 @@ from datetime import datetime
 from itertools import takewhile
 
 from datanectar.errors import DatanectarError, TooManyRuns, Unavailable
+from datanectar.notifications.occasions import schedule_missed
+from datanectar.notifications.store import WebhookStore
 from datanectar.runs.schedules import Fire, Switch
 from datanectar.service.schedules import Schedule, schedules_in
 from datanectar.service.service import Accepted, Service
@@ -66,6 +68,7 @@ class Scheduler:
 
     def __init__(self, service: Service, clock: Callable[[], float] = time.time) -> None:
         self._service = service
+        self._webhooks = WebhookStore(service.store.database)
         self._clock = clock
         self._refreshed = float("-inf")
         #: By the schedule's name.
@@ -83,7 +86,11 @@ class Scheduler:
         due = {name: entry for name, entry in self._entries.items() if entry.next_due <= now}
         switches = self._service.store.schedule_switches() if due or self._owed else {}
         for name, entry in due.items():
-            for time_due in entry.pass_due(now):
+            after, times = entry.next_due - 1, entry.pass_due(now)
+            if entry.schedule.catch_up != "latest":
+                until = times[0] - 1 if times else now
+                self._tell_of_skipped(entry.schedule, after, until, switches)
+            for time_due in times:
                 if not _is_left_out(entry.schedule, time_due, switches):
                     self._claim(name, time_due, now)
         for fire, _ in list(self._owed.values()):
@@ -132,7 +139,7 @@ class Scheduler:
         entry = self._entries.get(fire.schedule)
         if entry is None:
             if self._clock() >= fire.owed_until:
-                self._settle(fire)
+                self._miss(fire, "its task can't be imported, or has this schedule no more")
             return
         if _is_left_out(entry.schedule, fire.fire_time, switches):
             self._settle(fire)
@@ -144,14 +151,33 @@ class Scheduler:
             if self._clock() < fire.owed_until:
                 log.warning("%s is due and tried again soon: %s", path, problem)
                 return
-            log.error("the schedule of %s can't be kept: %s", path, problem)
+            self._miss(fire, problem.message)
         except DatanectarError as problem:
-            log.error("the schedule of %s can't be kept: %s", path, problem)
+            self._miss(fire, problem.message)
         else:
             log.info("%s is due: %s", path, _describe(accepted))
             self._settle(fire, accepted.run.id if accepted.run else None)
-            return
+
+    def _miss(self, fire: Fire, reason: str) -> None:
+        """Settle a fire without a run, and tell webhooks of it."""
+        self._tell_of_missed(fire.schedule, fire.fire_time, reason)
         self._settle(fire)
+
+    def _tell_of_skipped(
+        self, schedule: Schedule, after: float, until: float, switches: dict[str, Switch]
+    ) -> None:
+        """Tell of the fires in ``(after, until]`` that nobody makes up for: the first stands for all."""
+        switch, last = switches.get(schedule.path), self._service.store.last_fire(schedule.name)
+        if switch is not None and switch.paused:
+            return
+        due = schedule.cron.next_due(max(after, last or after, switch.changed if switch else after))
+        if due <= until:
+            self._tell_of_missed(schedule.name, due, "no worker was there to start it")
+
+    def _tell_of_missed(self, name: str, due: float, reason: str) -> None:
+        path = name.partition(" ")[0]
+        log.error("the schedule of %s can't be kept: %s", path, reason)
+        self._webhooks.put(lambda: schedule_missed(path, name, due, reason))
 
     def _accept(self, schedule: Schedule, fire: Fire) -> Accepted:
         due = datetime.fromtimestamp(fire.fire_time, schedule.cron.zone)
@@ -174,6 +200,8 @@ class Scheduler:
             switch = switches.get(schedule.path)
             oldest = float("-inf") if schedule.catch_up == "all" else now - LATEST_START
             seen_until = max(last, oldest, switch.changed if switch else last)
+        if last is not None:
+            self._tell_of_skipped(schedule, last, min(seen_until, now - _MISSED), switches)
         return schedule.cron.next_due(seen_until)
 
 

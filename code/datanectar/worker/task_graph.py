@@ -65,11 +65,17 @@ class TaskGraph:
 
 
 def _merge(known: TaskReport, report: TaskReport) -> TaskReport:
-    """Return what is known with a report's news: lists add up, other fields are replaced."""
+    """Return what is known with a report's news: lists and CPU time add up, of memory the peak
+    stays, other fields are replaced.
+    """
     news = {name: value for name, value in structs.asdict(report).items() if value is not None}
     for name in _ADDED_UP:
         if more := getattr(report, name):
             news[name] = list(dict.fromkeys([*(getattr(known, name) or ()), *more]))
+    if report.cpu_time is not None:
+        news["cpu_time"] = report.cpu_time + (known.cpu_time or 0.0)
+    if report.peak_memory is not None:
+        news["peak_memory"] = max(report.peak_memory, known.peak_memory or 0)
     return structs.replace(known, **news)
 
 

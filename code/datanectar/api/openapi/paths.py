@@ -20,6 +20,7 @@ from datanectar.api.openapi.schemas import (
     json_content,
     query,
 )
+from datanectar.api.openapi.webhooks import WEBHOOK_PATHS
 
 
 def _run_any(name: str, path: list[Json]) -> Json:
@@ -93,6 +94,18 @@ def _drop() -> Json:
     )
 
 
+def _drop_all() -> Json:
+    return operation(
+        "lineage.drop",
+        "results",
+        "Drop a result with all that was made from it, or nothing",
+        json_content("DroppedAll"),
+        success="The files that were deleted, by key; and why others were kept.",
+        errors=(400, 404, 409, 502),
+        parameters=[STATUS_KEY],
+    )
+
+
 def _without_token(name: str, summary: str) -> Json:
     return {**get(name, "operation", summary, "Health"), "security": []}
 
@@ -146,6 +159,15 @@ FIXED_PATHS: Json = {
         "get": get("graph", "status", "The tasks of a key's run", "Graph", [STATUS_KEY])
     },
     "/api/targets/{target}": {"get": _file(), "head": _file_head(), "delete": _drop()},
+    "/api/lineage": {
+        "get": get(
+            "lineage", "results", "What a result was made of and into", "Lineage", [STATUS_KEY]
+        ),
+        "delete": _drop_all(),
+    },
+    "/api/lineage/tasks": {
+        "get": get("lineage.tasks", "results", "Which tasks feed which", "TaskLineage")
+    },
     "/api/runs": {
         "get": get("runs.list", "runs", "The history, newest first", "Runs", RUN_FILTERS)
     },
@@ -168,6 +190,7 @@ FIXED_PATHS: Json = {
     "/api/schedules/{type}/{chain}/{task}/resume": {"post": _switch("resume")},
     "/api/whoami": {"get": get("whoami", "operation", "Whose the request is", "Account")},
     **BACKFILL_PATHS,
+    **WEBHOOK_PATHS,
     "/healthz": {"get": _without_token("healthz", "Is the app alive")},
     "/readyz": {"get": _without_token("readyz", "Can it take requests")},
     "/metrics": {

@@ -157,6 +157,7 @@ RESPONSES = {code: {"description": why, "content": _ERROR} for code, why in _REA
 
 _STR, _NULLABLE = {"type": "string"}, {"type": ["string", "null"]}
 _INT, _NULLABLE_INT = {"type": "integer"}, {"type": ["integer", "null"]}
+_NULLABLE_NUMBER = {"type": ["number", "null"]}
 _BOOL = {"type": "boolean"}
 _STR_LIST = {"type": "array", "items": _STR}
 _STR_DICT = {"type": "object", "additionalProperties": _STR}
@@ -170,6 +171,8 @@ def _object(**properties: Json) -> Json:
 def _list_of(name: str) -> Json:
     return {"type": "array", "items": reference(name)}
 
+
+_EDGES = {"type": "array", "items": _object(**{"from": _STR, "to": _STR})}
 
 #: The ``data`` of responses, and what it is made of.
 SCHEMAS: Json = {
@@ -260,16 +263,31 @@ SCHEMAS: Json = {
         id=_STR, key=_NULLABLE, family=_STR, parameters=_STR_DICT, status=_STATUS,
         started=_NULLABLE, finished=_NULLABLE,
         error=_NULLABLE, progress=_NULLABLE_INT, status_message=_NULLABLE, tracking_url=_NULLABLE,
-        runs_on=_NULLABLE, log_url=_NULLABLE,
+        runs_on=_NULLABLE, peak_memory=_NULLABLE_INT, cpu_time=_NULLABLE_NUMBER, log_url=_NULLABLE,
     ),
     "Graph": _object(
         note=_NULLABLE, nodes=_list_of("Node"),
-        edges={"type": "array", "items": _object(**{"from": _STR, "to": _STR})},
+        edges=_EDGES,
     ),
     "Account": _object(
         name=_NULLABLE, kind=_NULLABLE, scope=_STR, types={"type": ["array", "null"], "items": _STR},
         expires=_NULLABLE,
     ),
     "Dropped": _object(key=_STR, dropped=_STR_LIST),
+    "DroppedAll": _object(
+        key=_STR, dropped={"type": "object", "additionalProperties": _STR_LIST}, kept=_STR_DICT,
+    ),
+    "Relative": _object(
+        key=_STR, parameters=_STR_DICT, steps=_INT, is_there=_BOOL, needed_by_run=_NULLABLE,
+        status_url=_STR,
+    ),
+    "Lineage": _object(
+        key=_STR, upstream=_list_of("Relative"), downstream=_list_of("Relative"), edges=_EDGES,
+        files={"type": "array", "items": _object(address=_STR, stamp=_STR, read_by=_STR)},
+        is_cut=_BOOL,
+    ),
+    "TaskLineage": _object(
+        edges=_EDGES, files={"type": "array", "items": _object(task=_STR, addresses=_STR_LIST)},
+    ),
     "Health": {"type": "object"},
 }  # fmt: skip

@@ -72,17 +72,39 @@ def cancel(client: Client, run_id: str, as_json: bool) -> None:
 
 @click.command()
 @click.argument("keys", metavar="KEY...", nargs=-1, required=True)
+@click.option(
+    "--downstream", is_flag=True, help="And all that was made from them; `lineage` lists it."
+)
 @with_client
 @json_option
-def drop(client: Client, keys: tuple[str, ...], as_json: bool) -> None:
+def drop(client: Client, keys: tuple[str, ...], downstream: bool, as_json: bool) -> None:
     """Delete the results of KEYs, so that the next run makes them again; logs and history stay.
 
     A key is as `datanectar show` has it: chains/TYPE/CHAIN/TASK/MD5. Exit code 1 when one had none.
     """
-    dropped = _drop(client, list(keys))
+    dropped = (_drop_all if downstream else _drop)(client, list(keys))
     if as_json:
         echo_json(dropped)
     sys.exit(FAILED if not all(dropped.values()) else 0)
+
+
+def _drop_all(client: Client, keys: list[str]) -> dict[str, list[str]]:
+    """Drop what is there and all that was made from it; return the names of the files by key."""
+    dropped: dict[str, list[str]] = {}
+    for key in keys:
+        try:
+            found = client.drop_with_downstream(key)
+        except NotFound as problem:
+            if key not in dropped:  # it went with another one
+                dropped[key] = []
+                echo(problem.message, err=True)
+            continue
+        dropped |= found["dropped"]
+        for name, files in found["dropped"].items():
+            echo(f"dropped {name}: {', '.join(files)}", err=True)
+        for name, reason in found["kept"].items():
+            echo(f"kept {name}: {reason}", err=True)
+    return dropped
 
 
 def _drop(client: Client, keys: list[str]) -> dict[str, list[str]]:

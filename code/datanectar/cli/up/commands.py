@@ -49,8 +49,25 @@ def web() -> None:
 
 
 @click.command()
-def worker() -> None:
-    """Take runs from the queue and run them."""
+@click.option("--drain", is_flag=True, help="Start none: have those that work end, and wait.")
+@click.argument("names", nargs=-1)
+def worker(drain: bool, names: tuple[str, ...]) -> None:
+    """Take runs from the queue and run them.
+
+    With --drain: tell the workers of this host, or those that NAMES are the hosts or ids of, to take
+    no more runs and to end when those that they have have ended; return when they have.
+    """
+    if drain:
+        from datanectar.cli.operations.drain import drain_workers
+
+        drain_workers(names)
+    elif names:
+        raise click.UsageError(f"{' '.join(names)}: names go with --drain; this starts a worker.")
+    else:
+        _work()
+
+
+def _work() -> None:
     settings = with_luigid_of_up(prepared_settings())
     end_with_supervisor()
     with left_out(*other_drivers(settings.queue_url)):

@@ -218,7 +218,7 @@ class DaskEngine:
 
     def _call(self, call: TaskCall) -> None:
         arguments = dict(call.arguments)
-        if call.method == "report_log_number":  # its log is begun, though not on this host
+        if "log_number" in arguments:  # its log is begun, though not on this host
             key = key_of(self._executions[arguments["task_id"]].task)
             begun_marker(Path(self._job.attempt_dir), key).touch(0o600)
         if "found" in arguments:

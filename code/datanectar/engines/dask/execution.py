@@ -70,7 +70,7 @@ class DaskExecution:
                 "params": params,
                 "continues": vars(self.task).pop(_YIELDED, False),
                 "storage": storage_of(self.task).store_address,
-                "timeout": self.task.worker_timeout or None,
+                "timeout": self.task.worker_timeout or needs_of(type(self.task)).timeout,
             }
         )
         self.future = self._engine.submit(self, job, encode(job))

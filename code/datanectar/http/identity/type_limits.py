@@ -34,6 +34,8 @@ SIFTED = frozenset(
         "history_page.table",
         "home.events",
         "home.home",
+        "lineage.of_tasks",
+        "lineage_page.of_all",
         "login.ask",
         "login.enter",
         "login.leave",
@@ -101,4 +103,11 @@ _READERS: dict[str, Callable[[Service, str], list[str]]] = {
     "chain_key": lambda _, text: [parse_target(text)[0].type],
 }
 #: Endpoints whose query names a key, and maybe a run.
-_BY_QUERY = ("logs.chainlog", "runs_page.events", "status.chaingraph", "status.chainstatus")
+_BY_QUERY = (
+    "lineage.drop",
+    "lineage.of_result",
+    "logs.chainlog",
+    "runs_page.events",
+    "status.chaingraph",
+    "status.chainstatus",
+)

@@ -1,0 +1,1 @@
+"""Which results were made of which others, across runs and chains, from what runs have recorded."""
