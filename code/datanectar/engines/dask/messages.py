@@ -45,6 +45,7 @@ class TaskJob(Message, frozen=True):
     continues: bool = False
     storage: str = ""
     timeout: Stamp | None = None
+    traceparent: str | None = None
 
 
 class TaskCall(Message, frozen=True):
