@@ -20,6 +20,7 @@ LONGEST = (
     "tests/test_setup.py",
     "tests/hosts/",
     "tests/faults/",
+    "tests/upgrades/",
     "tests/views/",
     "tests/luigi_examples/",
     "tests/benchmarks/",
@@ -32,7 +33,7 @@ LONGEST = (
 #: What costs seconds to start; a test that needs one of these is slow, and so is what
 #: breaks a service, or builds the shipped chains.
 SLOW_FIXTURES = {"chromium", "cluster", "make_cluster", "make_stack", "postgres_url"}
-SLOW_FOLDERS = ("tests/faults/", "tests/shipped_chains/")
+SLOW_FOLDERS = ("tests/faults/", "tests/upgrades/", "tests/shipped_chains/")
 
 
 @pytest.hookimpl(tryfirst=True)

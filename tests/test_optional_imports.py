@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import importlib.util
+import io
+import subprocess
 import sys
 from pathlib import Path
 
 import psutil
 import pytest
 
-from datanectar.optional_imports import left_out, other_drivers
+from datanectar.optional_imports import left_out, load_later, other_drivers
 from tests.servers.stack import Stack
 
 
@@ -35,6 +39,56 @@ def test_a_module_that_is_imported_already_stays() -> None:
         assert importlib.import_module("json") is sys.modules["json"]
 
     assert "no_such_module" not in sys.modules
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        "late_library.answer == 42",
+        "getattr(__import__('late_library', fromlist=['answer']), 'answer') == 42",
+        "importlib.import_module('late_library.part').number == 1",
+        "importlib.util.find_spec('late_library').origin.endswith('__init__.py')",
+    ],
+)
+def test_a_module_is_loaded_when_it_is_used(use: str, tmp_path: Path) -> None:
+    package = tmp_path / "late_library"
+    package.mkdir()
+    (package / "__init__.py").write_text("print('loaded')\nanswer = 42\n")
+    (package / "part.py").write_text("number = 1\n")
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(io.StringIO()) as said:
+        patch.syspath_prepend(tmp_path)
+        load_later("late_library")
+        held = importlib.import_module("late_library")
+        assert said.getvalue() == ""
+
+        assert eval(use, {"late_library": held, "importlib": importlib})
+
+        assert held.answer == importlib.import_module("late_library").answer == 42
+        assert said.getvalue() == "loaded\n"
+        for name in [name for name in sys.modules if name.startswith("late_library")]:
+            del sys.modules[name]
+
+
+def test_what_is_not_installed_stays_missing() -> None:
+    load_later("no_such_module")
+
+    with pytest.raises(ModuleNotFoundError):
+        importlib.import_module("no_such_module")
+
+
+def test_a_parameter_with_a_schema_is_checked_though_jsonschema_is_loaded_late() -> None:
+    code = (
+        "import datanectar.child.preload, sys, luigi\n"
+        "assert 'jsonschema.validators' not in sys.modules\n"
+        "parameter = luigi.DictParameter(schema={'type': 'object', 'required': ['a']})\n"
+        "print(parameter.normalize({'a': 1}))\n"
+        "parameter.normalize({})\n"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+
+    assert "{'a': 1}" in done.stdout
+    assert "ValidationError: 'a' is a required property" in done.stderr
 
 
 @pytest.mark.parametrize(

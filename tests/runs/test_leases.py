@@ -388,5 +388,11 @@ def test_workers_are_listed_from_their_first_beat_until_they_leave(store: RunSto
     assert again.heartbeat > first.heartbeat
     assert abs(again.heartbeat - time.time()) < 5
 
+    assert not again.draining
+    store.drain_worker("w1")
+    assert store.beat_worker("w1", "host", 10, 5.5, 3)  # a heartbeat hears of it, and keeps it
+    assert [worker.draining for worker in store.workers()] == [False, True]
+    assert not store.beat_worker("w0", "other", 11, 6.5, 4)
+
     store.forget_worker("w1")
     assert [worker.id for worker in store.workers()] == ["w0"]

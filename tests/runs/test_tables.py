@@ -6,7 +6,7 @@ import dataclasses
 from typing import Any
 
 import pytest
-from sqlalchemy import Boolean, Column, Double, Integer, Table, Text, insert, select
+from sqlalchemy import BigInteger, Boolean, Column, Double, Integer, Table, Text, insert, select
 
 from datanectar.messages import Resolution, TaskReport
 from datanectar.runs.ids import new_id
@@ -69,7 +69,7 @@ def kind_of(column: Column[Any]) -> str:
     if isinstance(column.type, Json):
         return "dict[str, str]" if "params" in column.name else "list[str]"
     names = {SafeText: "str", Text: "str", Integer: "int", Double: "float", Boolean: "bool"}
-    return names[type(column.type)]
+    return {**names, BigInteger: "int"}[type(column.type)]
 
 
 def filled(column: Column[Any]) -> Any:

@@ -77,6 +77,13 @@ def postgres_server(options: str = "") -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def programs() -> Path:
+    """Return the folder of PostgreSQL's programs, such as ``pg_dump``, of the servers' own version."""
+    found = _programs(_account())
+    assert found is not None
+    return found
+
+
 def _account() -> str | None:
     """The account to run as: PostgreSQL refuses to run as root."""
     if os.geteuid() != 0:

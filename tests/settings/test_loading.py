@@ -34,6 +34,12 @@ def test_the_queue_is_beside_a_run_store_on_postgresql() -> None:
 
 
 BAD = {
+    "DATANECTAR_TASK_MEMORY": ["2 gb", "2", "much"],
+    "DATANECTAR_TASK_CPU_TIME": ["-1", "soon"],
+    "DATANECTAR_TASK_PROCESSES": ["3", "-1", "1.5"],
+    "DATANECTAR_TASK_OPEN_FILES": ["63", "many"],
+    "DATANECTAR_TASK_NICE": ["-1", "20"],
+    "DATANECTAR_OOM_SCORE_ADJ": ["-1", "1001"],
     "DATANECTAR_PORT": ["x", "-1", "5000.5", "0x1388"],
     "DATANECTAR_WORKERS": ["0", "-3", "two", "1.5"],
     "DATANECTAR_MAX_ATTEMPTS": ["0"],

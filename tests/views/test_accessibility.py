@@ -27,6 +27,8 @@ def pages(stack: Stack) -> Iterator[dict[str, str]]:
     tree = stack.run("pages/gated_chain/JsonTask")
     table = stack.run("pages/gated_chain/ParquetTask")
     waiting = stack.client.post("pages/gated_chain/WatchedTask", name="waits", gate="/nowhere/gate")
+    stack.client.webhooks.add("team", "https://127.0.0.1/x", statuses=["FAILED"])
+    stack.client.webhooks.test("team", 30)
     yield {
         "home": "/",
         "broken chains": "/?type=broken",
@@ -44,6 +46,7 @@ def pages(stack: Stack) -> Iterator[dict[str, str]]:
         "schedules": "/schedules",
         "workers": "/workers",
         "settings": "/settings",
+        "webhooks": "/webhooks",
         "run, all shown": f"/runs/{done['run_id']}?sort=took&status=done",
         "history filtered": "/history?status=done",
         "history refused": "/history?param=nonsense",

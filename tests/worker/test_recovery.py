@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
+from datanectar.notifications.records import Webhook
+from datanectar.notifications.store import WebhookStore
 from datanectar.runs.records import Run
+from datanectar.runs.tables import workers
 from datanectar.statuses import PENDING, RUNNING
 from tests.worker.conftest import IdleWorker
 
@@ -50,3 +53,25 @@ def test_a_dead_worker_is_remembered_until_all_that_it_held_is_taken_back(
 
     assert idle.status(lost[0]) == PENDING
     assert "neighbour" not in {worker.id for worker in idle.store.workers()}
+
+
+def test_webhooks_are_told_once_of_each_worker_that_is_lost(idle: IdleWorker) -> None:
+    store, webhooks = idle.store, WebhookStore(idle.store.database)
+    webhooks.add(Webhook("hook", "https://example.org/", "", 0.0, events=["worker.lost"]))
+    store.beat_worker("died", idle.worker._host, 2**22 - 1, 1.0, 1)
+    for name in ("silent", "alive", "stopped"):
+        store.beat_worker(name, "another host", 1, 1.0, 1)
+    with store.database.write() as connection:
+        hour_ago = workers.c.heartbeat - 3600
+        of_silent = workers.update().where(workers.c.id.in_(("silent", "stopped")))
+        connection.execute(of_silent.values(heartbeat=hour_ago))
+    store.forget_worker("stopped")
+
+    for _ in range(2):
+        idle.worker._recover()
+    idle.worker._recovery._told.clear()  # as another worker would
+    idle.worker._recover()
+
+    told = {one.event.subject: one.event.data["error"] for one in webhooks.deliveries("hook", 9)}
+    assert told == {"died": "worker died died", "silent": "worker silent is silent"}
+    assert len(webhooks.deliveries("hook", 9)) == 2

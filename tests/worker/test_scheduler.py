@@ -13,12 +13,15 @@ import pytest
 from datanectar.child_pool import ChildPool
 from datanectar.keys import digest, parse_key
 from datanectar.luigid.client import Luigid
+from datanectar.notifications.records import Webhook
+from datanectar.notifications.store import WebhookStore
 from datanectar.queue import RunQueue
 from datanectar.runs.records import Run
 from datanectar.runs.store import RunFilters, RunStore
 from datanectar.service.schedules import set_paused, states
 from datanectar.service.service import Service
 from datanectar.settings import current, load
+from datanectar.telemetry import counts
 from datanectar.worker.scheduler import Scheduler
 
 pytestmark = pytest.mark.slow
@@ -190,6 +193,42 @@ def test_each_night_has_its_own_date_in_the_schedules_zone(
 
     assert [parse_key(run.key).md5 for run in runs] == [digest(day) for day in days]
     assert [run.run_time[:10] for run in runs] == days
+
+
+@pytest.mark.parametrize(("task", "missed"), [("AllTask", 0), ("StrictTask", 3), ("HourlyTask", 2)])
+def test_fires_that_start_no_run_are_counted_once(make: Make, task: str, missed: int) -> None:
+    service = make(task)
+    clock = Clock("2026-11-02T00:29:59")
+    schedulers = [Scheduler(service, clock) for _ in range(2)]
+    counts.take()
+    for moment in ("2026-11-02T00:29:59", "2026-11-02T00:30:01", "2026-11-02T03:45"):
+        clock.set(moment)  # no worker looks at 1:30 and 2:30; 3:30 is late
+        for scheduler in schedulers:
+            scheduler.fire_due()
+    schedulers[1] = Scheduler(service, clock)
+    clock.set("2026-11-02T04:30:01")
+    for scheduler in schedulers:
+        scheduler.fire_due()
+
+    place = counts.SCHEDULES_MISSED, ("night", "night_chain", task)
+    assert counts.take().get(place, 0) == missed
+
+
+def test_fires_of_a_pause_are_not_missed(make: Make) -> None:
+    service = make("HourlyTask")
+    clock = Clock("2026-11-02T00:29:59")
+    scheduler = Scheduler(service, clock)
+    counts.take()
+    scheduler.fire_due()
+    clock.set("2026-11-02T00:30:01")
+    scheduler.fire_due()
+    for paused, moment in ((True, "2026-11-02T00:45"), (False, "2026-11-02T03:45")):
+        clock.set(moment)
+        service.store.switch_schedule("night/night_chain/HourlyTask", paused, clock.now)
+    clock.set("2026-11-02T04:30:01")
+    scheduler.fire_due()
+    assert len(runs_of(service)) == 2
+    assert (counts.SCHEDULES_MISSED, ("night", "night_chain", "HourlyTask")) not in counts.take()
 
 
 def test_the_hour_that_comes_twice_is_two_hours(make: Make) -> None:
@@ -367,3 +406,78 @@ def test_the_run_of_the_last_fire_is_known(make: Make) -> None:
     assert state.last_run is not None
     assert (state.last_run.id, state.last_fire) == (run.id, Clock("2026-07-01T09:30").now)
     assert state.next[:2] == [Clock("2026-07-01T10:30").now, Clock("2026-07-01T11:30").now]
+
+
+def told(service: Service) -> list[str]:
+    """Return for which times and why a webhook is told that a schedule was missed."""
+    found = WebhookStore(service.store.database).deliveries("hook", 9)[::-1]
+    return [f"{one.event.data['due'][11:16]} {one.event.data['error']}" for one in found]
+
+
+def add_webhook(service: Service) -> None:
+    webhook = Webhook("hook", "https://example.org/", "", 0.0, events=["schedule.missed"])
+    WebhookStore(service.store.database).add(webhook)
+
+
+NOBODY = "no worker was there to start it"
+
+
+@pytest.mark.parametrize(
+    ("task", "missed"),
+    [("AllTask", []), ("HourlyTask", [f"10:30 {NOBODY}"]), ("StrictTask", [f"10:30 {NOBODY}"])],
+)
+def test_webhooks_are_told_once_of_fires_that_nobody_makes_up_for(
+    make: Make, task: str, missed: list[str]
+) -> None:
+    service, other = make(task), make(task)
+    add_webhook(service)
+    nights(service, ["2026-07-01T09:30"])
+    clock = Clock("2026-07-01T14:10")
+    for scheduler in (Scheduler(service, clock), Scheduler(other, clock)) * 2:
+        scheduler.fire_due()
+        clock.now += 20
+    assert told(service) == missed
+
+
+def test_what_is_in_time_or_paused_is_not_missed(make: Make) -> None:
+    service = make("StrictTask")
+    add_webhook(service)
+    nights(service, ["2026-07-01T09:30", "2026-07-01T10:30"])
+    clock = Clock("2026-07-01T10:50")
+    Scheduler(service, clock).fire_due()
+    set_paused(service, "night/night_chain/StrictTask", True, clock.now)
+    clock.set("2026-07-01T14:10")
+    Scheduler(service, clock).fire_due()
+    set_paused(service, "night/night_chain/StrictTask", False, clock.now)
+    Scheduler(service, clock).fire_due()
+    assert told(service) == []
+
+
+def test_webhooks_are_told_of_a_worker_that_slept(make: Make) -> None:
+    service = make("StrictTask")
+    add_webhook(service)
+    clock = Clock("2026-07-01T09:20")
+    scheduler = Scheduler(service, clock)
+    scheduler.fire_due()
+    clock.set("2026-07-01T11:40")
+    scheduler.fire_due()
+    assert told(service) == [f"09:30 {NOBODY}"]
+    assert runs_of(service) == []
+
+
+def test_webhooks_are_told_of_a_fire_that_could_not_be_started(make: Make) -> None:
+    full = make("BerlinTask", DATANECTAR_MAX_QUEUED="1")
+    add_webhook(full)
+    full.accept("night", "night_chain", "LeafTask", {})
+    clock = Clock("2026-07-01T23:29:00")
+    scheduler = Scheduler(full, clock)
+    scheduler.fire_due()
+    clock.set("2026-07-01T23:30:01")
+    scheduler.fire_due()
+    assert told(full) == []
+
+    clock.now += HOUR + 60
+    scheduler.fire_due()
+
+    (words,) = told(full)
+    assert words.startswith("23:30 1 runs are waiting")

@@ -33,6 +33,14 @@ def test_requirements_and_results_add_up_and_other_news_replaces() -> None:
     assert "t" in graph and "a" not in graph
 
 
+def test_cpu_time_adds_up_and_of_memory_the_peak_stays() -> None:
+    graph = TaskGraph()
+    for peak, seconds in ((10, 0.5), (30, 1.0), (20, 0.25)):
+        graph.add(TaskReport("t", peak_memory=peak, cpu_time=seconds))
+
+    assert graph.take_changed() == [TaskReport("t", peak_memory=30, cpu_time=1.75)]
+
+
 def test_what_could_not_be_stored_counts_as_changed_again() -> None:
     graph = TaskGraph()
     graph.add(TaskReport("t"))

@@ -20,9 +20,11 @@ from datanectar.engines.dask.messages import TaskEnd, TaskJob
 from datanectar.engines.dask.relay import RelayingScheduler, ref_of
 from datanectar.errors import ChainError, DatanectarError
 from datanectar.keys import LOG_FILE, set_run_time
+from datanectar.limits.applied import set_oom_score
 from datanectar.runner import task_log
 from datanectar.runner.luigi_setup import configure_luigi, task_class
 from datanectar.runner.task_process import RunTaskProcess
+from datanectar.settings import current
 from datanectar.storage.registry import name_of
 from datanectar.util.completeness import INDEX
 from datanectar.util.identity import key_of
@@ -44,6 +46,7 @@ def run_task(job: TaskJob, send: Send) -> TaskEnd:
     """
     set_run_time(job.run_time)
     task_log.begin_run_log(Path(job.attempt_dir))
+    set_oom_score(current().oom_score_adj)
     configure_luigi()
     INDEX.clear(good_for=math.inf)
     task = _make(job)

@@ -19,7 +19,7 @@ COMMANDS = {
     "new": ("project", "Add a chain to this project, with its test."),
     "up": ("up.commands", "Start luigid, the web and a worker, all under one Ctrl-C."),
     "web": ("up.commands", "Serve the HTTP API and the pages."),
-    "worker": ("up.commands", "Take runs from the queue and run them."),
+    "worker": ("up.commands", "Take runs from the queue and run them; --drain ends workers."),
     "luigid": ("up.commands", "Serve luigid, Luigi's scheduler, for the workers of this machine."),
     "status": ("runs.status", "Tell how the app is, or a run, or a key."),
     "chains": ("chains", "List the chains that a running app serves."),
@@ -35,10 +35,14 @@ COMMANDS = {
     "rerun": ("runs.control", "Run again what a run was for."),
     "cancel": ("runs.control", "Stop a run, or keep it from starting."),
     "drop": ("runs.control", "Delete results, so that the next run makes them again."),
+    "purge": ("retention.purge", "Delete results, logs and runs that are old enough to go."),
+    "pin": ("retention.pin", "Keep results from every purge."),
     "doctor": ("doctor.command", "Look for what is wrong, and say what to do about it."),
     "config": ("config", "Show the settings in force, and where each comes from."),
     "settings": ("config", "The same as config."),
+    "backup": ("operations.backup", "Copy the run store into a file while the service goes on."),
     "token": ("access.token", "Make, list and revoke API tokens; check one."),
+    "webhook": ("webhook", "Tell others when a run has ended: add, try, list, remove."),
     "user": ("access.user", "Let people log in by name and password."),
 }
 

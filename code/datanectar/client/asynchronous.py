@@ -17,6 +17,7 @@ from datanectar.client.client import Client
 from datanectar.client.result import Result
 from datanectar.client.run import Run, RunFailed, Waiting
 from datanectar.client.transport import CONNECTIONS
+from datanectar.client.webhooks import Webhooks
 from datanectar.statuses import DONE
 
 P = ParamSpec("P")
@@ -129,6 +130,17 @@ class AsyncRun(_Twin[Run]):
         return self.result
 
 
+class AsyncWebhooks(_Twin[Webhooks]):
+    """The webhooks of an app: :class:`~datanectar.client.webhooks.Webhooks`, awaited."""
+
+    list = _awaited(Webhooks.list)
+    add = _awaited(Webhooks.add)
+    get = _awaited(Webhooks.get)
+    remove = _awaited(Webhooks.remove)
+    retry = _awaited(Webhooks.retry)
+    test = _awaited(Webhooks.test)
+
+
 class AsyncClient(_Twin[Client]):
     """Talks to a datanectar app; arguments and methods are those of :class:`Client`.
 
@@ -149,6 +161,7 @@ class AsyncClient(_Twin[Client]):
         threads = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="datanectar")
         super().__init__(Client(url, token, timeout, retries), threads)
         self.url = self._sync.url
+        self.webhooks = AsyncWebhooks(self._sync.webhooks, threads)
 
     async def __aenter__(self) -> AsyncClient:
         return self

@@ -16,6 +16,7 @@ from datanectar import settings
 from datanectar.client.backfills import Backfills
 from datanectar.client.run import Run, wait_for_end
 from datanectar.client.transport import Transport
+from datanectar.client.webhooks import Webhooks
 from datanectar.errors import DatanectarError, Unavailable
 
 #: Seconds between two tries to follow a log.
@@ -54,6 +55,7 @@ class Client:
         self.transport = Transport(url, token, timeout, retries)
         self.url = self.transport.url
         self.backfills = Backfills(self.transport)
+        self.webhooks = Webhooks(self.transport)
 
     def __enter__(self) -> Client:
         return self

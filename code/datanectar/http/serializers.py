@@ -230,6 +230,8 @@ def graph_data(tasks: list[TaskRow]) -> dict[str, Any]:
                 "status_message": task.message,
                 "tracking_url": task.tracking_url,
                 "runs_on": task.runs_on,
+                "peak_memory": task.peak_memory,
+                "cpu_time": task.cpu_time,
                 "log_url": links.log_url(task.key, None, task.run_id) if task.key else None,
             }
             for task in shown

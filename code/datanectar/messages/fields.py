@@ -23,6 +23,7 @@ Texts = Annotated[list[str], MANY]
 #: The texts of a task's public parameters, cut to what a page shows.
 ShownParams = Annotated[dict[str, str], Meta(max_length=100)]
 Integer = Annotated[int, Meta(ge=-_LARGEST_INTEGER, le=_LARGEST_INTEGER)]
+Bytes = Annotated[int, Meta(ge=0, le=_LARGEST_INTEGER)]
 Stamp = Annotated[float, Meta(ge=0, le=_LATEST)]
 Percent = Annotated[int, Meta(ge=0, le=100)]
 LogNumber = Annotated[int, Meta(ge=1, le=1_000_000)]

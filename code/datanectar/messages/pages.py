@@ -1,4 +1,7 @@
-"""What pages ask of children, beside the messages of runs: the rows of a file, a graph before a run."""
+"""What pages ask of children, beside the messages of runs.
+
+These are the rows of a file, a graph before a run, and the keys of a task for many values.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,13 @@ from typing import Annotated, Any
 
 from msgspec import Meta, field
 
-from datanectar.messages.fields import Integer, Key, Message, Name, Names, Texts
+from datanectar.messages.fields import MANY, Integer, Key, Message, Name, Names, Stamp, Texts
 from datanectar.messages.wire import register
 
 #: The most tasks of a graph, and the most rows of a table.
 MOST_TASKS, MOST_ROWS = 500, 50
+#: The most values of a grid, and the most tasks in it.
+MOST_COLUMNS, MOST_CELLS = 62, 2000
 
 
 class TableJob(Message, frozen=True):
@@ -64,4 +69,53 @@ class Outline(Message, frozen=True):
     cut: bool = False
 
 
-register(TableJob, TableRows, OutlineJob, Outline)
+class GridJob(Message, frozen=True):
+    """Find the keys of a task, and of all it requires, for many values; the reply: a :class:`Grid`.
+
+    ``over`` is the parameter whose values differ; empty: the first that has periods of time, else
+    the first. ``last`` is its last value; empty: the latest that there is. ``count`` is how many
+    values there are at most. ``raw`` has the values of other parameters, ``ran`` the public ones of
+    the last runs, the newest first.
+    """
+
+    type: str
+    chain: str
+    task: str
+    raw: dict[str, Any]
+    run_time: str
+    over: str = ""
+    last: str = ""
+    count: Annotated[int, Meta(ge=1, le=MOST_COLUMNS)] = 28
+    ran: Annotated[list[dict[str, str]], MANY] = field(default_factory=list)
+
+
+class GridTask(Message, frozen=True):
+    """A task of a grid: the columns that it belongs to, and whether it is there.
+
+    ``complete`` is None when it was not looked at.
+    """
+
+    family: Name
+    params: dict[str, str]
+    columns: Annotated[list[Integer], MANY]
+    key: Key | None = None
+    complete: bool | None = None
+
+
+class Grid(Message, frozen=True):
+    """The keys of a task by the values of one parameter, those of the first column being the oldest.
+
+    ``fixed`` has the task's other values, ``looked`` when the look for results began. ``is_range``:
+    the values are periods of time without a gap. ``cut``: what is required is too much, and left out.
+    """
+
+    over: str
+    columns: Texts
+    fixed: dict[str, str]
+    tasks: Annotated[list[GridTask], MANY]
+    looked: Stamp
+    is_range: bool = False
+    cut: bool = False
+
+
+register(TableJob, TableRows, OutlineJob, Outline, GridJob, Grid)

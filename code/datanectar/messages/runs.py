@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from msgspec import field
+from msgspec import Meta, field
 
 from datanectar.messages.fields import (
     MANY,
+    Bytes,
     Integer,
     Key,
     LogNumber,
@@ -83,6 +84,7 @@ class RunJob(Message, frozen=True):
     assistant: Integer = 0
     width: Width = 1
     given: Texts | None = None
+    traceparent: str | None = None
 
 
 class UploadLogsJob(Message, frozen=True):
@@ -107,7 +109,8 @@ class TaskReport(Message, frozen=True):
     None means: nothing new. ``log_number`` is the N of ``log.N``, the name that the task's log gets
     once a later attempt writes ``log``. ``storage`` and ``output`` locate the result under the
     task's key; ``results`` are the addresses of outputs outside the key. ``params`` has the texts of
-    the public parameters; long ones are cut.
+    the public parameters; long ones are cut. ``peak_memory`` is in bytes; seconds of ``cpu_time`` of
+    several reports add up.
     """
 
     task_id: Name
@@ -128,12 +131,21 @@ class TaskReport(Message, frozen=True):
     traceback: str | None = None
     runs_on: Name | None = None
     params: ShownParams | None = None
+    peak_memory: Bytes | None = None
+    cpu_time: Stamp | None = None
 
 
 class SchedulerReport(Message, frozen=True):
     """Whether the child reaches luigid; sent when that changes."""
 
     reachable: bool
+
+
+class ErrorSeen(Message, frozen=True):
+    """An error of a part of the service, for the counts; ``kind`` is what the part calls it."""
+
+    part: Annotated[str, Meta(pattern=r"^(luigid|s3)\Z")]
+    kind: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]{1,60}\Z")]
 
 
 class Outcome(Message, frozen=True):
@@ -154,4 +166,4 @@ class Refusal(Message, frozen=True):
 
 
 register(ResolveJob, Resolution, RunJob, UploadLogsJob, LogsUploaded)
-register(TaskReport, SchedulerReport, Outcome, Refusal)
+register(TaskReport, SchedulerReport, ErrorSeen, Outcome, Refusal)

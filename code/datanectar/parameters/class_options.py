@@ -17,15 +17,22 @@ import luigi
 from datanectar import cron
 from datanectar.errors import ChainError, KeyUndefined
 from datanectar.keys import FOLDER_LIST, is_file_name, is_reserved_name
-from datanectar.parameters.notations import size_in_bytes
 from datanectar.parameters.visibility import short_repr
+from datanectar.settings.ages import age_in_seconds
 from datanectar.settings.declarations import ENGINES
+from datanectar.settings.sizes import size_in_bytes
 from datanectar.storage.registry import STORES
 
 #: The highest ``width``: workers that share one run; and ``workers``: Luigi's processes in each.
 MOST_WIDTH, MOST_WORKERS = 100, 64
 #: The highest ``retries``.
 MOST_RETRIES = 100
+#: The highest ``nice`` and ``oom_score_adj`` (nice(2), proc(5)).
+MOST_NICE, MOST_OOM_SCORE = 19, 1000
+#: The least ``open_files`` and ``processes``: what Python itself needs to run a task and to tell of it.
+LEAST_FILES, LEAST_PROCESSES = 64, 4
+#: The highest of both.
+_MOST = 1_000_000
 
 _OF_THE_KEY = ("frequency", "version")
 _OF_A_RUN = ("schedule", "catch_up", "workers", "width", "run_timeout")
@@ -94,6 +101,10 @@ def _whole_number(most: int, least: int = 1) -> Callable[[Any], str | None]:
     return problem
 
 
+def _or_none(rule: Callable[[Any], str | None]) -> Callable[[Any], str | None]:
+    return lambda value: None if value is None else rule(value)
+
+
 def _version(value: Any) -> str | None:
     if value is None or isinstance(value, str) or _is_number(value):
         return None
@@ -125,6 +136,18 @@ def _schedule(value: Any) -> str | None:
         cron.parse(value)
     except Exception as problem:
         return f"it can't be read: {problem}"
+    return None
+
+
+def _age(value: Any) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        return "it can be an age in quotes, such as '90 days', or 'forever'"
+    try:
+        age_in_seconds(value)
+    except ValueError as problem:
+        return str(problem)
     return None
 
 
@@ -182,8 +205,14 @@ OPTIONS: dict[str, Callable[[Any], str | None]] = {
     "own_process": _true_or_false,
     "width": _whole_number(MOST_WIDTH),
     "run_timeout": _seconds,
+    "keep": _age,
     "storage_name": _one_of(None, *STORES),
     "memory": _size,
+    "cpu_time": _seconds_above_none,
+    "processes": _or_none(_whole_number(_MOST, LEAST_PROCESSES)),
+    "open_files": _or_none(_whole_number(_MOST, LEAST_FILES)),
+    "nice": _or_none(_whole_number(MOST_NICE, least=0)),
+    "oom_score_adj": _or_none(_whole_number(MOST_OOM_SCORE, least=0)),
     "timeout": _seconds_above_none,
     "retries": _whole_number(MOST_RETRIES, least=0),
     "needs": _amounts,

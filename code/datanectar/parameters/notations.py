@@ -1,4 +1,4 @@
-"""Notations of times and sizes that people and programs use.
+"""Notations of times that people and programs use.
 
 Times are put in the notation that Luigi reads whole. Luigi's ``TimeDeltaParameter`` drops what it can't read of a text, and its ``Date...Parameter`` types
 know one notation each (luigi/parameter.py).
@@ -25,27 +25,6 @@ _DURATIONS = [re.compile(pattern, re.ASCII) for pattern in (_UNITS, _ISO_DURATIO
 _ISO_TIME = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt ](\d\d)(?::?(\d\d)(?::?(\d\d)(?:\.0+)?)?)?(?:[Zz]|[+-]00:?00)?", re.ASCII
 )
-
-_SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([kKMGT]i?)?B", re.ASCII)
-_FACTORS = {None: 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
-_FACTORS |= {"ki": 2**10, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
-
-
-def size_in_bytes(value: object) -> int | None:
-    """Return an amount of memory in bytes.
-
-    Args:
-        value: a text such as ``2 GB`` (10^9 bytes each) or ``512 MiB`` (2^20); a whole number of
-            bytes; or None, which is returned as it is.
-
-    Raises:
-        ValueError: saying what it can be.
-    """
-    found = _SIZE.fullmatch(value) if isinstance(value, str) else None
-    size = round(float(found[1]) * _FACTORS[found[2]]) if found else value
-    if size is None or (type(size) is int and size > 0):
-        return size
-    raise ValueError("it can be an amount of memory, such as '2 GB' or '512 MiB'")
 
 
 def duration(text: str) -> str:

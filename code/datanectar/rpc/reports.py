@@ -104,9 +104,9 @@ class TaskReporter:
         """Report where a task's work can be followed."""
         self._send(TaskReport(task_id, tracking_url=_clip(url)))
 
-    def log_number(self, task_id: str, number: int) -> None:
-        """Report which of its key's logs a task begins now."""
-        self._send(TaskReport(task_id, log_number=number))
+    def news(self, task_id: str, **news: Any) -> None:
+        """Report fields of a task: which of its key's logs it begins, what one round of it took."""
+        self._send(TaskReport(task_id, **news))
 
     def _first_key(self, task_id: str) -> str | None:
         """Return a task's key, once."""

@@ -279,9 +279,9 @@ class RunScheduler(LuigidClient):
             task_id=task_id, progress_percentage=progress_percentage
         )
 
-    def report_log_number(self, task_id: str, number: int) -> None:
-        """Report which of its key's logs a task begins now; luigid need not know."""
-        self._reports.log_number(task_id, number)
+    def report(self, task_id: str, **news: Any) -> None:
+        """Report what luigid need not know of a task: fields of a ``TaskReport``."""
+        self._reports.news(task_id, **news)
 
     def report_found(self, task_id: str, found: luigi.Task) -> None:
         """Report a dependency that a task has yielded and that was complete already.

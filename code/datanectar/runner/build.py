@@ -27,6 +27,7 @@ from datanectar.engines.dask.relay import texts_of
 from datanectar.engines.messages import AttemptLost
 from datanectar.errors import DatanectarError, EngineLost, SchedulerError
 from datanectar.keys import parse_key, set_run_time
+from datanectar.limits.applied import set_oom_score
 from datanectar.luigid.names import worker_id
 from datanectar.messages import Outcome, RunJob, TaskReport
 from datanectar.parameters.class_options import class_option
@@ -64,6 +65,7 @@ def run(job: RunJob, send: Send) -> Outcome | AttemptLost:
     set_run_time(job.run_time)
     task_log.begin_run_log(Path(job.attempt_dir))
     end_when_asked()
+    set_oom_score(current().oom_score_adj)
     configure_luigi()
     # This process may have resolved the request; results may have come or gone since.
     INDEX.clear(good_for=math.inf)

@@ -10,6 +10,7 @@ import luigi
 from luigi.worker import TaskStatusReporter, Worker, _get_retry_policy_dict
 
 from datanectar import reasons
+from datanectar.authoring.needs import needs_of
 from datanectar.engines.base import Engine, Execution, is_for
 from datanectar.errors import ChainError
 from datanectar.rpc.resources import problem_of
@@ -55,6 +56,7 @@ class RunWorker(Worker):
         super().__init__(**{**_OPTIONS, **arguments})
         self._task_result_queue: Any = ResultQueue()
         self._hosts = TaskHosts(lambda task_id: self._create_task_process(self._task(task_id)))
+        self._in_groups: list[RunTaskProcess] = []
         if self._engine:
             self._task_result_queue = EngineQueue(self._engine)
             self._engine.open(self._task_result_queue.put_news, self._scheduler)
@@ -80,6 +82,7 @@ class RunWorker(Worker):
             process.terminate()
         ended = super().__exit__(*arguments)
         self._hosts.close()
+        self._remove_groups(also_of_running=True)
         return bool(ended)
 
     def _task(self, task_id: str) -> luigi.Task:
@@ -134,7 +137,7 @@ class RunWorker(Worker):
             self._task_result_queue,
             TaskStatusReporter(self._scheduler, task.task_id, self._id, messages),
             use_multiprocessing=self._config.force_multiprocessing or self._slots > 1 or is_mixed,
-            worker_timeout=self._config.timeout,
+            worker_timeout=needs_of(type(task)).timeout or self._config.timeout,
             check_unfulfilled_deps=self._config.check_unfulfilled_deps,
             check_complete_on_run=self._config.check_complete_on_run,
             task_completion_cache=self._task_completion_cache,
@@ -144,7 +147,17 @@ class RunWorker(Worker):
 
     def _start_in_host(self, process: RunTaskProcess) -> TaskHost:
         running = set(self._running_tasks) - {process.task.task_id}
+        self._remove_groups(also_of_running=False)
+        if process.group:
+            self._in_groups.append(process)
         return self._hosts.start(process, running, self._scheduled_tasks)
+
+    def _remove_groups(self, *, also_of_running: bool) -> None:
+        """Remove the control groups of tasks whose processes have ended."""
+        for process in self._in_groups:
+            if process.group and (also_of_running or process.exitcode is not None):
+                process.group.remove()
+        self._in_groups = [each for each in self._in_groups if each.exitcode is None]
 
     def _get_work_task_id(self, work: dict[str, Any]) -> str | None:
         """Return the id of the task to run: one that was scheduled here, or a batch of them.

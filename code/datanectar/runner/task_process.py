@@ -14,9 +14,13 @@ from luigi.worker import ContextManagedTaskProcess
 
 from datanectar import reasons
 from datanectar.authoring.needs import needs_of
+from datanectar.limits.applied import limited
+from datanectar.limits.cgroup import Group, make_group
+from datanectar.limits.usage import Usage
+from datanectar.limits.watch import Watch, limits_of
+from datanectar.limits.wording import advice, what_to_do
 from datanectar.parameters.class_options import class_option
 from datanectar.runner import verdict
-from datanectar.runner.memory_limit import advice, memory_limited
 from datanectar.runner.stopping import TaskStopped
 from datanectar.runner.task_host import TaskHost
 from datanectar.settings import current
@@ -29,13 +33,15 @@ class RunTaskProcess(ContextManagedTaskProcess):
     """Luigi's process of a task (luigi/worker.py ``TaskProcess``), with a run's rules.
 
     With one worker process, Luigi runs it within the worker's own process, unless the task has a
-    limit of time or of memory. Otherwise it runs in a :class:`~datanectar.runner.task_host.TaskHost`.
+    limit of its own. Otherwise it runs in a :class:`~datanectar.runner.task_host.TaskHost`.
     """
 
     #: Starts this in a process that is free, or in a new one, and returns that.
     start_in_host: Callable[[RunTaskProcess], TaskHost]
     #: The process in which it runs.
     host: TaskHost | None = None
+    #: The control group of the task's processes, if they have one.
+    group: Group | None = None
     #: Whether the process may do another task after this one: it has not failed.
     may_be_followed = False
 
@@ -48,8 +54,9 @@ class RunTaskProcess(ContextManagedTaskProcess):
         super().__init__(*arguments, **options)
         #: Processes that the task has started, as of when it was asked to end.
         self._below: list[psutil.Process] = []
-        self._has_memory_limit = needs_of(type(self.task)).memory is not None
-        if self._has_memory_limit:
+        self._needs = needs_of(type(self.task))
+        self._watch: Watch | None = None
+        if self._needs.stay_in_process:
             self.use_multiprocessing = True
         self._is_complete = self.check_complete
         self.check_complete = self._check_complete
@@ -58,11 +65,20 @@ class RunTaskProcess(ContextManagedTaskProcess):
     def may_share(self) -> bool:
         """Whether the task may run in a process that other tasks have used, or will use."""
         owns = class_option(type(self.task), "own_process", False)
-        return not (owns or self._has_memory_limit or self.task.accepts_messages)
+        return not (owns or self._needs.stay_in_process or self.task.accepts_messages)
 
     def start(self) -> None:
         """Begin the task in a process."""
+        if not self._needs.is_watched:
+            self.host = self.start_in_host(self)
+            return
+        from datanectar.limits.process_tree import ProcessTree  # rarely needed, as psutil
+
+        self.group = make_group(self._needs)
         self.host = self.start_in_host(self)
+        limits, pid = limits_of(type(self.task)), self.host.pid or 0
+        processes = self.group or ProcessTree(pid, limits)
+        self._watch = Watch(pid, limits, processes, current().kill_after)
 
     def is_alive(self) -> bool:
         """Tell whether its process runs."""
@@ -94,8 +110,18 @@ class RunTaskProcess(ContextManagedTaskProcess):
         super().run()
 
     def _run_get_new_deps(self) -> Any:
-        with memory_limited(type(self.task)):
-            return super()._run_get_new_deps()
+        if self.group:
+            self.group.enter()
+        usage = Usage()
+        try:
+            with limited(type(self.task), usage):
+                return super()._run_get_new_deps()
+        finally:
+            self._report_usage(usage.peak_memory, usage.cpu_time)
+
+    def _report_usage(self, peak_memory: int, cpu_time: float) -> None:
+        scheduler = self.status_reporter._scheduler
+        scheduler.report(self.task.task_id, peak_memory=peak_memory, cpu_time=cpu_time)
 
     def _check_complete(self, task: luigi.Task) -> bool:
         """Tell whether a dependency is complete, or whether this task, which has run, is done."""
@@ -126,7 +152,7 @@ class RunTaskProcess(ContextManagedTaskProcess):
     def _timeout_reason(self) -> str:
         return (
             f"Task {self.task.task_id} timed out after {self.worker_timeout:g} seconds and was "
-            "terminated: raise `timeout` on its class, or let it do less at a time."
+            f"terminated: {what_to_do('timeout')}"
         )
 
     def reason_of_end(self, *, all_results_read: bool) -> str | None:
@@ -139,11 +165,7 @@ class RunTaskProcess(ContextManagedTaskProcess):
             all_results_read: whether the queue of results is empty.
         """
         if self.exitcode:
-            reason = f"Task {self.task.task_id} died unexpectedly ({_cause(self.exitcode)})."
-            if self._has_memory_limit:
-                reason += f" It may have wanted more than {advice(type(self.task))}"
-            self.task.trigger_event(luigi.Event.PROCESS_FAILURE, self.task, reason)
-            return reason
+            return self._failed(self._reason_of_death(self.exitcode))
         if self.exitcode == 0:
             # It has sent its result, if there is one, which may still be in the queue.
             reason = f"Task {self.task.task_id} ended its process (exit code 0) and left no result."
@@ -153,7 +175,28 @@ class RunTaskProcess(ContextManagedTaskProcess):
             reason = self._timeout_reason()
             self.task.trigger_event(luigi.Event.TIMEOUT, self.task, reason)
             return reason if self.exitcode else None  # it ended in time, and has told the same
+        if self._watch and self.host and self._watch.look():
+            self._watch.kill()
+            self.host.join()
+            return self._failed(self._watch.reason(self.task.task_id))
         return None
+
+    def _failed(self, reason: str) -> str:
+        """Report what the watch has seen of a process that could report nothing; return the reason."""
+        self.task.trigger_event(luigi.Event.PROCESS_FAILURE, self.task, reason)
+        if self._watch:
+            self._report_usage(self._watch.peak_memory, self._watch.cpu_time)
+        return reason
+
+    def _reason_of_death(self, exitcode: int) -> str:
+        if self._watch:
+            self._watch.look_now(has_ended=True)
+            if self._watch.reached:
+                return self._watch.reason(self.task.task_id)
+        reason = f"Task {self.task.task_id} died unexpectedly ({_cause(exitcode)})."
+        if self._needs.memory is not None:
+            reason += f" It may have wanted more than {advice(type(self.task), 'memory')}"
+        return reason
 
     def _stop(self) -> None:
         """End the process and all below it: SIGTERM, and DATANECTAR_KILL_AFTER later SIGKILL."""

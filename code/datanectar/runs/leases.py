@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, select, update
 
-from datanectar.database import now
+from datanectar.database import now, on_commit
 from datanectar.messages import Outcome, TaskReport
 from datanectar.runs.events import NOT_HELD, end_run
 from datanectar.runs.records import Run, WorkerRow
@@ -28,6 +29,7 @@ from datanectar.runs.tables import (
 )
 from datanectar.runs.tasks import requeue_tasks, write_reports
 from datanectar.statuses import CANCELLED, FAILED, PENDING, RUNNING
+from datanectar.telemetry.counts import ATTEMPTS_LOST, count
 
 
 class Leases(StoreBase):
@@ -173,6 +175,8 @@ class Leases(StoreBase):
             found = _lock(connection, and_(held, _EXPIRED) if if_expired else held)
             if found is None:
                 return None
+            path = (run.type, run.chain, run.task)
+            on_commit(connection, partial(count, ATTEMPTS_LOST, *path))
             write_reports(self._db, connection, run.id, reports)
             if found.cancel_requested or found.losses < max_attempts:
                 return self._let_go(connection, found, reason)
@@ -188,19 +192,31 @@ class Leases(StoreBase):
         """Return the RUNNING runs of ``owner``, with a valid lease or without."""
         return self._runs(_RUN.where(_held_by(owner)))
 
-    def beat_worker(self, id: str, node: str, pid: int, pid_started: float, slots: int) -> None:
-        """Note that a worker is alive now. Times are Unix stamps; ``slots``: runs at a time."""
-        beat = self._db.insert(workers).values(
-            id=id, node=node, pid=pid, pid_started=pid_started, slots=slots, heartbeat=now()
-        )
-        renewed = {c.name: beat.excluded[c.name] for c in workers.c if not c.primary_key}
-        with self._db.write() as connection:
-            connection.execute(beat.on_conflict_do_update(index_elements=["id"], set_=renewed))
+    def beat_worker(
+        self, id: str, node: str, pid: int, pid_started: float, slots: int, version: str = ""
+    ) -> bool:
+        """Note that a worker is alive now. Times are Unix stamps; ``slots``: runs at a time.
 
-    def forget_worker(self, id: str) -> None:
-        """Remove a worker from the list: it has stopped, or is lost."""
+        Returns:
+            Whether it has been told to drain.
+        """
+        now_is = {"pid": pid, "pid_started": pid_started, "slots": slots, "heartbeat": now()}
+        new = self._db.insert(workers).values(
+            id=id, node=node, version=version, draining=False, **now_is
+        )
+        beat = new.on_conflict_do_update(index_elements=["id"], set_=now_is)
         with self._db.write() as connection:
-            connection.execute(workers.delete().where(workers.c.id == id))
+            return bool(connection.execute(beat.returning(workers.c.draining)).scalar())
+
+    def drain_worker(self, id: str) -> None:
+        """Tell a worker to take no more runs, and to end when those that it has have ended."""
+        with self._db.write() as connection:
+            connection.execute(update(workers).where(workers.c.id == id).values(draining=True))
+
+    def forget_worker(self, id: str) -> bool:
+        """Remove a worker from the list: it has stopped, or is lost. Return whether it was there."""
+        with self._db.write() as connection:
+            return connection.execute(workers.delete().where(workers.c.id == id)).rowcount == 1
 
     def workers(self, node: str | None = None) -> list[WorkerRow]:
         """Return the workers, by id; their heartbeats tell which are alive.

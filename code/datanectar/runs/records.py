@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from datanectar.messages import Resolution
 from datanectar.statuses import PENDING
+from datanectar.telemetry import traces
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class NewRun:
     resolution: Resolution
     trigger: str = "http"
     requested_by: str | None = None
+    traceparent: str | None = field(default_factory=lambda: traces.current().traceparent)
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,7 @@ class Run:
     given: list[str] | None = None
     results: list[str] = field(default_factory=list)
     requested_by: str | None = None
+    traceparent: str | None = None
 
     @property
     def losses(self) -> int:
@@ -89,11 +92,16 @@ class TaskRow:
     traceback: str | None = None
     runs_on: str | None = None
     params: dict[str, str] = field(default_factory=dict)
+    peak_memory: int | None = None
+    cpu_time: float | None = None
 
 
 @dataclass(frozen=True)
 class WorkerRow:
-    """A worker process, and when its last heartbeat was."""
+    """A worker process, and when its last heartbeat was.
+
+    ``version`` is datanectar's, None of one that can't drain; ``draining``: it takes no more runs.
+    """
 
     id: str
     node: str
@@ -101,3 +109,5 @@ class WorkerRow:
     pid_started: float
     slots: int
     heartbeat: float
+    version: str | None = None
+    draining: bool = False

@@ -25,6 +25,7 @@ from datanectar.runs.migrations import migrate
 from datanectar.runs.records import NewRun, Run
 from datanectar.runs.schedules import Schedules
 from datanectar.runs.statistics.ended import Ended
+from datanectar.runs.statistics.keys import KeyStates
 from datanectar.runs.statistics.recent import Recent
 from datanectar.runs.statistics.totals import Totals
 from datanectar.runs.tables import ACTIVE_CONDITION, RUN_COLUMNS, has_status, runs, to_record
@@ -57,7 +58,7 @@ _COUNTS = {
 }
 
 
-class RunStore(Leases, Tasks, Totals, Schedules, Recent, Ended):
+class RunStore(Leases, Tasks, Totals, Schedules, Recent, Ended, KeyStates):
     """The runs in a SQLite file or a PostgreSQL database.
 
     Safe to share between threads and to keep across a fork: connections are opened at the first
@@ -222,6 +223,7 @@ def _pending(new: NewRun) -> Run:
         created=made_at(run_id),
         trigger=new.trigger,
         requested_by=new.requested_by,
+        traceparent=new.traceparent,
         **{name: value for name, value in resolved.items() if name in fields},
     )
 

@@ -12,6 +12,7 @@ import json
 from typing import Any, TypeVar
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     ColumnElement,
@@ -77,7 +78,7 @@ class Json(TypeDecorator[Any]):
 
 
 #: The newest revision in ``migrations/versions``: what this version of the code works with.
-HEAD = "0012"
+HEAD = "0017"
 
 #: Run ids are compared byte by byte, in whatever language the database was made.
 ID_TYPE = Text().with_variant(Text(collation="C"), "postgresql")
@@ -129,6 +130,7 @@ runs = Table(
     Column("given", Json),
     Column("results", Json),
     Column("requested_by", SafeText),
+    Column("traceparent", SafeText),
 )
 
 
@@ -176,6 +178,9 @@ tasks = Table(
     Column("runs_on", SafeText),
     # The texts of its public parameters; long ones are cut.
     Column("params", Json),
+    # What it took: bytes, and seconds on the CPU.
+    Column("peak_memory", BigInteger),
+    Column("cpu_time", Double),
 )
 Index("ix_tasks_key", tasks.c.key, tasks.c.run_id)
 
@@ -188,6 +193,9 @@ workers = Table(
     Column("pid_started", Double, nullable=False),
     Column("slots", Integer, nullable=False),
     Column("heartbeat", Double, nullable=False),
+    # NULL: of a version before these columns, which can't be told to drain.
+    Column("version", SafeText),
+    Column("draining", Boolean),
 )
 
 schedule_fires = Table(

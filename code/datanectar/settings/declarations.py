@@ -16,13 +16,16 @@ from pathlib import Path
 from typing import Any
 
 from datanectar.cores import available_cores
+from datanectar.settings.ages import AGE_RULES
 from datanectar.settings.hosts import in_url, is_loopback
 from datanectar.settings.kinds import (
     DATABASE_URL,
     FOLDER,
     HTTP_URL,
     NETWORKS,
+    OPTIONAL_URL,
     ORIGINS,
+    SIZE,
     TEXT,
     TOKENS,
     URL_PREFIX,
@@ -30,6 +33,7 @@ from datanectar.settings.kinds import (
     Kind,
     choice,
     integer,
+    none_or,
     number,
     one_of,
     sqlite_url,
@@ -196,6 +200,53 @@ class Settings:
         "seconds that a task that is cancelled or out of time gets for its `finally` and `on_failure`; then it is killed",
         number(0, _DAY),
     )
+    task_memory: str = setting(
+        "DATANECTAR_TASK_MEMORY",
+        "",
+        "memory that a task may take, e.g. `2 GB`; a task class can set its own `memory`",
+        SIZE,
+    )
+    task_cpu_time: float = setting(
+        "DATANECTAR_TASK_CPU_TIME",
+        0.0,
+        "seconds of CPU time that a task may use; a task class can set its own `cpu_time`; 0: no limit",
+        number(0, 3650 * _DAY),
+    )
+    task_timeout: float = setting(
+        "DATANECTAR_TASK_TIMEOUT",
+        0.0,
+        "seconds that a task may take; a task class can set its own `timeout`; 0: no limit but the run's",
+        number(0, 3650 * _DAY),
+    )
+    task_processes: int = setting(
+        "DATANECTAR_TASK_PROCESSES",
+        0,
+        "processes and threads that a task may have at a time; a task class can set its own `processes`; 0: no limit",
+        none_or(4, 10**6),
+    )
+    task_open_files: int = setting(
+        "DATANECTAR_TASK_OPEN_FILES",
+        0,
+        "files that a process of a task may have open; a task class can set its own `open_files`; 0: the limit of the service",
+        none_or(64, 10**6),
+    )
+    task_nice: int = setting(
+        "DATANECTAR_TASK_NICE",
+        0,
+        "niceness of tasks: the higher, the more they leave the CPU to others; a task class can set its own `nice`",
+        integer(0, 19),
+    )
+    oom_score_adj: int = setting(
+        "DATANECTAR_OOM_SCORE_ADJ",
+        500,
+        "`oom_score_adj` of runs: the higher, the rather the kernel kills them when the machine is out of memory; a task class can set its own",
+        integer(0, 1000),
+    )
+    cgroup: str = setting(
+        "DATANECTAR_CGROUP",
+        "",
+        "a delegated cgroup (v2) that holds no process, as a folder: each task with limits gets a group below it; that of a systemd unit with `Delegate=` and `DelegateSubgroup=` is found by itself",
+    )
     retry_delay: float = setting(
         "DATANECTAR_RETRY_DELAY",
         5.0,
@@ -219,11 +270,35 @@ class Settings:
         "seconds that a task waits while no Dask worker has what it needs; then it fails",
         number(0, 7 * _DAY),
     )
+    keep_results: str = setting(
+        "DATANECTAR_KEEP_RESULTS",
+        "",
+        "how long results are kept once they are made: `90 days`, by type, chain and task: `90 days, etl = 30 days, etl/sales_chain/ReportTask = forever`; a task class can set its own `keep`; empty: for ever",
+        AGE_RULES,
+    )
+    keep_logs: str = setting(
+        "DATANECTAR_KEEP_LOGS",
+        "",
+        "how long the logs of tasks are kept, in the same words; empty: as long as their results",
+        AGE_RULES,
+    )
     keep_runs_days: float = setting(
         "DATANECTAR_KEEP_RUNS_DAYS",
         90.0,
-        "days that the history of an ended run is kept; results are never deleted; 0 keeps all",
+        "days that the history of an ended run is kept; 0 keeps all",
         number(0, 36_500),
+    )
+    keep_runs_most: int = setting(
+        "DATANECTAR_KEEP_RUNS_MOST",
+        0,
+        "ended runs whose history is kept at most, the newest; 0: no limit",
+        integer(0, 10**9),
+    )
+    purge_every: float = setting(
+        "DATANECTAR_PURGE_EVERY",
+        0.0,
+        "hours between two purges of results and logs by a worker; 0: only `datanectar purge` deletes them",
+        number(0, 8760),
     )
     log_ship_interval: float = setting(
         "DATANECTAR_LOG_SHIP_INTERVAL",
@@ -297,6 +372,18 @@ class Settings:
         "the path under which a proxy serves the app, e.g. `/dn`; every link and page keeps it",
         URL_PREFIX,
     )
+    public_url: str = setting(
+        "DATANECTAR_PUBLIC_URL",
+        "",
+        "the address under which people reach the app, for links in what webhooks and mails are told, e.g. `https://data.example/dn`",
+        OPTIONAL_URL,
+    )
+    webhook_networks: tuple[str, ...] = setting(
+        "DATANECTAR_WEBHOOK_NETWORKS",
+        (),
+        "networks that webhooks may reach though their addresses are not public, e.g. `10.0.0.0/8 127.0.0.0/8`",
+        NETWORKS,
+    )
     trusted_proxies: tuple[str, ...] = setting(
         "DATANECTAR_TRUSTED_PROXIES",
         (),
@@ -325,6 +412,12 @@ class Settings:
         "DATANECTAR_S3_PUBLIC_ENDPOINT",
         "",
         "the S3 endpoint for URLs handed to clients, when it differs from the one used inside",
+    )
+    log_format: str = setting(
+        "DATANECTAR_LOG_FORMAT",
+        "text",
+        "how the service writes its own log: `text`, or `json`, a line each with what it belongs to",
+        one_of("text", "json"),
     )
     node: str = setting(
         "DATANECTAR_NODE", lambda s: socket.gethostname(), "this host's name among the workers"

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes, urlsplit
 
+from datanectar.settings.sizes import size_in_bytes
+
 
 def _unchanged(text: str, folder: Path) -> str:
     return text
@@ -143,6 +145,11 @@ def _origins(text: str) -> tuple[str, ...]:
     return entries
 
 
+def _size(text: str) -> str:
+    size_in_bytes(text or None)
+    return text
+
+
 def choice(*choices: str) -> Kind:
     """Return the kind of a text that is one of ``choices``."""
 
@@ -164,6 +171,19 @@ def integer(least: int, most: int) -> Kind:
         return value
 
     return Kind(parse, (int,), "a whole number without quotes")
+
+
+def none_or(least: int, most: int) -> Kind:
+    """Return the kind of a whole number from ``least`` to ``most``, or 0 for no limit."""
+    numbers = integer(least, most)
+
+    def parse(text: str) -> int:
+        try:
+            return 0 if text.strip() == "0" else int(numbers.parse(text))
+        except ValueError as problem:
+            raise ValueError(f"{problem}, or 0 for no limit") from None
+
+    return Kind(parse, numbers.file_types, numbers.expected)
 
 
 def number(least: float, most: float) -> Kind:
@@ -196,8 +216,10 @@ def one_of(*words: str) -> Kind:
 _A_TEXT, _TEXTS = "a text in quotes", 'a list of texts, ["...", "..."]'
 
 TEXT = Kind(str, (str,), _A_TEXT)
+SIZE = Kind(_size, (str,), _A_TEXT)
 FOLDER = Kind(parse_folder, (str,), "a path in quotes", _anchored_folder)
 HTTP_URL = Kind(_http_url, (str,), _A_TEXT)
+OPTIONAL_URL = Kind(lambda text: _http_url(text).rstrip("/") if text else "", (str,), _A_TEXT)
 DATABASE_URL = Kind(str, (str,), _A_TEXT, _anchored_database)
 WORDS = Kind(_words, (list,), _TEXTS)
 ORIGINS = Kind(_origins, (list,), _TEXTS)

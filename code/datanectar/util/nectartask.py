@@ -74,12 +74,31 @@ class NectarTask(Nectar, luigi.Task, TaskHelpers):
     #: Seconds that a run that was submitted for this task may take; None:
     #: ``DATANECTAR_RUN_TIMEOUT``.
     run_timeout: ClassVar[float | None] = None
+    #: How long results are kept once they are made: ``"90 days"``, ``"forever"``; None: what
+    #: ``DATANECTAR_KEEP_RESULTS`` says.
+    keep: ClassVar[str | None] = None
     #: The store's name, ``local`` or ``s3``; None: the one that ``ENV`` names.
     storage_name: ClassVar[str | None] = None
-    #: The most that a task may allocate: ``"2 GB"``, ``"512 MiB"`` or bytes; None: no limit.
+    #: The most that a task may allocate: ``"2 GB"``, ``"512 MiB"`` or bytes; None:
+    #: ``DATANECTAR_TASK_MEMORY``.
     memory: ClassVar[str | int | None] = None
-    #: Seconds that ``run()`` may take; None: no limit but that of the whole run.
+    #: Seconds that ``run()`` may take; None: ``DATANECTAR_TASK_TIMEOUT``.
     timeout: ClassVar[float | None] = None
+    #: Seconds of CPU time that a task and the programs that it starts may use; None:
+    #: ``DATANECTAR_TASK_CPU_TIME``.
+    cpu_time: ClassVar[float | None] = None
+    #: Processes that a task may have at a time, each thread counted; None:
+    #: ``DATANECTAR_TASK_PROCESSES``.
+    processes: ClassVar[int | None] = None
+    #: Files and connections that a process of a task may have open; None:
+    #: ``DATANECTAR_TASK_OPEN_FILES``.
+    open_files: ClassVar[int | None] = None
+    #: How far a task steps back when the CPU is wanted by others, 0 to 19; None:
+    #: ``DATANECTAR_TASK_NICE``.
+    nice: ClassVar[int | None] = None
+    #: How likely the kernel is to kill a task when the machine is out of memory, 0 to 1000; None:
+    #: ``DATANECTAR_OOM_SCORE_ADJ``.
+    oom_score_adj: ClassVar[int | None] = None
     #: How often a task that failed is tried again within its run.
     retries: ClassVar[int] = 0
     #: What else a task needs, ``{"cpus": 4, "gpu": 1}``, for an engine that places tasks on machines.

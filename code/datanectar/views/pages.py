@@ -14,6 +14,7 @@ from flask import Blueprint, Flask, Response, render_template, request, send_fro
 
 from datanectar.http.envelope import wants_page
 from datanectar.http.identity import current, sessions
+from datanectar.settings.sizes import size_in_words
 from datanectar.views import wording
 
 STATIC = Path(__file__).parents[1] / "static"
@@ -105,8 +106,9 @@ def static_version() -> str:
 def prepare(app: Flask) -> None:
     """Add the template filters, the headers and the error page to the app."""
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    for name in ("exactly", "to_the_minute", "machine_time", "lasting", "size", "first_line"):
+    for name in ("exactly", "to_the_minute", "machine_time", "lasting", "first_line"):
         app.jinja_env.filters[name] = getattr(wording, name)
+    app.jinja_env.filters["size"] = size_in_words
     app.jinja_env.filters["shell_quoted"] = shlex.quote
     app.jinja_env.globals["now"] = time.time
     app.jinja_env.globals |= {"csrf": sessions.csrf_field, "may": current.may}

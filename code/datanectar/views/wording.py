@@ -1,4 +1,4 @@
-"""Times, durations and sizes as the pages show them."""
+"""Times and durations as the pages show them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
-_UNITS = ("B", "KB", "MB", "GB", "TB")
 
 
 def to_the_minute(stamp: float) -> str:
@@ -53,16 +52,6 @@ def lasting(seconds: float | None) -> str:
     if seconds < _HOUR:
         return f"{seconds // _MINUTE:.0f} min {seconds % _MINUTE:.0f} s"
     return f"{seconds // _HOUR:.0f} h {seconds % _HOUR // _MINUTE:.0f} min"
-
-
-def size(count: int) -> str:
-    """Return a number of bytes in a readable unit."""
-    value = float(count)
-    for unit in _UNITS:
-        if value < 1000 or unit == _UNITS[-1]:
-            break
-        value /= 1000
-    return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
 
 
 def first_line(text: str) -> str:

@@ -7,12 +7,14 @@ import logging
 import time
 
 from datanectar.attempt_files import attempt_folder, clear
-from datanectar.backfills.store import BackfillStore
 from datanectar.luigid.names import worker_id
+from datanectar.notifications.occasions import worker_lost
+from datanectar.notifications.store import WebhookStore
 from datanectar.queue import RUN_MESSAGE
 from datanectar.runs.records import Run, WorkerRow
 from datanectar.service.service import Service
 from datanectar.statuses import PENDING
+from datanectar.telemetry.counts import WORKERS_LOST, count
 from datanectar.worker.lease import Lease
 from datanectar.worker.orphans import is_alive, keep_logs, kill_leftover
 from datanectar.worker.threads import safely
@@ -21,8 +23,6 @@ log = logging.getLogger(__name__)
 
 #: Seconds between two searches.
 INTERVAL = 2.0
-#: Seconds without a heartbeat after which a worker on another host is no longer listed.
-_FORGET = 86_400.0
 
 
 class Recovery:
@@ -38,7 +38,9 @@ class Recovery:
     def __init__(self, service: Service, worker: str, host: str, lease: Lease) -> None:
         self._settings = service.settings
         self._store = service.store
-        self._backfills = BackfillStore(service.store.database)
+        self._webhooks = WebhookStore(service.store.database)
+        #: Workers whose loss was told, each with its last heartbeat.
+        self._told: set[tuple[str, float]] = set()
         self._queue = service.queue
         self._children = service.children
         self._luigid = service.luigid
@@ -56,6 +58,8 @@ class Recovery:
             if run.owner != self._worker:
                 is_from_here = run.owner in [worker.id for worker in here]
                 safely(self._take_over, run, is_from_here)
+        if self._lease.is_steady:
+            safely(self._tell_of_silent)
         self._send_again()
 
     def take_back(self, run: Run, reason: str, *, if_expired: bool = False) -> bool:
@@ -82,23 +86,30 @@ class Recovery:
         since = latest - max(self._settings.heartbeat_timeout, 3 * INTERVAL)
         return [worker for worker in workers if worker.heartbeat >= since]
 
-    def purge(self) -> None:
-        """Delete what is old: workers that were lost long ago, and runs and backfills as the settings say."""
-        for worker in self._store.workers():
-            if worker.heartbeat < time.time() - _FORGET:
-                safely(self._store.forget_worker, worker.id)
-        if self._settings.keep_runs_days:
-            before = time.time() - self._settings.keep_runs_days * 86_400
-            self._store.purge(before)
-            self._backfills.purge(before)
-
     def _replace(self, worker: WorkerRow) -> None:
         """Take back what a worker of this host held when it died, and forget it."""
         reason, is_done = f"worker {worker.id} died", True
         for run in self._store.held_by(worker.id):
             is_done &= safely(self._take_over, run, True, reason)
         if is_done:
-            self._store.forget_worker(worker.id)
+            self._tell_of_lost(worker, reason)
+            self._forget(worker)
+
+    def _forget(self, worker: WorkerRow) -> None:
+        if self._store.forget_worker(worker.id):  # by no other worker before
+            count(WORKERS_LOST)
+
+    def _tell_of_silent(self) -> None:
+        """Tell webhooks of workers on other hosts whose heartbeats have ended."""
+        live = {worker.id for worker in self.live_workers()}
+        for worker in self._store.workers():
+            if worker.id not in live and worker.node != self._host:
+                self._tell_of_lost(worker, f"worker {worker.id} is silent")
+
+    def _tell_of_lost(self, worker: WorkerRow, reason: str) -> None:
+        if (worker.id, worker.heartbeat) not in self._told:
+            self._webhooks.put(lambda: worker_lost(worker, reason))
+            self._told.add((worker.id, worker.heartbeat))
 
     def _take_over(self, run: Run, is_from_here: bool, reason: str = "") -> None:
         """Take back a run from a worker that died, or whose lease ended if no reason is given."""

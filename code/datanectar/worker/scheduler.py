@@ -10,9 +10,13 @@ from datetime import datetime
 from itertools import takewhile
 
 from datanectar.errors import DatanectarError, TooManyRuns, Unavailable
+from datanectar.notifications.occasions import schedule_missed
+from datanectar.notifications.store import WebhookStore
 from datanectar.runs.schedules import Fire, Switch
 from datanectar.service.schedules import Schedule, schedules_in
 from datanectar.service.service import Accepted, Service
+from datanectar.telemetry import traces
+from datanectar.worker.telemetry.schedules import count_missed, count_passed_over
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +70,7 @@ class Scheduler:
 
     def __init__(self, service: Service, clock: Callable[[], float] = time.time) -> None:
         self._service = service
+        self._webhooks = WebhookStore(service.store.database)
         self._clock = clock
         self._refreshed = float("-inf")
         #: By the schedule's name.
@@ -83,21 +88,26 @@ class Scheduler:
         due = {name: entry for name, entry in self._entries.items() if entry.next_due <= now}
         switches = self._service.store.schedule_switches() if due or self._owed else {}
         for name, entry in due.items():
-            for time_due in entry.pass_due(now):
+            after, times = entry.next_due - 1, entry.pass_due(now)
+            if entry.schedule.catch_up != "latest":
+                until = times[0] - 1 if times else now
+                self._tell_of_skipped(entry.schedule, after, until, switches)
+            for time_due in times:
                 if not _is_left_out(entry.schedule, time_due, switches):
-                    self._claim(name, time_due, now)
+                    self._claim(name, time_due, now, switches.get(entry.schedule.path))
         for fire, _ in list(self._owed.values()):
             self._fire(fire, switches)
 
-    def _claim(self, name: str, due: float, now: float) -> None:
+    def _claim(self, name: str, due: float, now: float, switch: Switch | None) -> None:
         store, held = self._service.store, now + _HOLD
-        fires_all = self._fires_all(name)
+        fires_all, last = self._fires_all(name), store.last_fire(name)
         fire = Fire(name, due, now + (_ALL_OWED if fires_all else LATEST_START))
         if not store.claim_fire(name, due, fire.owed_until, held):
             return
+        count_passed_over(self._entries[name].schedule, last, due, switch)
         if not fires_all:  # of several, the last
             for earlier in [own for own, _ in self._owed.values() if own.schedule == name]:
-                self._settle(earlier)
+                self._supersede(earlier)
         self._owed[name, due] = fire, held
 
     def _take_over(self, now: float) -> None:
@@ -117,7 +127,7 @@ class Scheduler:
         latest = dict(sorted(self._owed))
         for fire, _ in list(self._owed.values()):
             if fire.fire_time < latest[fire.schedule] and not self._fires_all(fire.schedule):
-                self._settle(fire)  # of several, the last
+                self._supersede(fire)
 
     def _fires_all(self, name: str) -> bool:
         entry = self._entries.get(name)
@@ -132,7 +142,7 @@ class Scheduler:
         entry = self._entries.get(fire.schedule)
         if entry is None:
             if self._clock() >= fire.owed_until:
-                self._settle(fire)
+                self._miss(fire, "its task can't be imported, or has this schedule no more")
             return
         if _is_left_out(entry.schedule, fire.fire_time, switches):
             self._settle(fire)
@@ -144,19 +154,44 @@ class Scheduler:
             if self._clock() < fire.owed_until:
                 log.warning("%s is due and tried again soon: %s", path, problem)
                 return
-            log.error("the schedule of %s can't be kept: %s", path, problem)
+            self._miss(fire, problem.message)
         except DatanectarError as problem:
-            log.error("the schedule of %s can't be kept: %s", path, problem)
+            self._miss(fire, problem.message)
         else:
             log.info("%s is due: %s", path, _describe(accepted))
             self._settle(fire, accepted.run.id if accepted.run else None)
-            return
+
+    def _miss(self, fire: Fire, reason: str) -> None:
+        """Settle a fire without a run, and tell webhooks of it."""
+        self._tell_of_missed(fire.schedule, fire.fire_time, reason)
+        self._supersede(fire)
+
+    def _supersede(self, fire: Fire) -> None:
+        """Settle a fire that starts no run, be it as a later one takes its place."""
+        count_missed(fire.schedule)
         self._settle(fire)
+
+    def _tell_of_skipped(
+        self, schedule: Schedule, after: float, until: float, switches: dict[str, Switch]
+    ) -> None:
+        """Tell of the fires in ``(after, until]`` that nobody makes up for: the first stands for all."""
+        switch, last = switches.get(schedule.path), self._service.store.last_fire(schedule.name)
+        if switch is not None and switch.paused:
+            return
+        due = schedule.cron.next_due(max(after, last or after, switch.changed if switch else after))
+        if due <= until:
+            self._tell_of_missed(schedule.name, due, "no worker was there to start it")
+
+    def _tell_of_missed(self, name: str, due: float, reason: str) -> None:
+        path = name.partition(" ")[0]
+        log.error("the schedule of %s can't be kept: %s", path, reason)
+        self._webhooks.put(lambda: schedule_missed(path, name, due, reason))
 
     def _accept(self, schedule: Schedule, fire: Fire) -> Accepted:
         due = datetime.fromtimestamp(fire.fire_time, schedule.cron.zone)
         place = (schedule.type, schedule.chain, schedule.task)
-        return self._service.accept(*place, {}, trigger="schedule", at=due)
+        with traces.span(f"schedule {schedule.path}", kind="producer"):
+            return self._service.accept(*place, {}, trigger="schedule", at=due)
 
     def _refresh(self, now: float) -> None:
         entries, switches = {}, self._service.store.schedule_switches()
@@ -174,6 +209,8 @@ class Scheduler:
             switch = switches.get(schedule.path)
             oldest = float("-inf") if schedule.catch_up == "all" else now - LATEST_START
             seen_until = max(last, oldest, switch.changed if switch else last)
+        if last is not None:
+            self._tell_of_skipped(schedule, last, min(seen_until, now - _MISSED), switches)
         return schedule.cron.next_due(seen_until)
 
 

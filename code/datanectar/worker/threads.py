@@ -24,12 +24,14 @@ def safely(action: Callable[..., object], *arguments: object) -> bool:
     return True
 
 
-def repeat(action: Callable[[], object], pause: float, stop: threading.Event) -> None:
-    """Call ``action`` in a thread of its own, with pauses in seconds, until ``stop`` is set."""
+def repeat(action: Callable[[], object], pause: float, stop: threading.Event) -> threading.Thread:
+    """Call ``action`` in a thread, which is returned, with pauses in seconds, until ``stop`` is set."""
 
     def loop() -> None:
         while not stop.is_set():
             safely(action)
             stop.wait(pause)
 
-    threading.Thread(target=loop, name=action.__name__, daemon=True).start()
+    thread = threading.Thread(target=loop, name=action.__name__, daemon=True)
+    thread.start()
+    return thread

@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,14 @@ import psutil
 from huey.consumer import Consumer
 
 from datanectar.backfills.driver import Driver
+from datanectar.counters.store import Counters, add_regularly
 from datanectar.errors import DatanectarError
 from datanectar.forkserver.handle import LOST, Handle
+from datanectar.notifications.sending.sender import Sender
+from datanectar.notifications.store import WebhookStore
 from datanectar.queue import ASSIST_MESSAGE, RUN_MESSAGE
+from datanectar.retention.upkeep import INTERVAL as UPKEEP_INTERVAL
+from datanectar.retention.upkeep import Upkeep
 from datanectar.service.service import Service
 from datanectar.statuses import PENDING, RUNNING
 from datanectar.worker.assisting_attempt import AssistingAttempt
@@ -35,6 +41,7 @@ from datanectar.worker.lease import Lease
 from datanectar.worker.orphans import OrphanSweeper
 from datanectar.worker.recovery import INTERVAL, Recovery
 from datanectar.worker.scheduler import Scheduler
+from datanectar.worker.telemetry.attempts import attempt_followed
 from datanectar.worker.threads import repeat, safely
 
 log = logging.getLogger(__name__)
@@ -43,12 +50,12 @@ log = logging.getLogger(__name__)
 #: counts as lost.
 _BEAT = 1.0
 _BEATS = 5
-#: Seconds between two looks at what is due by its schedule, between two steps of backfills, between
-#: two searches for files of attempts that are over, and between two clean-ups of old history.
+#: Seconds between two looks at what is due by its schedule, between two at what webhooks are to be told,
+#: between two steps of backfills, and between two searches for files of attempts that are over.
 _SCHEDULE_INTERVAL = 1.0
+_WEBHOOK_INTERVAL = 1.0
 _BACKFILL_INTERVAL = 0.2
 _ORPHANS_INTERVAL = 30.0
-_PURGE_INTERVAL = 3600.0
 
 
 def host_identity(node: str) -> str:
@@ -92,6 +99,8 @@ class Worker:
         self._children = service.children
         self._host = host_identity(settings.node)
         self._started = psutil.Process().create_time()
+        self._counters = Counters(service.store.database)
+        self._version = version("datanectar")
         self._lease = Lease(settings.heartbeat_timeout)
         #: The attempts that are followed now: by run id, and those that assist by another name.
         self._attempts: dict[str, Attempt] = {}
@@ -100,19 +109,25 @@ class Worker:
         self._sweeper = OrphanSweeper(
             self._store, self._children, settings.state, self._is_followed
         )
-        self._stop = threading.Event()
+        #: Set: it takes no more runs; and, later, it has none any more.
+        self._stop, self._is_done = threading.Event(), threading.Event()
+        #: When runs that have not ended are handed back: a signal says so.
+        self._hand_back_at = float("inf")
         self._lock = threading.Lock()
         self._busy = 0
 
     def run(self) -> None:
-        """Work until SIGTERM or SIGINT; then finish or hand back what runs, and return."""
+        """Work until SIGTERM or SIGINT, or until told to drain; finish what runs, and return.
+
+        After a signal, what has not ended within the grace is handed back.
+        """
         self._children.start()
         for kind, handler in ((RUN_MESSAGE, self._take), (ASSIST_MESSAGE, self._assist)):
             self._queue.on(kind, partial(self._handle, kind, handler))
         slots = self._settings.workers
         consumer = _Consumer(self._queue.huey, workers=slots, periodic=False, scheduler_interval=60)
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: self._stop.set())
+            signal.signal(number, lambda *_: self._end_within_grace())
         signal.signal(signal.SIGHUP, lambda *_: None)  # the end of a terminal ends no runs
         safely(self._recover)
         consumer.start()
@@ -121,17 +136,23 @@ class Worker:
         heart.start()
         # Threads of their own: neither a chain that hangs at import nor a store with millions of
         # old runs may keep a heartbeat from being sent, or a lost run from being found.
-        repeat(self._recover, INTERVAL, self._stop)
+        recovering = repeat(self._recover, INTERVAL, self._is_done)
         repeat(Scheduler(self._service).fire_due, _SCHEDULE_INTERVAL, self._stop)
         repeat(Driver(self._service, self.id).drive, _BACKFILL_INTERVAL, self._stop)
+        sender = Sender(WebhookStore(self._store.database), self._settings)
+        repeat(sender.send_due, _WEBHOOK_INTERVAL, self._stop)
         repeat(self._sweep_orphans, _ORPHANS_INTERVAL, self._stop)
-        repeat(self._recovery.purge, _PURGE_INTERVAL, self._stop)
+        add_regularly(self._counters)
+        repeat(Upkeep(self._service, self.id).look, UPKEEP_INTERVAL, self._stop)
         self._stop.wait()
         consumer.stop_flag.set()
         self._wind_down()
+        self._is_done.set()
         heart.join()
+        recovering.join(INTERVAL)  # else it might register this worker again
         with contextlib.suppress(DatanectarError):
             self._store.forget_worker(self.id)
+            self._counters.add_own()
         self._children.close()
 
     # --- messages --------------------------------------------------------------------------
@@ -201,7 +222,8 @@ class Worker:
                 # In another thread: this one hears at once if the run is cancelled.
                 call = partial(safely, self._call_assistants, attempt)
                 threading.Thread(target=call, name="call assistants", daemon=True).start()
-            return attempt.follow(child)
+            with attempt_followed(attempt.run, attempt.assistant):
+                return attempt.follow(child)
         finally:
             del self._attempts[name]
 
@@ -209,14 +231,14 @@ class Worker:
 
     def _beat(self) -> None:
         pause = min(_BEAT, self._settings.heartbeat_timeout / _BEATS)
-        while not (self._stop.is_set() and not self._busy):
+        while not self._is_done.is_set():
             safely(self._heartbeat.beat)
-            # While it is stopping, look often: the stop waits for this thread.
-            time.sleep(0.05) if self._stop.is_set() else self._stop.wait(pause)
+            self._is_done.wait(pause)
 
     def _recover(self) -> None:
-        slots = self._settings.workers
-        self._store.beat_worker(self.id, self._host, os.getpid(), self._started, slots)
+        identity = (self.id, self._host, os.getpid(), self._started)
+        if self._store.beat_worker(*identity, self._settings.workers, self._version):
+            self._stop.set()
         self._recovery.search()
 
     def _sweep_orphans(self) -> None:
@@ -227,13 +249,16 @@ class Worker:
     def _is_followed(self, run_id: str) -> bool:
         return any(attempt.run.id == run_id for attempt in list(self._attempts.values()))
 
+    def _end_within_grace(self) -> None:
+        self._hand_back_at = min(self._hand_back_at, time.monotonic() + self._settings.grace)
+        self._stop.set()
+
     def _wind_down(self) -> None:
-        """Wait up to the grace for what runs, then have it handed back."""
+        """Wait for what runs; from the end of the grace on, have it handed back."""
         with self._lock:  # a message that has passed it is counted in _busy
-            deadline = time.monotonic() + self._settings.grace
-        while self._busy and time.monotonic() < deadline:
-            time.sleep(0.05)
+            log.info("worker %s takes no more runs; %d to end", self.id, self._busy)
         while self._busy:
-            for attempt in list(self._attempts.values()):
-                attempt.stop(Stop.HANDED_BACK)
+            if time.monotonic() >= self._hand_back_at:
+                for attempt in list(self._attempts.values()):
+                    attempt.stop(Stop.HANDED_BACK)
             time.sleep(0.05)

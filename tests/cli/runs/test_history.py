@@ -107,11 +107,14 @@ def test_show_says_why_a_run_failed_and_where_to_read_on(stack: Stack) -> None:
     assert shown["parameters"] == "name=bad show"
     assert shown["error"] == "ValueError: no sum"
     assert "no sum" in requests.get(shown["log"], timeout=10).text
-    assert requests.get(shown["page"], timeout=10).ok
     assert f"    {'ValueError: no sum'}" in done.stdout.splitlines()
-    assert re.search(r"^DONE\tReadTask", done.stdout, re.M)
+    assert re.search(r"^DONE\tReadTask\t.*\t[\d.]+ MB\t[\d.]+ s$", done.stdout, re.M)
     assert f"read on:     datanectar logs {run}\n" in done.stdout
-    assert json.loads(command(stack, "show", run, "--json").stdout)["id"] == run
+    record = json.loads(command(stack, "show", run, "--json").stdout)
+    assert record["id"] == run
+    (read,) = (node["id"] for node in record["graph"]["nodes"] if node["status"] == "DONE")
+    page = requests.get(shown["page"], params={"task": read}, timeout=10).text
+    assert len(re.findall(r"[\d.]+ MB of memory, [\d.]+ s of CPU", page)) == 2
     unknown = command(stack, "show", "nonsense")
     assert (unknown.returncode, unknown.stdout) == (2, "")
     assert "There is no run 'nonsense'" in unknown.stderr

@@ -41,6 +41,7 @@ def test_a_run_starts_a_cluster_of_its_own_and_ends_it(make_bench: Callable[...,
     assert ran.outcome == Outcome(DONE), bench.log(ran.key)
     assert bench.file(ran.key).read_text() == "3"
     assert ran.reported("PartTask_2")["runs_on"].startswith("dask tcp://127.0.0.1:")
+    assert ran.reported("PartTask_2")["peak_memory"] > 10**6
 
 
 def test_a_task_of_the_host_itself_may_use_one(make_bench: Callable[..., Bench]) -> None:

@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic import command
@@ -22,9 +23,13 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import func, inspect, select, text
 
 import datanectar.access.tables
-import datanectar.backfills.tables  # noqa: F401, they are in the same database
+import datanectar.backfills.tables
+import datanectar.counters.tables
+import datanectar.notifications.tables
+import datanectar.retention.tables  # noqa: F401, they are in the same database
 from datanectar.errors import StartupError
 from datanectar.runs.migrations import migrate
+from datanectar.runs.migrations.compatibility import OLDEST, compatibility
 from datanectar.runs.store import RunStore
 from datanectar.runs.tables import HEAD, metadata
 from tests.runs.conftest import key_of, new_run
@@ -71,7 +76,7 @@ def test_the_migrations_make_what_the_tables_say(store: RunStore) -> None:
         metadata.drop_all(connection)
         metadata.create_all(connection)
 
-    assert len(migrated) == 6
+    assert len(migrated) == 7
     assert index_conditions(store) == migrated
 
 
@@ -114,15 +119,90 @@ def test_a_migration_that_fails_leaves_nothing_behind(store_url: str) -> None:
     store.close()
 
 
-def test_a_newer_versions_store_is_left_alone(store: RunStore) -> None:
-    with store._db.write() as connection:
-        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+@pytest.mark.parametrize("oldest", [None, "9999"])
+def test_the_store_of_a_newer_version_that_rules_this_one_out_is_refused_and_left_alone(
+    store: RunStore, oldest: str | None
+) -> None:
+    bring_to(store, "9999", oldest)
 
-    with pytest.raises(StartupError, match=r"newer datanectar.*'9999'") as refusal:
+    with pytest.raises(StartupError, match=r"newer datanectar.*'9999'.*can't work") as refusal:
         store.prepare()
 
     assert "\n" not in refusal.value.message
     assert revision_of(store) == "9999"
+
+
+def test_the_store_of_a_newer_version_that_allows_this_one_is_used_as_it_is(
+    store: RunStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    bring_to(store, "9999", HEAD)
+
+    store.prepare()
+
+    assert "newer datanectar" in caplog.text
+    assert revision_of(store) == "9999"
+    assert store.accept(new_run(), max_queued=10)[1]
+
+
+def bring_to(store: RunStore, revision: str, oldest: str | None) -> None:
+    with store._db.write() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = :to"), {"to": revision})
+        if oldest is None:  # of a version that notes nothing
+            connection.execute(text("DROP TABLE compatibility"))
+        else:
+            connection.execute(text("UPDATE compatibility SET oldest = :to"), {"to": oldest})
+
+
+def test_a_migrated_store_says_which_code_may_work_with_it(store: RunStore) -> None:
+    with store._db.read() as connection:
+        assert connection.execute(select(compatibility.c.oldest)).scalars().all() == [OLDEST]
+
+
+def test_since_the_oldest_version_that_may_work_with_a_store_migrations_only_add(
+    store: RunStore,
+) -> None:
+    """Else the processes of that version would fail beside ours: ``OLDEST`` has to go up then."""
+    with store._db.write() as connection:
+        command.downgrade(alembic_config(connection), OLDEST)
+    before = shape(store)
+    newest_first = ScriptDirectory.from_config(alembic_config()).walk_revisions(OLDEST, "head")
+    for script in list(newest_first)[-2::-1]:
+        with store._db.write() as connection:
+            command.upgrade(alembic_config(connection), script.revision)
+        after = shape(store)
+        assert wrong_for_older_code(before, after) == [], script.revision
+        before = after
+
+
+def shape(store: RunStore) -> dict[str, tuple[dict[str, Any], set[str]]]:
+    """Return each table's columns, and the names of its unique indexes."""
+    with store._db.read() as connection:
+        found = inspect(connection)
+        return {
+            table: (
+                {column["name"]: column for column in found.get_columns(table)},
+                {str(index["name"]) for index in found.get_indexes(table) if index["unique"]},
+            )
+            for table in found.get_table_names()
+        }
+
+
+def wrong_for_older_code(
+    before: dict[str, tuple[dict[str, Any], set[str]]],
+    after: dict[str, tuple[dict[str, Any], set[str]]],
+) -> list[str]:
+    """Return what code that was written for ``before`` can't do with ``after``."""
+    wrong = [f"{table} is gone" for table in before.keys() - after.keys()]
+    for table in before.keys() & after.keys():
+        (old, old_unique), (new, new_unique) = before[table], after[table]
+        wrong += [f"{table}.{name} is gone" for name in old.keys() - new.keys()]
+        wrong += [f"{name} of {table} is unique" for name in new_unique - old_unique]
+        for name, column in new.items():
+            if name not in old and not column["nullable"] and column["default"] is None:
+                wrong.append(f"{table}.{name} has no default")
+            if name in old and str(old[name]["type"]) != str(column["type"]):
+                wrong.append(f"{table}.{name} is {column['type']}")
+    return wrong
 
 
 def prepare_and_accept(url: str, start: multiprocessing.synchronize.Barrier) -> None:

@@ -17,6 +17,7 @@ from datanectar.api.openapi.schemas import (
     json_content,
     task_parameter,
 )
+from datanectar.api.openapi.webhooks import WEBHOOK_SCHEMAS
 from datanectar.http.identity import current
 from datanectar.keys import NAME
 from datanectar.messages import ChainDescription, TaskDescription
@@ -62,7 +63,7 @@ def describe(chains: list[ChainDescription], address: str, with_tokens: bool = F
         },
         "servers": [{"url": address}],
         "paths": {**_task_paths(chains), **FIXED_PATHS},
-        "components": {"schemas": SCHEMAS, "responses": RESPONSES},
+        "components": {"schemas": {**SCHEMAS, **WEBHOOK_SCHEMAS}, "responses": RESPONSES},
     }
     if with_tokens:
         spec["components"]["securitySchemes"] = {

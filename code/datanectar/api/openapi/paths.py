@@ -20,6 +20,7 @@ from datanectar.api.openapi.schemas import (
     json_content,
     query,
 )
+from datanectar.api.openapi.webhooks import WEBHOOK_PATHS
 
 
 def _run_any(name: str, path: list[Json]) -> Json:
@@ -189,6 +190,7 @@ FIXED_PATHS: Json = {
     "/api/schedules/{type}/{chain}/{task}/resume": {"post": _switch("resume")},
     "/api/whoami": {"get": get("whoami", "operation", "Whose the request is", "Account")},
     **BACKFILL_PATHS,
+    **WEBHOOK_PATHS,
     "/healthz": {"get": _without_token("healthz", "Is the app alive")},
     "/readyz": {"get": _without_token("readyz", "Can it take requests")},
     "/metrics": {

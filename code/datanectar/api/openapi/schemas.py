@@ -157,6 +157,7 @@ RESPONSES = {code: {"description": why, "content": _ERROR} for code, why in _REA
 
 _STR, _NULLABLE = {"type": "string"}, {"type": ["string", "null"]}
 _INT, _NULLABLE_INT = {"type": "integer"}, {"type": ["integer", "null"]}
+_NULLABLE_NUMBER = {"type": ["number", "null"]}
 _BOOL = {"type": "boolean"}
 _STR_LIST = {"type": "array", "items": _STR}
 _STR_DICT = {"type": "object", "additionalProperties": _STR}
@@ -262,7 +263,7 @@ SCHEMAS: Json = {
         id=_STR, key=_NULLABLE, family=_STR, parameters=_STR_DICT, status=_STATUS,
         started=_NULLABLE, finished=_NULLABLE,
         error=_NULLABLE, progress=_NULLABLE_INT, status_message=_NULLABLE, tracking_url=_NULLABLE,
-        runs_on=_NULLABLE, log_url=_NULLABLE,
+        runs_on=_NULLABLE, peak_memory=_NULLABLE_INT, cpu_time=_NULLABLE_NUMBER, log_url=_NULLABLE,
     ),
     "Graph": _object(
         note=_NULLABLE, nodes=_list_of("Node"),

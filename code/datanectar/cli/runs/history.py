@@ -10,6 +10,7 @@ from datanectar.cli.completion import complete_chain, complete_task_name, comple
 from datanectar.cli.options import echo_json, echo_rows, json_option, shown_time, with_client
 from datanectar.cli.runs.progress import way_on
 from datanectar.cli.terminal import echo
+from datanectar.settings.sizes import size_in_words
 from datanectar.statuses import ACTIVE, ENDED
 
 if TYPE_CHECKING:
@@ -104,8 +105,20 @@ def show(client: Client, run_id: str, as_json: bool) -> None:
     nodes = run["graph"]["nodes"]
     if nodes:
         click.echo("tasks:")
-        rows = ((node["status"], node["family"], shown_time(node["started"])) for node in nodes)
-        echo_rows(rows, "status", "task", "started")
+        rows = (
+            (node["status"], node["family"], shown_time(node["started"]), *_taken_by(node))
+            for node in nodes
+        )
+        echo_rows(rows, "status", "task", "started", "memory", "cpu")
+
+
+def _taken_by(node: dict[str, Any]) -> tuple[str | None, str | None]:
+    """Return a task's peak memory and CPU time in words."""
+    memory, seconds = node.get("peak_memory"), node.get("cpu_time")  # an older app tells neither
+    return (
+        None if memory is None else size_in_words(memory),
+        None if seconds is None else f"{seconds:.1f} s",
+    )
 
 
 def _task_of(run: dict[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 import click
 
@@ -15,6 +16,8 @@ from datanectar.cli.up.prepare import (
 )
 from datanectar.forkserver.process_control import set_title
 from datanectar.optional_imports import left_out, other_drivers
+from datanectar.settings import Settings
+from datanectar.telemetry import logs, traces
 
 
 @click.command()
@@ -29,7 +32,7 @@ def up(with_luigid: bool) -> None:
     settings = prepared_settings()
     set_title("datanectar: up")
     check_access(settings)
-    Supervisor(settings, lambda line: click.echo(line, err=True), with_luigid=with_luigid).run()
+    Supervisor(settings, _reporter(settings), with_luigid=with_luigid).run()
 
 
 @click.command()
@@ -43,14 +46,32 @@ def web() -> None:
         check_access(settings)
         check_port(settings.host, settings.port, "DATANECTAR_PORT")
     set_title("datanectar: web")  # before gunicorn imports setproctitle in its own way
+    logs.set_up("web", settings.log_format)
     from datanectar.web.server import serve
 
     serve(settings)
 
 
 @click.command()
-def worker() -> None:
-    """Take runs from the queue and run them."""
+@click.option("--drain", is_flag=True, help="Start none: have those that work end, and wait.")
+@click.argument("names", nargs=-1)
+def worker(drain: bool, names: tuple[str, ...]) -> None:
+    """Take runs from the queue and run them.
+
+    With --drain: tell the workers of this host, or those that NAMES are the hosts or ids of, to take
+    no more runs and to end when those that they have have ended; return when they have.
+    """
+    if drain:
+        from datanectar.cli.operations.drain import drain_workers
+
+        drain_workers(names)
+    elif names:
+        raise click.UsageError(f"{' '.join(names)}: names go with --drain; this starts a worker.")
+    else:
+        _work()
+
+
+def _work() -> None:
     settings = with_luigid_of_up(prepared_settings())
     end_with_supervisor()
     with left_out(*other_drivers(settings.queue_url)):
@@ -63,7 +84,8 @@ def worker() -> None:
     from datanectar.worker.worker import Worker
 
     set_title("datanectar: worker")
-    _log_to_stderr()
+    logs.set_up("worker", settings.log_format)
+    logging.getLogger("huey").setLevel(logging.ERROR)
     service = Service(
         settings,
         store=RunStore(settings.database_url),
@@ -71,7 +93,9 @@ def worker() -> None:
         children=ChildPool(settings, ahead=settings.workers, role=RunJob),
         luigid=Luigid(settings.luigid_url, settings.state),
     )
+    traces.set_up("worker")
     Worker(service).run()
+    traces.close()
 
 
 @click.command()
@@ -85,10 +109,9 @@ def luigid() -> None:
     become_luigid(prepared_settings())
 
 
-def _log_to_stderr() -> None:
-    logging.basicConfig(
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        datefmt="%Y-%m-%d %H:%M:%S%z",
-        level=logging.INFO,
-    )
-    logging.getLogger("huey").setLevel(logging.ERROR)
+def _reporter(settings: Settings) -> Callable[[str], None]:
+    """Return what tells the user of a line: on the terminal, or in the log if that is JSON."""
+    if settings.log_format == logs.JSON:
+        logs.set_up("up", logs.JSON)
+        return logging.getLogger(__name__).warning
+    return lambda line: click.echo(line, err=True)

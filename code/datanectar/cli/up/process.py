@@ -29,6 +29,7 @@ class ManagedProcess:
         environ: its whole environment.
         folder: its working directory; None: the supervisor's.
         sockets: descriptors that it inherits.
+        may_end: whether it is not started again once it has ended with exit code 0.
     """
 
     name: str
@@ -36,6 +37,7 @@ class ManagedProcess:
     environ: dict[str, str]
     folder: str | None = None
     sockets: tuple[int, ...] = ()
+    may_end: bool = False
     process: subprocess.Popen[bytes] | None = None
     begun: float = 0.0
     short_lives: int = 0
@@ -73,6 +75,10 @@ class ManagedProcess:
     def has_died(self) -> bool:
         """Tell whether the process has ended by itself."""
         return self.process is not None and self.process.poll() is not None
+
+    def has_left(self) -> bool:
+        """Tell whether the process has ended as it was told to, and stays so."""
+        return self.may_end and self.process is not None and self.process.poll() == 0
 
     def revive(self, report: Callable[[str], None]) -> None:
         """Start a process that has died again: after a pause, so call this until it lives."""

@@ -98,7 +98,9 @@ class Supervisor:
         for name, inherited in (("web", environ), ("worker", without_tokens)):
             command = [sys.executable, "-m", "datanectar", name]
             variables = {FORK_SERVER_VARIABLE: str(shared[0])} if shared else {}
-            self._begin(ManagedProcess(name, command, {**inherited, **variables}, sockets=shared))
+            process = ManagedProcess(name, command, {**inherited, **variables}, sockets=shared)
+            process.may_end = name == "worker"  # it has been drained
+            self._begin(process)
         self._await("web", lambda: answers(f"{self._settings.app_url}/healthz"))
 
     def _start_luigid(self) -> None:
@@ -142,8 +144,11 @@ class Supervisor:
     def _watch(self) -> None:
         print(banner(self._settings), flush=True)
         while True:
-            for process in self._processes:
-                if process.has_died():
+            for process in self._processes.copy():
+                if process.has_left():
+                    self._processes.remove(process)
+                    self._report(f"{process.name} has ended as told; the rest stays up.")
+                elif process.has_died():
                     process.revive(self._report)
             kill_and_reap_children(
                 keep=[each.process.pid for each in self._processes if each.process]

@@ -155,7 +155,9 @@ class DaskEngine:
 
     def job_of(self, fields: dict[str, Any]) -> TaskJob:
         """Return the job of a task of this run."""
-        run = {name: getattr(self._job, name) for name in ("type", "chain", "run_time")}
+        run = {
+            name: getattr(self._job, name) for name in ("type", "chain", "run_time", "traceparent")
+        }
         return TaskJob(run_id=self._name, **run, **fields)
 
     def forget(self, task_id: str) -> None:
@@ -218,7 +220,7 @@ class DaskEngine:
 
     def _call(self, call: TaskCall) -> None:
         arguments = dict(call.arguments)
-        if call.method == "report_log_number":  # its log is begun, though not on this host
+        if "log_number" in arguments:  # its log is begun, though not on this host
             key = key_of(self._executions[arguments["task_id"]].task)
             begun_marker(Path(self._job.attempt_dir), key).touch(0o600)
         if "found" in arguments:

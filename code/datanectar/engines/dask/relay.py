@@ -46,9 +46,9 @@ class RelayingScheduler:
         """Relay statistics of the task's."""
         self._relay("report_task_statistics", task_id=task_id, statistics=statistics)
 
-    def report_log_number(self, task_id: str, number: int) -> None:
-        """Relay which of its key's logs the task begins now."""
-        self._relay("report_log_number", task_id=task_id, number=number)
+    def report(self, task_id: str, **news: Any) -> None:
+        """Relay fields of the task: which of its key's logs it begins now, what it took."""
+        self._relay("report", task_id=task_id, **news)
 
     def report_found(self, task_id: str, found: luigi.Task) -> None:
         """Relay a dependency that the task has yielded and that was complete already."""

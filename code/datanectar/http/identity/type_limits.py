@@ -96,6 +96,7 @@ def _of_target(service: Service, target: str) -> list[str]:
 _READERS: dict[str, Callable[[Service, str], list[str]]] = {
     "type": lambda _, text: [text],
     "run_id": _of_run,
+    "other_id": _of_run,
     "backfill_id": _of_backfill,
     "target": _of_target,
     "key": lambda _, text: [parse_key(f"chains/{text}").type],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -16,7 +17,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from datanectar.database import BUSY_SECONDS, Database
 from datanectar.errors import StartupError, Unavailable
 from datanectar.permissions import private_database, private_file
+from datanectar.runs.migrations.compatibility import allows_this_version, note
 from datanectar.runs.tables import HEAD
+
+log = logging.getLogger(__name__)
 
 MIGRATIONS = Path(__file__).parent
 #: The number of our advisory lock in a PostgreSQL database; any constant does.
@@ -29,8 +33,11 @@ _LOOK = 0.05
 def prepare(database: Database) -> None:
     """Bring the store to this version's schema. Any number of processes may do so at once.
 
+    A store that a newer version has migrated stays as it is, if this version may work with it.
+
     Raises:
-        StartupError: when the store can't be reached, or a newer version wrote it.
+        StartupError: when the store can't be reached, or is of a newer version that this one can't
+            work beside.
     """
     try:
         with _one_process_at_a_time(database.file):
@@ -112,9 +119,21 @@ def _migrate(connection: Connection, database: Database) -> None:
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     if revision is not None and revision not in known:
+        _require_compatible(connection, database, revision)
+        return
+    command.upgrade(config, "head")
+    note(connection)
+
+
+def _require_compatible(connection: Connection, database: Database, revision: str) -> None:
+    if not allows_this_version(connection):
         raise StartupError(
             f"The run store {database.name} was written by a newer datanectar (its schema is "
-            f"{revision!r}, this version knows up to {HEAD!r}): install that version, or let "
-            "DATANECTAR_DATABASE_URL name another store."
+            f"{revision!r}, this version knows up to {HEAD!r}) that this version can't work beside: "
+            "install that version, or let DATANECTAR_DATABASE_URL name another store."
         )
-    command.upgrade(config, "head")
+    log.warning(
+        "the run store has the schema %s of a newer datanectar; this version (%s) works beside it",
+        revision,
+        HEAD,
+    )

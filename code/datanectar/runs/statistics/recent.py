@@ -13,6 +13,7 @@ from datanectar.statuses import DONE, FAILED
 
 #: A task by type, chain and name.
 Path = tuple[str, str, str]
+NAMES = ("type", "chain", "task")
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Progress:
 _BRIEF = tuple(runs.c[name] for name in Brief.__dataclass_fields__)
 _OF_TASK = (
     select(*_BRIEF)
-    .where(*(runs.c[name] == bindparam(name) for name in ("type", "chain", "task")))
+    .where(*(runs.c[name] == bindparam(name) for name in NAMES))
     .order_by(runs.c.id.desc())
     .limit(bindparam("most"))
 )
@@ -60,12 +61,11 @@ class Recent(StoreBase):
 
     def recent(self, paths: Sequence[Path], limit: int) -> dict[Path, list[Brief]]:
         """Return the last ``limit`` runs of each task, newest first; a task without runs has none."""
-        names = ("type", "chain", "task")
         found = {}
         with self._db.read() as connection:
             # One by one: a statement for all takes SQLAlchemy longer to build than these to execute.
             for path in paths:
-                asked = {**dict(zip(names, path, strict=True)), "most": limit}
+                asked = {**dict(zip(NAMES, path, strict=True)), "most": limit}
                 found[path] = [_brief(row) for row in connection.execute(_OF_TASK, asked)]
         return found
 

@@ -67,7 +67,7 @@ def blueprint(service: Service) -> Blueprint:
     @routes.get("/tables/<path:target>")
     def table(target: str) -> Response:
         key, file = _found(service, target)
-        rows = _rows(service, key, file)
+        rows = first_rows(service, key, file)
         values = result_values(key, [file], None)[0]
         table = shown(rows.header, rows.rows, rows.count)
         return page("table.html", key=key, result=values, rows=rows, table=table)
@@ -132,7 +132,12 @@ def _frame(key: Key, file: ResultFile, *, scripts: bool) -> Response:
     return response
 
 
-def _rows(service: Service, key: Key, file: ResultFile) -> TableRows:
+def first_rows(service: Service, key: Key, file: ResultFile) -> TableRows:
+    """Return the first rows of a Parquet or Excel file, which a child reads.
+
+    Raises:
+        DatanectarError: saying why it can't be read.
+    """
     format = "parquet" if file.name.lower().endswith((".parquet", ".pq")) else "excel"
     storage = file.storage.store_address if file.storage else ""
     path = str(file.path) if file.path else None

@@ -54,7 +54,7 @@ def preview(file: ResultFile) -> Preview:
     try:
         if isinstance(file, ResultFolder):
             return _listing(file)
-        return _preview(_beginning(file), file.size or 0, file.name)
+        return _preview(beginning(file), file.size or 0, file.name)
     except (DatanectarError, OSError) as problem:
         return Preview("missing", text=str(problem))
 
@@ -66,7 +66,12 @@ def _listing(folder: ResultFolder) -> Preview:
     return Preview("folder", size, paths=files[:_MOST_PATHS], cut=cut)
 
 
-def _beginning(file: ResultFile) -> bytes:
+def beginning(file: ResultFile) -> bytes:
+    """Return the first :data:`WHOLE_BYTES` of a file.
+
+    Raises:
+        DatanectarError, OSError: when it can't be read.
+    """
     content = b""
     for piece in file.read():
         content += piece
@@ -85,10 +90,10 @@ def _preview(content: bytes, size: int, file: str) -> Preview:
         return Preview(kind, size, media_type=media_type)
     if content.startswith(b"%PDF-"):
         return Preview("frame", size, media_type=media_type)
-    if any(content.startswith(start) and ending in names for start, names in _TABLE_FILES.items()):
+    if is_table_file(content, ending):
         return Preview("rows", size, media_type=media_type)
     cut = size > len(content)
-    text = _text(content, cut, ending)
+    text = decoded(content, cut, ending)
     if text is None:
         return Preview("binary", size, media_type=media_type)
     return _preview_text(text, size, ending, cut, media_type)
@@ -125,6 +130,13 @@ def _plain(kind: str, text: str, size: int, media_type: str | None) -> Preview:
     return Preview(kind, size, shown, html=html, cut=cut, media_type=media_type)
 
 
+def is_table_file(content: bytes, ending: str) -> bool:
+    """Tell whether a file holds a table whose rows a child reads, by its first bytes and its ending."""
+    return any(
+        content.startswith(start) and ending in names for start, names in _TABLE_FILES.items()
+    )
+
+
 def content_type(content: bytes) -> str | None:
     """Return the media type of what a frame or a picture shows, by its first bytes, or None."""
     if content.startswith(b"%PDF-"):
@@ -144,8 +156,13 @@ def picture_type(content: bytes) -> str | None:
     return next((type for start, type in _PICTURES.items() if content.startswith(start)), None)
 
 
-def _text(content: bytes, cut: bool, ending: str) -> str | None:
-    """Return what is UTF-8, UTF-16 with its mark, or in a table's file an older encoding; else None."""
+def decoded(content: bytes, cut: bool, ending: str) -> str | None:
+    """Return what is UTF-8, UTF-16 with its mark, or in a table's file an older encoding; else None.
+
+    Args:
+        cut: the file goes on.
+        ending: of the file's name, without the dot.
+    """
     if content.startswith((b"\xff\xfe", b"\xfe\xff")) and len(content) % 2 == 0:
         return _decoded(content, "utf-16", 3 if cut else 0)
     if b"\x00" in content:

@@ -1,11 +1,11 @@
-"""Running again or cancelling many runs at once."""
+"""What is done to the runs that are chosen: running again, cancelling, comparing."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from flask import Response
+from flask import Response, redirect, url_for
 from werkzeug.datastructures import MultiDict
 
 from datanectar.errors import BadRequest, DatanectarError
@@ -36,6 +36,8 @@ def bulk(service: Service, form: MultiDict[str, str]) -> Response:
         BadRequest: when it names no run, too many, or no such button.
     """
     ids, act = form.getlist("run"), _ACTS.get(form.get("do", ""))
+    if form.get("do") == "compare":
+        return _compare(sorted(ids))
     if act is None or not 0 < len(ids) <= _MOST:
         raise BadRequest(
             f"Choose from 1 to {_MOST} runs, and whether to run them again or cancel them."
@@ -48,6 +50,13 @@ def bulk(service: Service, form: MultiDict[str, str]) -> Response:
     current.require_types(*(run.type for run in runs))
     outcomes = [_outcome(service, run, act) for run in runs]
     return page("bulk.html", outcomes=outcomes, is_cancel=act is _cancel)
+
+
+def _compare(ids: list[str]) -> Response:
+    if len(ids) != 2:
+        raise BadRequest(f"Choose two runs to compare: {len(ids)} are chosen.")
+    address = url_for("compare.both", run_id=ids[0], other_id=ids[1])
+    return redirect(address, 303)  # type: ignore[return-value]
 
 
 def _outcome(service: Service, run: Run, act: Callable[[Service, Run], Run | None]) -> Outcome:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import re
+from pathlib import Path
 
 import pytest
 
@@ -47,6 +49,53 @@ class AbortingTask(NectarTask):
     def run(self):
         os.abort()
 
+class CloseTask(NectarTask):
+    """Cleans up, whatever ends it."""
+    evidence = luigi.Parameter()
+    def run(self):
+        self.lines = open(self.evidence, "a", buffering=1)
+        try:
+            self.act()
+        finally:
+            self.note("finally")
+    def on_failure(self, problem):
+        self.note(f"on_failure {type(problem).__name__}")
+    def note(self, line):
+        print(line, file=self.lines)
+
+class BurningTask(CloseTask):
+    """Uses the CPU without end."""
+    cpu_time = 1
+    def act(self):
+        while True:
+            try:
+                sum(range(1000))
+            except Exception:
+                pass
+
+class BurningProgramTask(CloseTask):
+    """Has programs use it, each less than the limit when it ends."""
+    cpu_time = 1.5
+    def act(self):
+        burn = "import time\\nwhile time.process_time() < 0.7: pass"
+        while True:
+            subprocess.run([sys.executable, "-c", burn])
+
+class OpeningTask(CloseTask):
+    """Opens files without end."""
+    open_files = 100
+    def act(self):
+        held = []
+        while True:
+            held.append(open("/dev/null"))
+
+class PoliteTask(NectarTask):
+    nice = 7
+    oom_score_adj = 700
+    def run(self):
+        score = pathlib.Path("/proc/self/oom_score_adj").read_text().strip()
+        self.save(f"{os.nice(0)} {score}")
+
 class SlowTask(NectarTask):
     timeout = 1
     def run(self):
@@ -67,8 +116,7 @@ class FlakyTask(NectarTask):
 
 
 @pytest.fixture
-def needy(make_bench: Callable[..., Bench]) -> Bench:
-    bench = make_bench(DATANECTAR_RETRY_DELAY="0.1").start()
+def needy(bench: Bench) -> Bench:
     bench.stack.chain(PLACE, CHAIN)
     return bench
 
@@ -85,6 +133,7 @@ def test_a_task_that_wants_more_than_its_memory_fails_with_the_limit_and_what_to
 
     error = error_of(ran)
     assert error.startswith("MemoryError: HungryTask wanted more than its memory = '200 MB': raise")
+    assert re.search(r"Its process held [\d.]+ MB at most", error)
     assert "held = bytearray" in needy.log(ran.key)
     assert not needy.file(ran.key).exists()
 
@@ -127,3 +176,32 @@ def test_a_task_that_fails_is_tried_again(needy: Bench, tmp_path: object) -> Non
 
     assert ran.outcome == Outcome(DONE)
     assert needy.file(ran.key).read_text() == "at last"
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("Burning", "OutOfCpuTime: BurningTask used up its cpu_time = 1: raise"),
+        ("BurningProgram", "OutOfCpuTime: BurningProgramTask used up its cpu_time = 1.5: raise"),
+        (
+            "Opening",
+            "TooManyOpenFiles: [Errno 24] OpeningTask had no file left of its open_files = ",
+        ),
+    ],
+)
+def test_a_task_at_its_limit_cleans_up_and_is_told_which_it_was(
+    needy: Bench, tmp_path: Path, name: str, words: str
+) -> None:
+    ran = needy.run(f"{PLACE}/{name}Task", evidence=str(tmp_path / "seen"))
+
+    error = error_of(ran)
+    assert error.startswith(words)
+    assert (tmp_path / "seen").read_text() == f"finally\non_failure {words.partition(':')[0]}\n"
+    assert "in act" in needy.log(ran.key)
+
+
+def test_niceness_and_the_kernels_choice_are_the_tasks_own(needy: Bench) -> None:
+    ran = needy.run(f"{PLACE}/PoliteTask")
+
+    assert needy.file(ran.key).read_text() == "7 700"
+    assert os.nice(0) < 7

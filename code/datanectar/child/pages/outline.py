@@ -51,12 +51,17 @@ def _walk(
             continue
         if len(found) == MOST_TASKS or time.monotonic() > deadline:
             return found, True
-        found[task.task_id] = (task, _required(task))
+        found[task.task_id] = (task, required(task))
         unread.extend(found[task.task_id][1])
     return found, False
 
 
-def _required(task: luigi.Task) -> list[luigi.Task]:
+def required(task: luigi.Task) -> list[luigi.Task]:
+    """Return what a task requires.
+
+    Raises:
+        ChainError: when its ``requires`` raises.
+    """
     try:
         return list(task.deps())
     except Exception as problem:
@@ -66,21 +71,26 @@ def _required(task: luigi.Task) -> list[luigi.Task]:
 
 
 def _described(task: luigi.Task, required: list[luigi.Task], deadline: float) -> OutlineTask:
-    try:
-        key = str(key_of(task))
-    except DatanectarError:
-        key = None
     return OutlineTask(
         task.task_id,
         task.task_family,
         public_params(task),
         [one.task_id for one in required],
-        key,
-        _is_complete(task) if time.monotonic() < deadline else None,
+        key_text(task),
+        is_complete(task) if time.monotonic() < deadline else None,
     )
 
 
-def _is_complete(task: luigi.Task) -> bool | None:
+def key_text(task: luigi.Task) -> str | None:
+    """Return a task's key; None when it has none."""
+    try:
+        return str(key_of(task))
+    except DatanectarError:
+        return None
+
+
+def is_complete(task: luigi.Task) -> bool | None:
+    """Return whether a task's result is there; None when its ``complete`` raises."""
     try:
         return bool(task.complete())
     except Exception:  # an author's complete(); the run reports it

@@ -1,0 +1,1 @@
+"""What children look up for pages, without running anything."""

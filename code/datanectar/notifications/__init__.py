@@ -1,0 +1,1 @@
+"""Webhooks: what they are told, kept until it is delivered, and how it is sent."""

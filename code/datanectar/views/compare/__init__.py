@@ -1,0 +1,1 @@
+"""Two runs compared: parameters, durations of tasks, logs and results."""

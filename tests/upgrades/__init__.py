@@ -1,0 +1,1 @@
+"""Two versions of datanectar on one run store."""
