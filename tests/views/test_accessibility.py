@@ -78,6 +78,7 @@ def routes(stack: Stack, pages: dict[str, str]) -> dict[str, str]:
     target = key + "/out.csv"
     parts = {**names, "run_id": run_id, "backfill_id": backfill, "target": target}
     parts |= {"key": key.removeprefix("chains/"), "name": "index.html", "version": "0"}
+    parts["other_id"] = pages["failed"].rpartition("/")[2]
     app = create_app(stack.settings)
     try:
         rules = [rule for rule in app.url_map.iter_rules() if "GET" in (rule.methods or ())]
