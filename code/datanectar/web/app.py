@@ -6,20 +6,19 @@ from flask import Flask
 
 from datanectar.access.accounts import Accounts
 from datanectar.api import (
-    backfills,
     chains,
     lineage,
     logs,
     runs,
-    schedules,
     status,
     targets,
-    webhooks,
     whoami,
 )
 from datanectar.api.monitoring import health
 from datanectar.api.openapi import document as openapi
+from datanectar.api.operations import backfills, schedules, webhooks
 from datanectar.child_pool import ChildPool
+from datanectar.counters.store import Counters, add_regularly
 from datanectar.http import auth, proxy
 from datanectar.http.envelope import handle_errors
 from datanectar.http.request_params import StrictRequest
@@ -44,6 +43,7 @@ from datanectar.views.operations import webhooks as webhook_pages
 from datanectar.views.operations import workers as worker_pages
 from datanectar.views.results import page as result_page
 from datanectar.views.runs import history, run
+from datanectar.web import request_log
 
 #: Idle children kept for resolving parameters, so that a POST does not wait for a fork.
 _CHILDREN_AHEAD = 2
@@ -70,6 +70,7 @@ def create_app(settings: Settings) -> Flask:
     _register_routes(app, service)
     _register_login(app, settings, accounts)
     pages.prepare(app)
+    request_log.prepare(app)
     proxy.prepare(app, settings)
     return app
 
@@ -79,6 +80,7 @@ def _service(settings: Settings) -> Service:
     store.prepare()
     children = ChildPool(settings, ahead=_CHILDREN_AHEAD, role=ResolveJob)
     children.start()
+    add_regularly(Counters(store.database))
     return Service(
         settings,
         store=store,

@@ -15,6 +15,7 @@ from datanectar.queue import RUN_MESSAGE
 from datanectar.runs.records import Run, WorkerRow
 from datanectar.service.service import Service
 from datanectar.statuses import PENDING
+from datanectar.telemetry.counts import WORKERS_LOST, count
 from datanectar.worker.lease import Lease
 from datanectar.worker.orphans import is_alive, keep_logs, kill_leftover
 from datanectar.worker.threads import safely
@@ -93,7 +94,7 @@ class Recovery:
         """Delete what is old: workers that were lost long ago, and runs and backfills as the settings say."""
         for worker in self._store.workers():
             if worker.heartbeat < time.time() - _FORGET:
-                safely(self._store.forget_worker, worker.id)
+                safely(self._forget, worker)
         if self._settings.keep_runs_days:
             before = time.time() - self._settings.keep_runs_days * 86_400
             self._store.purge(before)
@@ -106,7 +107,11 @@ class Recovery:
             is_done &= safely(self._take_over, run, True, reason)
         if is_done:
             self._tell_of_lost(worker, reason)
-            self._store.forget_worker(worker.id)
+            self._forget(worker)
+
+    def _forget(self, worker: WorkerRow) -> None:
+        if self._store.forget_worker(worker.id):  # by no other worker before
+            count(WORKERS_LOST)
 
     def _tell_of_silent(self) -> None:
         """Tell webhooks of workers on other hosts whose heartbeats have ended."""

@@ -46,6 +46,7 @@ class TaskJob(Message, frozen=True):
     storage: str = ""
     timeout: Stamp | None = None
     limits: dict[str, tuple[float, str]] = field(default_factory=dict)
+    traceparent: str | None = None
 
 
 class TaskCall(Message, frozen=True):

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, Response, redirect, request, url_for
 from werkzeug.datastructures import MultiDict
 
-from datanectar.api.backfills import progress, read_request
+from datanectar.api.operations.backfills import progress, read_request
 from datanectar.backfills.backfills import AT_ONCE, Backfills
 from datanectar.backfills.records import Backfill
 from datanectar.errors import DatanectarError

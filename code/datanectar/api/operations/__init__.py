@@ -1,0 +1,1 @@
+"""Routes for what a team runs besides single runs: backfills, schedules, webhooks."""
