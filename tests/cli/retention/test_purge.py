@@ -99,6 +99,13 @@ def test_what_can_not_be_is_refused_in_words(
     assert (done.returncode, why in done.stderr) == (2, True), done.stderr
 
 
+def test_outside_of_a_project_nothing_is_made(tmp_path: Path) -> None:
+    for words in (("purge",), ("pin",)):
+        done = in_project(tmp_path, *words)
+        assert (done.returncode, "There is no folder" in done.stderr) == (2, True)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_two_purges_do_not_meet_and_a_store_is_vacuumed(project: Path) -> None:
     old = make(project, LOAD, 31)
     purge(project)  # makes the store
