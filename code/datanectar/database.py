@@ -40,6 +40,7 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from datanectar.errors import StartupError, Unavailable
 from datanectar.settings import sqlite_file, sqlite_url
+from datanectar.telemetry.counts import STORE, count_error
 
 #: Seconds that a write waits for another process's write to end. SQLite's own default, 5, is
 #: where "database is locked" comes from.
@@ -220,6 +221,7 @@ class Database:
         except (DBAPIError, PoolTimeout) as problem:
             if isinstance(problem, _OUR_MISTAKES) and not problem.connection_invalidated:
                 raise
+            count_error(STORE, problem)
             raise Unavailable(
                 f"{self.unreachable(problem)} Try again in a while; "
                 "if it stays so, check DATANECTAR_DATABASE_URL and that the database is up.",

@@ -5,12 +5,14 @@ A child that has resolved a request may stay for its run, since it has the chain
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from datanectar import reasons
+from datanectar import reasons, settings
 from datanectar.catalog import chain_environment
 from datanectar.catalog.collector import APIChainCollector
 from datanectar.child import describe, needs, plan, resolve
@@ -24,6 +26,7 @@ from datanectar.messages import (
     ChainDescription,
     DescribeJob,
     DescribeManyJob,
+    ErrorSeen,
     Refusal,
     ResolveJob,
     RunJob,
@@ -34,6 +37,9 @@ from datanectar.messages import (
 from datanectar.messages.pages import GridJob, OutlineJob, TableJob
 from datanectar.messages.plans import NeedsJob, PlanJob
 from datanectar.runner import build, output, task_log
+from datanectar.runner.luigi_setup import configure_luigi
+from datanectar.telemetry.counts import send_errors
+from datanectar.telemetry.in_child import join_run
 
 
 class Reports:
@@ -98,6 +104,8 @@ def _serve(job: Any, pipe: Reports) -> None:
         set_title(f"datanectar: {_title(job)}")
         if isinstance(job, _OF_ONE_CHAIN):
             chain_environment.prepare_process(job.type, job.chain)
+        if isinstance(job, (RunJob, TaskJob)):
+            _join_run(job, pipe)
         reply = _JOBS[type(job)](job, pipe.send)
         if reply is not None:
             pipe.send(reply)
@@ -105,6 +113,22 @@ def _serve(job: Any, pipe: Reports) -> None:
         pipe.send(Refusal(type(problem).__name__, problem.message, problem.fields))
     except BaseException as problem:  # authors' code: SystemExit and KeyboardInterrupt too
         pipe.send(Refusal("ChainError", reasons.of_exception(problem)))
+
+
+def _join_run(job: RunJob | TaskJob, pipe: Reports) -> None:
+    """Have what this process logs and traces belong to the run."""
+    configure_luigi()  # which replaces handlers of loggers
+    path = f"{job.type}/{job.chain}/{job.task}" if isinstance(job, RunJob) else job.family
+    attempt = job.attempt if isinstance(job, RunJob) else None
+    form = settings.current().log_format
+    join_run(form, job.traceparent, run_id=job.run_id, attempt=attempt, task=path)
+    if isinstance(job, RunJob):
+        send_errors(partial(_report_error, pipe))
+
+
+def _report_error(pipe: Reports, part: str, kind: str) -> None:
+    with contextlib.suppress(OSError):  # the worker has gone, and has other troubles
+        pipe.send(ErrorSeen(part, kind))
 
 
 def _title(job: Any) -> str:

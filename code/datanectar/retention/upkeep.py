@@ -14,6 +14,7 @@ from datanectar.retention.rules import LOGS, RESULTS, RUNS, PurgeRequest
 from datanectar.retention.runs import OldRuns
 from datanectar.retention.store import RetentionStore
 from datanectar.service.service import Service
+from datanectar.telemetry.counts import WORKERS_LOST, count
 
 log = logging.getLogger(__name__)
 
@@ -61,8 +62,10 @@ class Upkeep:
     def _clear_history(self, renew: Callable[[], None]) -> None:
         """Delete what is old of the run store, and workers that were lost long ago."""
         for worker in self._service.store.workers():
-            if worker.heartbeat < time.time() - _FORGET:
-                self._service.store.forget_worker(worker.id)
+            is_over = worker.heartbeat < time.time() - _FORGET
+            # By no other worker before.
+            if is_over and self._service.store.forget_worker(worker.id):
+                count(WORKERS_LOST)
         purge = Purge(self._service, PurgeRequest((RUNS,)), renew=renew)
         old_runs = OldRuns(self._service.store.database)
         old_runs.purge(purge.run_limits, renew=renew)

@@ -36,6 +36,7 @@ from datanectar.runner import output
 from datanectar.storage.base import Storage
 from datanectar.storage.earlier import keep_earlier
 from datanectar.storage.registry import log_store, name_of, storage_named
+from datanectar.telemetry.in_child import task_named
 from datanectar.util.identity import key_of
 from datanectar.util.tasklog import being_recorded, storage_of, write_params
 from datanectar.util.tee import flush
@@ -84,6 +85,7 @@ class TaskLog:
     def _begin(self) -> None:
         storage = storage_of(self.task)
         key = key_of(self.task)
+        self._stack.enter_context(task_named(key.path, self.task.task_id))
         file = _log_file(storage, key)
         if _is_first_time(key):
             number = keep_earlier(storage, key, LOG_FILE)

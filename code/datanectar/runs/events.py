@@ -27,6 +27,7 @@ from datanectar.messages import Outcome
 from datanectar.runs.records import Run
 from datanectar.runs.tables import RUN_COLUMNS, runs, to_record
 from datanectar.statuses import ENDED
+from datanectar.telemetry.logs import EVENTS
 
 log = logging.getLogger(__name__)
 
@@ -99,6 +100,8 @@ def _call_before(hook: BeforeEnd, connection: Connection, run: Run) -> None:
 
 
 def _call_after(run: Run) -> None:
+    about = {"run_id": run.id, "attempt": run.attempt, "run_status": run.status, "error": run.error}
+    EVENTS.info("run %s: %s", run.id, run.status, extra=about)
     for hook in _after:
         try:
             hook(run)

@@ -413,6 +413,12 @@ class Settings:
         "",
         "the S3 endpoint for URLs handed to clients, when it differs from the one used inside",
     )
+    log_format: str = setting(
+        "DATANECTAR_LOG_FORMAT",
+        "text",
+        "how the service writes its own log: `text`, or `json`, a line each with what it belongs to",
+        one_of("text", "json"),
+    )
     node: str = setting(
         "DATANECTAR_NODE", lambda s: socket.gethostname(), "this host's name among the workers"
     )

@@ -14,6 +14,7 @@ from datanectar.queue import RUN_MESSAGE
 from datanectar.runs.records import Run, WorkerRow
 from datanectar.service.service import Service
 from datanectar.statuses import PENDING
+from datanectar.telemetry.counts import WORKERS_LOST, count
 from datanectar.worker.lease import Lease
 from datanectar.worker.orphans import is_alive, keep_logs, kill_leftover
 from datanectar.worker.threads import safely
@@ -92,7 +93,11 @@ class Recovery:
             is_done &= safely(self._take_over, run, True, reason)
         if is_done:
             self._tell_of_lost(worker, reason)
-            self._store.forget_worker(worker.id)
+            self._forget(worker)
+
+    def _forget(self, worker: WorkerRow) -> None:
+        if self._store.forget_worker(worker.id):  # by no other worker before
+            count(WORKERS_LOST)
 
     def _tell_of_silent(self) -> None:
         """Tell webhooks of workers on other hosts whose heartbeats have ended."""

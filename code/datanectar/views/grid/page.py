@@ -159,7 +159,11 @@ class GridPage:
         self, chain: ChainDescription, task: TaskDescription, asked: Asked
     ) -> tuple[Grid | None, DatanectarError | None]:
         """Return the grid, or None while it is being worked out, and why there is none."""
-        ran = self._service.store.ran_params((chain.type, chain.name, task.name), _RAN)
+        store, path = self._service.store, (chain.type, chain.name, task.name)
+        ran = store.ran_params(path, _RAN)
+        if not ran:  # others require it
+            prefix = f"chains/{'/'.join(path)}/"
+            ran = [made.params for made in store.newest_keys(prefix, (), _RAN) if made.params]
         over, last = (asked.view.get(name, "") for name in ("over", "last"))
         raw = {name: text for name, text in asked.fixed.items() if name != over}
         job = GridJob(
