@@ -61,8 +61,8 @@ class RetentionStore(StoreBase):
     def newest(self) -> tuple[tuple[str, str], bool]:
         """Return the ids of the newest run and backfill, and whether any run is still to end."""
         with self._db.read() as connection:
-            run, backfill, any_active = connection.execute(_NEWEST).one()
-        return (run or "", backfill or ""), bool(any_active)
+            row = connection.execute(_NEWEST).one()
+        return (row[0] or "", row[1] or ""), bool(row[2])
 
     def begin(self, chore: str, owner: str, seconds: float, every: float = 0.0) -> bool:
         """Return True to the one caller, of all processes, that is to do a chore now.
