@@ -87,6 +87,8 @@ def test_a_pinned_result_stays_until_it_is_pinned_no_more(project: Path) -> None
     ("words", "why"),
     [
         (("purge", "--older-than", "3 months"), "--older-than '3 months' can't be read"),
+        (("purge", "--older-than", "forever"), "nothing is"),
+        (("purge", "--type", "../../etc"), "can be called so"),
         (("purge", "everything"), "everything"),
         (("pin", "etl/sales_chain"), "is not a key"),
         (("pin", "--remove"), "Which ones?"),
