@@ -24,7 +24,7 @@ BEFORE = {
     "docs/task-helpers.md": "from datanectar import NectarTask",
 }
 #: Languages of blocks that hold nothing to run.
-_TEXT = ("text",)
+_TEXT = ("text", "json")
 _RUNS = ("python", "console", "toml")
 
 

@@ -75,6 +75,11 @@ class Row:
     problem: str = ""
 
     @property
+    def when(self) -> float | None:
+        """When it was made, as its files tell: a later run that found it there has a later time."""
+        return max((file.modified for file in self.files), default=self.made.made)
+
+    @property
     def size(self) -> int | None:
         """The bytes of its files, where they are known."""
         sizes = [file.size for file in self.files if file.size is not None]
