@@ -49,7 +49,6 @@ BLOCKS = {
     ("docs/limits.md", "class ExportTask(NectarTask):"): "an outline; tests/runner/test_stopping.py runs tasks like it",
     ("docs/engines.md", "class CityTask(NectarTask):"): "tests/shipped_chains/test_orders.py runs one like it",
     ("docs/notifications.md", '$ datanectar webhook add oncall "mailto://user:password@example.com?to=oncall@example.com" --status FAILED'): "they need accounts; tests/notifications/sending sends real mail",
-    ("docs/notifications.md", "{"): "an outline of an event; tests/notifications/sending/test_sender.py reads real ones",
     ("docs/frontend.md", '@routes.get("/things")'): "an outline of a page; tests/views/test_live_page.py has real ones",
 }  # fmt: skip
 
