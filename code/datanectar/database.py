@@ -167,6 +167,12 @@ class Database:
             finally:
                 driver.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}")
 
+    def vacuum(self) -> None:
+        """Have SQLite write its file anew, without what is free in it; Unavailable if it is locked."""
+        with self._translated(), self._here().write_lock, self.engine.connect() as connection:
+            connection.connection.driver_connection.execute("VACUUM")  # type: ignore[union-attr]
+        self.forget_overwritten()
+
     def insert(self, table: Table) -> Insert:
         """Return an INSERT for this database that knows ``ON CONFLICT``."""
         return sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)

@@ -79,7 +79,10 @@ class Bookkeeper:
     def runs(self, *statuses: str) -> list[Run]:
         """Return the round's runs in these statuses, or all of them."""
         filters = RunFilters(since=self.began)
-        runs, _ = self._store.list_runs(filters, cursor=None, limit=1000)
+        runs, cursor = self._store.list_runs(filters, cursor=None, limit=1000)
+        while cursor:
+            more, cursor = self._store.list_runs(filters, cursor=cursor, limit=1000)
+            runs += more
         return [run for run in runs if not statuses or run.status in statuses]
 
     def check(self, load: Load, fault: str) -> Books:

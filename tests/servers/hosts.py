@@ -73,6 +73,7 @@ class Host:
                 "DATANECTAR_QUEUE_URL",
                 "AWS_ENDPOINT_URL_S3",
             )
+            if name in known
         }
         own = {
             "DATANECTAR_NODE": self.name,

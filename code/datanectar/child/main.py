@@ -15,7 +15,7 @@ from typing import Any
 from datanectar import reasons, settings
 from datanectar.catalog import chain_environment
 from datanectar.catalog.collector import APIChainCollector
-from datanectar.child import describe, plan, resolve
+from datanectar.child import describe, needs, plan, resolve
 from datanectar.child.exit import end_like_python, forget_inherited_handlers
 from datanectar.child.pages import grid, outline, table
 from datanectar.child.run_task import run_task
@@ -35,7 +35,7 @@ from datanectar.messages import (
     encode,
 )
 from datanectar.messages.pages import GridJob, OutlineJob, TableJob
-from datanectar.messages.plans import PlanJob
+from datanectar.messages.plans import NeedsJob, PlanJob
 from datanectar.runner import build, output, task_log
 from datanectar.runner.luigi_setup import configure_luigi
 from datanectar.telemetry.counts import send_errors
@@ -87,12 +87,22 @@ def main(jobs: int, reports: int, get_ready: Callable[[str], None]) -> int:
     return 0
 
 
+_OF_ONE_CHAIN = (
+    DescribeJob,
+    GridJob,
+    NeedsJob,
+    OutlineJob,
+    PlanJob,
+    ResolveJob,
+    RunJob,
+    TaskJob,
+)
+
+
 def _serve(job: Any, pipe: Reports) -> None:
     try:
         set_title(f"datanectar: {_title(job)}")
-        if isinstance(
-            job, (DescribeJob, GridJob, OutlineJob, PlanJob, ResolveJob, RunJob, TaskJob)
-        ):
+        if isinstance(job, _OF_ONE_CHAIN):
             chain_environment.prepare_process(job.type, job.chain)
         if isinstance(job, (RunJob, TaskJob)):
             _join_run(job, pipe)
@@ -135,6 +145,8 @@ def _title(job: Any) -> str:
         return f"look up keys of {job.type}/{job.chain}/{job.task}"
     if isinstance(job, PlanJob):
         return f"plan a backfill of {job.type}/{job.chain}/{job.task}"
+    if isinstance(job, NeedsJob):
+        return f"find what runs of {job.type}/{job.chain} need"
     if isinstance(job, DescribeJob):
         return f"describe {job.type}/{job.chain}"
     if isinstance(job, DescribeManyJob):
@@ -162,6 +174,7 @@ _JOBS: dict[type, Callable[[Any, Callable[[Any], None]], Any]] = {
     DescribeManyJob: describe.describe_many,
     PlanJob: lambda job, send: plan.plan(job),
     ResolveJob: lambda job, send: resolve.resolve(job),
+    NeedsJob: lambda job, send: needs.needs(job),
     RunJob: build.run,
     TaskJob: run_task,
     GridJob: lambda job, send: grid.grid(job),

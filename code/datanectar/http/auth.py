@@ -76,6 +76,7 @@ ENDPOINT_SCOPES = {
             "lineage_page.of_type",
             "lineage_result.result",
             "openapi.openapi",
+            "result_list.results",
             "results.frame",
             "results.picture",
             "results.result",
@@ -128,6 +129,7 @@ ENDPOINT_SCOPES = {
         (
             "lineage.drop",
             "lineage_result.drop",
+            "result_list.drop",
             "runs_page.drop",
             "runs_page.rerun",
             "settings_page.in_force",

@@ -34,6 +34,7 @@ from datanectar.views.catalogue import chain as chain_page
 from datanectar.views.catalogue import home, tasks
 from datanectar.views.compare import page as compare_page
 from datanectar.views.grid import page as grid_page
+from datanectar.views.grid import results as result_list
 from datanectar.views.lineage import results as lineage_result
 from datanectar.views.lineage import tasks as lineage_pages
 from datanectar.views.operations import backfills as backfill_pages
@@ -117,6 +118,7 @@ def _register_routes(app: Flask, service: Service) -> None:
         chain_page,
         tasks,
         grid_page,
+        result_list,
         run,
         compare_page,
         result_page,

@@ -7,7 +7,6 @@ import logging
 import time
 
 from datanectar.attempt_files import attempt_folder, clear
-from datanectar.backfills.store import BackfillStore
 from datanectar.luigid.names import worker_id
 from datanectar.notifications.occasions import worker_lost
 from datanectar.notifications.store import WebhookStore
@@ -24,8 +23,6 @@ log = logging.getLogger(__name__)
 
 #: Seconds between two searches.
 INTERVAL = 2.0
-#: Seconds without a heartbeat after which a worker on another host is no longer listed.
-_FORGET = 86_400.0
 
 
 class Recovery:
@@ -41,7 +38,6 @@ class Recovery:
     def __init__(self, service: Service, worker: str, host: str, lease: Lease) -> None:
         self._settings = service.settings
         self._store = service.store
-        self._backfills = BackfillStore(service.store.database)
         self._webhooks = WebhookStore(service.store.database)
         #: Workers whose loss was told, each with its last heartbeat.
         self._told: set[tuple[str, float]] = set()
@@ -76,7 +72,8 @@ class Recovery:
         status = self._store.take_back(run, reason, most, if_expired=if_expired)
         if status is None:
             return False
-        log.warning("run %s: %s; it is %s now", run.id, reason, status)
+        words = "run %s: %s; it is %s now"
+        log.warning(words, run.id, reason, status, extra=run.log_fields)
         with contextlib.suppress(OSError):
             self._luigid.end_worker(worker_id(run.id), reason)
         if status == PENDING:
@@ -89,16 +86,6 @@ class Recovery:
         latest = max((worker.heartbeat for worker in workers), default=0.0)
         since = latest - max(self._settings.heartbeat_timeout, 3 * INTERVAL)
         return [worker for worker in workers if worker.heartbeat >= since]
-
-    def purge(self) -> None:
-        """Delete what is old: workers that were lost long ago, and runs and backfills as the settings say."""
-        for worker in self._store.workers():
-            if worker.heartbeat < time.time() - _FORGET:
-                safely(self._forget, worker)
-        if self._settings.keep_runs_days:
-            before = time.time() - self._settings.keep_runs_days * 86_400
-            self._store.purge(before)
-            self._backfills.purge(before)
 
     def _replace(self, worker: WorkerRow) -> None:
         """Take back what a worker of this host held when it died, and forget it."""

@@ -29,6 +29,8 @@ from datanectar.forkserver.handle import LOST, Handle
 from datanectar.notifications.sending.sender import Sender
 from datanectar.notifications.store import WebhookStore
 from datanectar.queue import ASSIST_MESSAGE, RUN_MESSAGE
+from datanectar.retention.upkeep import INTERVAL as UPKEEP_INTERVAL
+from datanectar.retention.upkeep import Upkeep
 from datanectar.service.service import Service
 from datanectar.statuses import PENDING, RUNNING
 from datanectar.worker.assisting_attempt import AssistingAttempt
@@ -49,13 +51,11 @@ log = logging.getLogger(__name__)
 _BEAT = 1.0
 _BEATS = 5
 #: Seconds between two looks at what is due by its schedule, between two at what webhooks are to be told,
-#: between two steps of backfills, between two searches for files of attempts that are over, and between
-#: two clean-ups of old history.
+#: between two steps of backfills, and between two searches for files of attempts that are over.
 _SCHEDULE_INTERVAL = 1.0
 _WEBHOOK_INTERVAL = 1.0
 _BACKFILL_INTERVAL = 0.2
 _ORPHANS_INTERVAL = 30.0
-_PURGE_INTERVAL = 3600.0
 
 
 def host_identity(node: str) -> str:
@@ -143,7 +143,7 @@ class Worker:
         repeat(sender.send_due, _WEBHOOK_INTERVAL, self._stop)
         repeat(self._sweep_orphans, _ORPHANS_INTERVAL, self._stop)
         add_regularly(self._counters)
-        repeat(self._recovery.purge, _PURGE_INTERVAL, self._stop)
+        repeat(Upkeep(self._service, self.id).look, UPKEEP_INTERVAL, self._stop)
         self._stop.wait()
         consumer.stop_flag.set()
         self._wind_down()

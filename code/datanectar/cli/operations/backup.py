@@ -11,6 +11,7 @@ import click
 
 from datanectar import settings as settings_module
 from datanectar.cli.operations.project_store import project_store
+from datanectar.cli.options import echo_json, json_option
 from datanectar.cli.terminal import echo
 from datanectar.errors import BadRequest, Conflict
 from datanectar.permissions import private_file
@@ -18,7 +19,8 @@ from datanectar.permissions import private_file
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-def backup(file: Path) -> None:
+@json_option
+def backup(file: Path, as_json: bool) -> None:
     """Copy the run store into FILE while the service goes on.
 
     For a store on SQLite; one on PostgreSQL is dumped by pg_dump. FILE can be read by its owner
@@ -36,7 +38,11 @@ def backup(file: Path) -> None:
         copy_of(store.file, file)
     except (OSError, sqlite3.Error) as problem:
         raise BadRequest(f"The copy {file} can't be written: {problem}.") from problem
-    echo(f"{store.file} is copied to {file} ({file.stat().st_size:,} bytes).", err=True)
+    size = file.stat().st_size
+    if as_json:
+        echo_json({"store": str(store.file), "file": str(file), "bytes": size})
+    else:
+        echo(f"{store.file} is copied to {file} ({size:,} bytes).", err=True)
 
 
 def copy_of(source: Path, target: Path) -> None:

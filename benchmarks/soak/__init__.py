@@ -1,0 +1,1 @@
+"""A service under load for a long time, broken again and again; see ``docs/operations.md``."""
