@@ -74,6 +74,7 @@ setup(
         "msgspec>=0.18,<1",
         "prometheus-client>=0.20,<1",
         "psutil>=5.9,<8",
+        "python-json-logger>=3.1,<5",
         "requests>=2.31,<3",
         "rich>=13,<16",
         "setproctitle>=1.3.3,<2",
@@ -87,6 +88,7 @@ setup(
         "oidc": ["authlib>=1.6,<2", "joserfc>=1,<2"],
         "notify": ["apprise>=1.9,<3"],
         "dask": ["distributed>=2024.2"],
+        "otel": ["opentelemetry-exporter-otlp-proto-http>=1.27,<2", "opentelemetry-sdk>=1.27,<2"],
         "frames": ["openpyxl>=3.1", "pandas>=2.0", "pyarrow>=14"],
     },
     entry_points={

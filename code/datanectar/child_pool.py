@@ -31,7 +31,7 @@ from datanectar.messages import (
     encode,
 )
 from datanectar.messages.pages import Outline, OutlineJob, TableJob, TableRows
-from datanectar.messages.plans import Plan, PlanJob
+from datanectar.messages.plans import Needs, NeedsJob, Plan, PlanJob
 from datanectar.settings import Settings
 
 #: Names, in the environment of the web and the worker, the socket on which they join a fork server.
@@ -41,6 +41,7 @@ FORK_SERVER_VARIABLE = "DATANECTAR_FORK_SERVER"
 _REPLIES: dict[type, type] = {
     DescribeJob: ChainDescription,
     PlanJob: Plan,
+    NeedsJob: Needs,
     ResolveJob: Resolution,
     UploadLogsJob: LogsUploaded,
     TableJob: TableRows,

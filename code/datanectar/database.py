@@ -40,6 +40,7 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from datanectar.errors import StartupError, Unavailable
 from datanectar.settings import sqlite_file, sqlite_url
+from datanectar.telemetry.counts import STORE, count_error
 
 #: Seconds that a write waits for another process's write to end. SQLite's own default, 5, is
 #: where "database is locked" comes from.
@@ -166,6 +167,12 @@ class Database:
             finally:
                 driver.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}")
 
+    def vacuum(self) -> None:
+        """Have SQLite write its file anew, without what is free in it; Unavailable if it is locked."""
+        with self._translated(), self._here().write_lock, self.engine.connect() as connection:
+            connection.connection.driver_connection.execute("VACUUM")  # type: ignore[union-attr]
+        self.forget_overwritten()
+
     def insert(self, table: Table) -> Insert:
         """Return an INSERT for this database that knows ``ON CONFLICT``."""
         return sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
@@ -210,6 +217,7 @@ class Database:
         except (DBAPIError, PoolTimeout) as problem:
             if isinstance(problem, _OUR_MISTAKES) and not problem.connection_invalidated:
                 raise
+            count_error(STORE, problem)
             raise Unavailable(
                 f"{self.unreachable(problem)} Try again in a while; "
                 "if it stays so, check DATANECTAR_DATABASE_URL and that the database is up.",

@@ -71,6 +71,11 @@ class Key:
         return f"chains/{self.type}/{self.chain}/{self.task}/{self.md5}"
 
     @property
+    def path(self) -> str:
+        """The task's name in addresses and logs: ``type/chain/Task``."""
+        return f"{self.type}/{self.chain}/{self.task}"
+
+    @property
     def family_prefix(self) -> str:
         """The folder of all keys of this task, with a trailing slash."""
         return f"chains/{self.type}/{self.chain}/{self.task}/"

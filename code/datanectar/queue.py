@@ -29,6 +29,7 @@ from datanectar.errors import StartupError, Unavailable
 from datanectar.permissions import private_database
 from datanectar.runs.ids import RUN_ID
 from datanectar.settings import sqlite_file
+from datanectar.telemetry.counts import QUEUE, count_error
 
 log = logging.getLogger(__name__)
 
@@ -166,6 +167,7 @@ class RunQueue:
         try:
             yield
         except Exception as problem:  # each driver has its own errors
+            count_error(QUEUE, problem)
             raise Unavailable(
                 f"The queue ({self.url.split(':')[0]}) can't be reached: {problem}"
             ) from problem

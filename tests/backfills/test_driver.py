@@ -8,6 +8,7 @@ import pytest
 
 from datanectar.backfills.records import Item
 from datanectar.errors import Conflict
+from datanectar.runs.tables import runs
 from datanectar.statuses import CANCELLED, DONE, FAILED, PENDING, RUNNING
 from tests.backfills.conftest import PLACE, World
 
@@ -173,7 +174,8 @@ def test_a_run_that_is_gone_from_the_history_is_asked_for_anew(world: World) -> 
     backfill_id, driver = world.start("2026-01-01", at_once=1), world.driver("a")
     driver.drive()
     world.end(world.runs()[0])
-    world.service.store.purge(before=2e9 * 10)
+    with world.service.store.database.write() as connection:
+        connection.execute(runs.delete())
 
     driver.drive()
 

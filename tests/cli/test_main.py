@@ -37,8 +37,8 @@ def test_every_command_of_the_help_is_there_and_has_help_of_its_own(name: str) -
 
 #: Those that run until they are stopped.
 PROCESSES = {"up", "web", "worker", "luigid"}
-#: Has commands of its own: tests/cli/access.
-GROUPS = {"user"}
+#: Have commands of their own: tests/cli/access, tests/api/operations/test_webhooks.py.
+GROUPS = {"user", "webhook"}
 
 
 @pytest.mark.parametrize("name", [name for name in COMMANDS if name not in PROCESSES | GROUPS])

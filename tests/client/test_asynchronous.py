@@ -12,7 +12,8 @@ import pytest
 
 from datanectar import AsyncClient, Client
 from datanectar.client import Result, Run, RunFailed
-from datanectar.client.asynchronous import AsyncResult, AsyncRun
+from datanectar.client.asynchronous import AsyncResult, AsyncRun, AsyncWebhooks
+from datanectar.client.webhooks import Webhooks
 from datanectar.errors import BadRequest, NotFound, Unavailable
 from tests.servers.processes import free_port
 from tests.servers.stack import Stack
@@ -54,7 +55,8 @@ def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("twin", "sync"), [(AsyncClient, Client), (AsyncRun, Run), (AsyncResult, Result)]
+    ("twin", "sync"),
+    [(AsyncClient, Client), (AsyncRun, Run), (AsyncResult, Result), (AsyncWebhooks, Webhooks)],
 )
 def test_it_has_every_method_with_the_same_arguments(twin: type, sync: type) -> None:
     for name, method in inspect.getmembers(sync):

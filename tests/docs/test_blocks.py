@@ -19,9 +19,12 @@ from tests.servers.stack import Stack
 
 DATANECTAR = [sys.executable, "-m", "datanectar"]
 #: By page: what its blocks take from an earlier one, which is a file.
-BEFORE = {"docs/task-helpers.md": "from datanectar import NectarTask"}
+BEFORE = {
+    "docs/retention.md": "from datanectar import NectarTask",
+    "docs/task-helpers.md": "from datanectar import NectarTask",
+}
 #: Languages of blocks that hold nothing to run.
-_TEXT = ("text",)
+_TEXT = ("text", "json")
 _RUNS = ("python", "console", "toml")
 
 

@@ -22,6 +22,13 @@ def environ() -> dict[str, str]:
     return {"DATANECTAR_WORKERS": "1", "DATANECTAR_GRACE": "0"}
 
 
+@pytest.fixture(autouse=True)
+def two_workers(stack: Stack) -> None:
+    """Have a worker that can assist, whichever test is run first, or alone."""
+    if "second" not in stack.processes:
+        stack.start_worker("second")
+
+
 def assisted_run(stack: Stack, name: str) -> Run:
     """Return a wide run that runs, once another worker assists it."""
     answer = stack.client.post("faulty/helped_chain/HelpedTask", name=name)
@@ -53,7 +60,6 @@ def helper_of(stack: Stack, run: Run) -> str:
 
 
 def test_a_helper_that_is_stopped_fails_nothing(stack: Stack) -> None:
-    stack.start_worker("second")
     run = assisted_run(stack, "stopped")
     name = helper_of(stack, run)
 

@@ -116,13 +116,13 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
 def scope_of(rule: str, method: str) -> str | None:
     if rule in ("/healthz", "/readyz", "/login", "/logout", "/static/<version>/<path:name>"):
         return None
-    if rule == "/settings" and method != "OPTIONS":
+    if rule.startswith(("/settings", "/webhooks", "/api/webhooks")) and method != "OPTIONS":
         return "admin"
     if method in ("GET", "HEAD", "OPTIONS"):
         return "read"
     drops = (
         rule.startswith(("/api/targets/", "/api/lineage")),
-        rule.endswith("/drop"),
+        rule.endswith(("/drop", "<task>/results")),
         rule == "/runs/<run_id>/rerun",
     )
     return "admin" if any(drops) else "run"

@@ -9,7 +9,7 @@ import pytest
 from datanectar.errors import Conflict, NotFound
 from datanectar.notifications import store as store_module
 from datanectar.notifications.occasions import trial
-from datanectar.notifications.records import DELIVERED, WAITING
+from datanectar.notifications.records import DELIVERED, GIVEN_UP, WAITING
 from datanectar.notifications.store import WebhookStore
 from tests.notifications.conftest import AddWebhook
 
@@ -65,6 +65,21 @@ def test_what_is_held_for_too_long_is_free_and_its_first_holder_settles_nothing(
     assert webhooks.counts() == {"hook": {DELIVERED: 1}}
 
 
+def test_what_was_given_up_can_be_sent_again(webhooks: WebhookStore, add: AddWebhook) -> None:
+    add()
+    put(webhooks, 3)
+    for status in (GIVEN_UP, GIVEN_UP, DELIVERED):
+        claimed = webhooks.claim("hook", 60)
+        assert claimed is not None
+        webhooks.settle(claimed, status, 500, "no")
+
+    assert webhooks.retry("hook") == 2
+    assert webhooks.retry("hook") == 0
+    assert webhooks.counts() == {"hook": {WAITING: 2, DELIVERED: 1}}
+    again = webhooks.claim("hook", 60)
+    assert again is not None and again.attempts == 1
+
+
 def test_a_removed_webhook_takes_along_what_waits_for_it(
     webhooks: WebhookStore, add: AddWebhook
 ) -> None:
@@ -82,7 +97,10 @@ def test_a_removed_webhook_takes_along_what_waits_for_it(
 
 
 def test_the_outbox_is_bounded(
-    webhooks: WebhookStore, add: AddWebhook, monkeypatch: pytest.MonkeyPatch
+    webhooks: WebhookStore,
+    add: AddWebhook,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(store_module, "MOST_KEPT", 3)
     add()
@@ -93,6 +111,7 @@ def test_the_outbox_is_bounded(
     webhooks.tidy()
     assert [delivery.id for delivery in webhooks.deliveries("hook", 9)] == newest
     assert webhooks.counts().keys() == {"hook"}
+    assert "webhook hook: 2 events are lost" in caplog.text
 
     ended = webhooks.claim("hook", 60)
     assert ended is not None

@@ -1,19 +1,16 @@
-"""Lists of runs, their pages and filters, and what is forgotten when."""
+"""Lists of runs, their pages and filters."""
 
 from __future__ import annotations
-
-import time
 
 import pytest
 from sqlalchemy import insert
 
 from datanectar.errors import BadRequest
-from datanectar.messages import Outcome, TaskReport
 from datanectar.runs import store as store_module
 from datanectar.runs.ids import first_id_since
 from datanectar.runs.store import RunFilters, RunStore
 from datanectar.runs.tables import runs
-from datanectar.statuses import CANCELLED, DONE, PENDING, RUNNING
+from datanectar.statuses import PENDING, RUNNING
 from tests.runs.conftest import Accept, key_of, new_run
 
 
@@ -21,12 +18,6 @@ def listed(store: RunStore, **filters: object) -> list[str]:
     found, cursor = store.list_runs(RunFilters(**filters), cursor=None, limit=100)  # type: ignore[arg-type]
     assert cursor is None
     return [run.id for run in found]
-
-
-def end(store: RunStore, run_id: str) -> None:
-    run = store.claim(run_id, "worker", 30)
-    assert run is not None
-    store.finish(run_id, run.attempt, "worker", Outcome(DONE))
 
 
 def test_runs_are_listed_newest_first_page_by_page(store: RunStore, accept: Accept) -> None:
@@ -114,66 +105,3 @@ def test_parameters_match_whole_by_name_and_letter(store: RunStore, accept: Acce
 def test_a_private_parameter_cant_be_guessed_by_filters(store: RunStore, accept: Accept) -> None:
     accept("a", name="Ada")
     assert listed(store, param={"secret": "s3cret"}) == []
-
-
-def test_purge_forgets_ended_runs_with_their_tasks_and_nothing_that_is_still_to_end(
-    store: RunStore, accept: Accept
-) -> None:
-    ended, cancelled, running, pending = (accept(word) for word in "abcd")
-    for run_id in (ended, running):
-        store.claim(run_id, "worker", 30)
-        store.record(run_id, 1, "worker", [TaskReport("T", key=f"key of {run_id}")])
-    store.finish(ended, 1, "worker", Outcome(DONE))
-    store.request_cancel(cancelled)
-
-    assert store.purge(time.time() - 60) == 0
-    assert len(listed(store)) == 4
-    assert store.purge(time.time() + 60) == 2
-
-    assert listed(store) == [pending, running]
-    assert store.tasks(ended) == []
-    assert store.task_by_key(f"key of {ended}") is None
-    assert len(store.tasks(running)) == 1
-    assert store.latest(key_of("a")) is None
-
-
-def test_purge_goes_by_when_a_run_ended_not_by_when_it_was_accepted(
-    store: RunStore, accept: Accept
-) -> None:
-    run_id = accept()
-    store.claim(run_id, "worker", 30)
-    between = time.time() + 0.01
-    while time.time() <= between:
-        pass
-    store.finish(run_id, 1, "worker", Outcome(DONE))
-
-    assert store.purge(between) == 0
-    assert store.get(run_id) is not None
-
-
-def test_purge_works_in_batches(store: RunStore) -> None:
-    rows = []
-    for number in range(1201):
-        run = store_module._pending(new_run(str(number)))
-        rows.append({**vars(run), "status": CANCELLED, "finished": 5.0, "queued": 0.0})
-    with store._db.write() as connection:
-        connection.execute(insert(runs), rows)
-
-    assert store.purge(time.time() + 60) == 1201
-    assert listed(store) == []
-
-
-def test_purge_forgets_silent_workers_and_old_fires_but_a_schedules_last(store: RunStore) -> None:
-    store.beat_worker("w", "host", 1, 1.0, 1)
-    for fire in (10.0, 20.0):
-        store.claim_fire("daily", fire)
-    store.claim_fire("hourly", 30.0)
-
-    store.purge(15.0)
-    assert len(store.workers()) == 1
-    store.purge(time.time() + 60)
-
-    assert store.workers() == []
-    assert (store.last_fire("daily"), store.last_fire("hourly")) == (20.0, 30.0)
-    assert store.claim_fire("daily", 10.0)
-    assert not store.claim_fire("daily", 20.0)

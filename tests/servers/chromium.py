@@ -74,3 +74,12 @@ def open_page(chromium: Any) -> Iterator[Callable[..., Any]]:
     for context in contexts:
         context.close()
     assert not [line for line in messages if not any(word in line for word in EXPECTED)]
+
+
+def tab_to(page: Any, selector: str) -> None:
+    """Press Tab until the element has the focus; fail when it gets none within 150 steps."""
+    for _ in range(150):
+        page.keyboard.press("Tab")
+        if page.evaluate("selector => document.activeElement.matches(selector)", selector):
+            return
+    raise AssertionError(f"{selector} can't be reached by Tab on {page.url}")

@@ -59,6 +59,12 @@ class FolderStorage(Storage):
         family = (self._folder / object_name(key, file)).parent.parent
         return (path.parent.name for path in family.glob(f"*/{file}"))
 
+    def list_tree(self, prefix: str) -> Iterator[tuple[str, FileInfo]]:
+        for path in sorted((self._folder / prefix).rglob("*")):
+            name = path.relative_to(self._folder).as_posix()
+            if info := self.object_info(name):
+                yield name, info
+
     def delete_tree(self, prefix: str) -> None:
         shutil.rmtree(self._folder / prefix, ignore_errors=True)
 

@@ -16,7 +16,8 @@ from datanectar.attempt_files import ATTEMPT_VARIABLE
 from datanectar.errors import BadRequest, NotFound, StorageError
 from datanectar.keys import Key
 from datanectar.messages import TaskReport, decode, encode
-from datanectar.storage.base import Storage, keep_earlier
+from datanectar.storage.base import Storage
+from datanectar.storage.earlier import keep_earlier
 
 KEY = Key("testchains", "hello_chain", "Hello", "0" * 32)
 MIB = 1024 * 1024
@@ -59,6 +60,23 @@ def test_an_address_names_the_file_in_full(storage: Storage) -> None:
 def test_a_records_address_of_a_store_is_one_that_messages_take(storage: Storage) -> None:
     report = TaskReport("id", storage=storage.store_address)
     assert decode(encode(report)) == report
+
+
+def test_a_tree_is_listed_key_by_key_with_what_lies_deeper(storage: Storage) -> None:
+    names = [f"{sibling(number)}/{file}" for number in range(7) for file in ("log", "out.txt")]
+    names.insert(2, f"{sibling(1)}/out/v1/part-0.csv")  # below the key that has log and out.txt
+    for name in names:
+        with storage.create_object(name) as file:
+            file.write(b"abc")
+    storage.put_bytes(Key("testchains", "hello_chain", "Other", "0" * 32), "out.txt", b"")
+
+    listed = list(storage.list_tree("chains/testchains/hello_chain/Hello/"))
+
+    assert sorted(name for name, _ in listed) == sorted(names)
+    assert {info.size for _, info in listed} == {3}
+    keys = [name.split("/")[4] for name, _ in listed]
+    assert keys == sorted(keys)
+    assert list(storage.list_tree("chains/nothing/")) == []
 
 
 def test_a_link_or_a_local_path_leads_to_the_file_if_the_store_has_one(storage: Storage) -> None:

@@ -21,6 +21,7 @@ from datanectar.runs.store import RunFilters, RunStore
 from datanectar.service.schedules import set_paused, states
 from datanectar.service.service import Service
 from datanectar.settings import current, load
+from datanectar.telemetry import counts
 from datanectar.worker.scheduler import Scheduler
 
 pytestmark = pytest.mark.slow
@@ -192,6 +193,42 @@ def test_each_night_has_its_own_date_in_the_schedules_zone(
 
     assert [parse_key(run.key).md5 for run in runs] == [digest(day) for day in days]
     assert [run.run_time[:10] for run in runs] == days
+
+
+@pytest.mark.parametrize(("task", "missed"), [("AllTask", 0), ("StrictTask", 3), ("HourlyTask", 2)])
+def test_fires_that_start_no_run_are_counted_once(make: Make, task: str, missed: int) -> None:
+    service = make(task)
+    clock = Clock("2026-11-02T00:29:59")
+    schedulers = [Scheduler(service, clock) for _ in range(2)]
+    counts.take()
+    for moment in ("2026-11-02T00:29:59", "2026-11-02T00:30:01", "2026-11-02T03:45"):
+        clock.set(moment)  # no worker looks at 1:30 and 2:30; 3:30 is late
+        for scheduler in schedulers:
+            scheduler.fire_due()
+    schedulers[1] = Scheduler(service, clock)
+    clock.set("2026-11-02T04:30:01")
+    for scheduler in schedulers:
+        scheduler.fire_due()
+
+    place = counts.SCHEDULES_MISSED, ("night", "night_chain", task)
+    assert counts.take().get(place, 0) == missed
+
+
+def test_fires_of_a_pause_are_not_missed(make: Make) -> None:
+    service = make("HourlyTask")
+    clock = Clock("2026-11-02T00:29:59")
+    scheduler = Scheduler(service, clock)
+    counts.take()
+    scheduler.fire_due()
+    clock.set("2026-11-02T00:30:01")
+    scheduler.fire_due()
+    for paused, moment in ((True, "2026-11-02T00:45"), (False, "2026-11-02T03:45")):
+        clock.set(moment)
+        service.store.switch_schedule("night/night_chain/HourlyTask", paused, clock.now)
+    clock.set("2026-11-02T04:30:01")
+    scheduler.fire_due()
+    assert len(runs_of(service)) == 2
+    assert (counts.SCHEDULES_MISSED, ("night", "night_chain", "HourlyTask")) not in counts.take()
 
 
 def test_the_hour_that_comes_twice_is_two_hours(make: Make) -> None:

@@ -27,6 +27,7 @@ from datanectar.messages import Resolution
 from datanectar.service.service import Accepted, Service
 from datanectar.statuses import CANCELLED, DONE, FAILED
 from datanectar.storage.base import Link
+from datanectar.telemetry.context import bind
 
 #: The longest that a POST may wait for its run, in seconds (RFC 7240 ``Prefer: wait``).
 LONGEST_WAIT = 60
@@ -124,6 +125,7 @@ def _run(
 ) -> Response:
     wait = _preferred_wait()
     accepted = service.accept(type, chain, task, request_params(), requested_by=current.name())
+    bind(run_id=accepted.run.id if accepted.run else None)
     if wait is None or accepted.run is None or accepted.done:
         return _accepted(service, accepted, waited=wait)
     if not waiters.acquire(blocking=False):  # a server may ignore a preference (RFC 7240)

@@ -14,6 +14,7 @@ from datanectar.backfills.store import BackfillStore
 from datanectar.errors import Conflict, DatanectarError, TooManyRuns, Unavailable
 from datanectar.service.service import Service
 from datanectar.statuses import DONE, FAILED, PENDING, RUNNING
+from datanectar.telemetry import traces
 
 log = logging.getLogger(__name__)
 
@@ -105,16 +106,17 @@ class Driver:
 
     def _accept(self, backfill: Backfill, item: Item) -> Item | None:
         """Have an item's task run; return what the item is by it, or None when that is noted."""
-        accepted = self._service.accept(
-            backfill.type,
-            backfill.chain,
-            backfill.task,
-            {**backfill.params, **item.params},
-            trigger=backfill.trigger,
-            requested_by=backfill.requested_by,
-            at=datetime.fromisoformat(backfill.run_time),
-            on_new=partial(self._store.note_run, item),
-        )
+        about = {"datanectar.backfill.id": backfill.id}
+        place = (backfill.type, backfill.chain, backfill.task)
+        with traces.span(f"backfill {'/'.join(place)}", about, kind="producer"):
+            accepted = self._service.accept(
+                *place,
+                {**backfill.params, **item.params},
+                trigger=backfill.trigger,
+                requested_by=backfill.requested_by,
+                at=datetime.fromisoformat(backfill.run_time),
+                on_new=partial(self._store.note_run, item),
+            )
         if accepted.new:
             return None
         run_id = accepted.run.id if accepted.run else None

@@ -13,6 +13,7 @@ from types import ModuleType
 
 import luigi
 from luigi.parameter import OptionalParameterMixin
+from luigi.task_register import Register
 
 from datanectar import reasons
 from datanectar.catalog import routes
@@ -27,6 +28,7 @@ from datanectar.parameters.types import choices_of
 from datanectar.parameters.values import default_of, is_readable, text_of
 from datanectar.parameters.visibility import is_public
 from datanectar.settings import current
+from datanectar.settings.ages import FOREVER
 from datanectar.util.inputs.external import check_addresses
 from datanectar.util.sqla import mend_sqla
 
@@ -74,8 +76,16 @@ class APIChainCollector:
             for cls, reason in routes.misnamed(module)
         ]
         doc = inspect.getdoc(module) or ""
-        left_out = routes.left_out(module)
-        return ChainDescription(type, name, path, doc, tasks, None, self._sources(known), left_out)
+        return ChainDescription(
+            type,
+            name,
+            path,
+            doc,
+            tasks,
+            sources=self._sources(known),
+            left_out=routes.left_out(module),
+            keeps=_keeps(module),
+        )
 
     def task_class(self, type: str, name: str, task: str) -> type[luigi.Task]:
         """Import a chain and return one of its task classes.
@@ -139,6 +149,19 @@ class APIChainCollector:
         }
         inside = sorted(file for file in files if file and file.startswith(root))
         return [(file, *file_stamp(file)) for file in inside]
+
+
+def _keeps(module: ModuleType) -> dict[str, str]:
+    """Return how long the results of a module's classes are kept; one that can't be read: for ever."""
+    found: dict[str, str] = {}
+    for cls in Register._reg:
+        if getattr(cls, "__module__", None) == module.__name__:
+            try:
+                keep = class_option(cls, "keep", None)
+            except ChainError:
+                keep = FOREVER
+            found |= {cls.__name__: keep} if keep else {}
+    return found
 
 
 def _import_error(problem: BaseException, path: Path) -> str:

@@ -5,15 +5,17 @@ A child that has resolved a request may stay for its run, since it has the chain
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from datanectar import reasons
+from datanectar import reasons, settings
 from datanectar.catalog import chain_environment
 from datanectar.catalog.collector import APIChainCollector
-from datanectar.child import describe, plan, resolve
+from datanectar.child import describe, needs, plan, resolve
 from datanectar.child.exit import end_like_python, forget_inherited_handlers
 from datanectar.child.pages import grid, outline, table
 from datanectar.child.run_task import run_task
@@ -24,6 +26,7 @@ from datanectar.messages import (
     ChainDescription,
     DescribeJob,
     DescribeManyJob,
+    ErrorSeen,
     Refusal,
     ResolveJob,
     RunJob,
@@ -32,8 +35,11 @@ from datanectar.messages import (
     encode,
 )
 from datanectar.messages.pages import GridJob, OutlineJob, TableJob
-from datanectar.messages.plans import PlanJob
+from datanectar.messages.plans import NeedsJob, PlanJob
 from datanectar.runner import build, output, task_log
+from datanectar.runner.luigi_setup import configure_luigi
+from datanectar.telemetry.counts import send_errors
+from datanectar.telemetry.in_child import join_run
 
 
 class Reports:
@@ -81,13 +87,25 @@ def main(jobs: int, reports: int, get_ready: Callable[[str], None]) -> int:
     return 0
 
 
+_OF_ONE_CHAIN = (
+    DescribeJob,
+    GridJob,
+    NeedsJob,
+    OutlineJob,
+    PlanJob,
+    ResolveJob,
+    RunJob,
+    TaskJob,
+)
+
+
 def _serve(job: Any, pipe: Reports) -> None:
     try:
         set_title(f"datanectar: {_title(job)}")
-        if isinstance(
-            job, (DescribeJob, GridJob, OutlineJob, PlanJob, ResolveJob, RunJob, TaskJob)
-        ):
+        if isinstance(job, _OF_ONE_CHAIN):
             chain_environment.prepare_process(job.type, job.chain)
+        if isinstance(job, (RunJob, TaskJob)):
+            _join_run(job, pipe)
         reply = _JOBS[type(job)](job, pipe.send)
         if reply is not None:
             pipe.send(reply)
@@ -95,6 +113,22 @@ def _serve(job: Any, pipe: Reports) -> None:
         pipe.send(Refusal(type(problem).__name__, problem.message, problem.fields))
     except BaseException as problem:  # authors' code: SystemExit and KeyboardInterrupt too
         pipe.send(Refusal("ChainError", reasons.of_exception(problem)))
+
+
+def _join_run(job: RunJob | TaskJob, pipe: Reports) -> None:
+    """Have what this process logs and traces belong to the run."""
+    configure_luigi()  # which replaces handlers of loggers
+    path = f"{job.type}/{job.chain}/{job.task}" if isinstance(job, RunJob) else job.family
+    attempt = job.attempt if isinstance(job, RunJob) else None
+    form = settings.current().log_format
+    join_run(form, job.traceparent, run_id=job.run_id, attempt=attempt, task=path)
+    if isinstance(job, RunJob):
+        send_errors(partial(_report_error, pipe))
+
+
+def _report_error(pipe: Reports, part: str, kind: str) -> None:
+    with contextlib.suppress(OSError):  # the worker has gone, and has other troubles
+        pipe.send(ErrorSeen(part, kind))
 
 
 def _title(job: Any) -> str:
@@ -111,6 +145,8 @@ def _title(job: Any) -> str:
         return f"look up keys of {job.type}/{job.chain}/{job.task}"
     if isinstance(job, PlanJob):
         return f"plan a backfill of {job.type}/{job.chain}/{job.task}"
+    if isinstance(job, NeedsJob):
+        return f"find what runs of {job.type}/{job.chain} need"
     if isinstance(job, DescribeJob):
         return f"describe {job.type}/{job.chain}"
     if isinstance(job, DescribeManyJob):
@@ -138,6 +174,7 @@ _JOBS: dict[type, Callable[[Any, Callable[[Any], None]], Any]] = {
     DescribeManyJob: describe.describe_many,
     PlanJob: lambda job, send: plan.plan(job),
     ResolveJob: lambda job, send: resolve.resolve(job),
+    NeedsJob: lambda job, send: needs.needs(job),
     RunJob: build.run,
     TaskJob: run_task,
     GridJob: lambda job, send: grid.grid(job),

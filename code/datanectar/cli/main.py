@@ -35,6 +35,8 @@ COMMANDS = {
     "rerun": ("runs.control", "Run again what a run was for."),
     "cancel": ("runs.control", "Stop a run, or keep it from starting."),
     "drop": ("runs.control", "Delete results, so that the next run makes them again."),
+    "purge": ("retention.purge", "Delete results, logs and runs that are old enough to go."),
+    "pin": ("retention.pin", "Keep results from every purge."),
     "doctor": ("doctor.command", "Look for what is wrong, and say what to do about it."),
     "config": ("config", "Show the settings in force, and where each comes from."),
     "settings": ("config", "The same as config."),

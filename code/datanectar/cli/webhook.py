@@ -21,7 +21,7 @@ _FILTERS = ("events", "types", "chains", "tasks", "statuses")
 
 @click.group()
 def webhook() -> None:
-    """List, add, try and remove webhooks."""
+    """List, add, try, retry and remove webhooks."""
 
 
 @webhook.command("list")
@@ -78,6 +78,14 @@ def test(client: Client, name: str, as_json: bool) -> None:
         code = f"{delivery['code']} " if delivery["code"] else ""
         echo(f"{delivery['status']} {code}{delivery['answer'] or ''}".rstrip())
     sys.exit(0 if delivery["status"] == "DELIVERED" else FAILED)
+
+
+@webhook.command()
+@click.argument("name")
+@with_client
+def retry(client: Client, name: str) -> None:
+    """Send NAME again what was given up, as its receiver was away for too long."""
+    echo(f"{client.webhooks.retry(name)} events are sent again.")
 
 
 @webhook.command()

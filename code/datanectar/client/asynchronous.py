@@ -137,6 +137,7 @@ class AsyncWebhooks(_Twin[Webhooks]):
     add = _awaited(Webhooks.add)
     get = _awaited(Webhooks.get)
     remove = _awaited(Webhooks.remove)
+    retry = _awaited(Webhooks.retry)
     test = _awaited(Webhooks.test)
 
 

@@ -51,6 +51,10 @@ class Webhooks:
         """Remove a webhook, with what waits for it."""
         self._transport.call("DELETE", _path(name))
 
+    def retry(self, name: str) -> int:
+        """Have what was given up for a webhook sent again, and return how much that is."""
+        return int(self._post(f"/{quote(name, safe='')}/retry", {})["retried"])
+
     def test(self, name: str, timeout: float = 0.0) -> dict[str, Any]:
         """Send a webhook an event of its own, and return the delivery.
 

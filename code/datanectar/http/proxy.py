@@ -16,7 +16,14 @@ from datanectar.settings import Settings
 #: The name in the WSGI environment of: a trusted proxy has sent the request.
 FROM_PROXY = "datanectar.from_proxy"
 #: The headers of responses that scripts of other origins may read.
-_EXPOSED_HEADERS = ("ETag", "Link", "Location", "Preference-Applied", "Retry-After")
+_EXPOSED_HEADERS = (
+    "ETag",
+    "Link",
+    "Location",
+    "Preference-Applied",
+    "Retry-After",
+    "X-Request-Id",
+)
 #: Seconds for which a browser keeps the answer to its preflight request.
 _PREFLIGHT_LIFE = 600
 _COMPRESSED_TYPES = (

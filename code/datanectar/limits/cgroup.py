@@ -91,10 +91,13 @@ def make_group(needs: Needs) -> Group | None:
     if parent is None:
         return None
     folder = parent / f"{_PREFIX}{os.getpid()}-{next(_numbers)}"
-    with contextlib.suppress(OSError):
+    try:
         folder.mkdir()
         return Group(folder, needs)
-    return None
+    except OSError as problem:
+        log.warning("No cgroup keeps this task's limits: %s", problem)
+        _remove(folder)
+        return None
 
 
 @lru_cache(maxsize=4)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import signal
 from pathlib import Path
 
 import psutil
 
-from datanectar.authoring.needs import Needs
+from datanectar.limits.watch import Limits
 
 #: Rounds in which processes are stopped until no new one is found.
 _ROUNDS = 100
@@ -19,11 +20,13 @@ class ProcessTree:
 
     Args:
         pid: the task's own process, which adopts what the others leave orphaned.
-        needs: the limits.
+        limits: the limits.
     """
 
-    def __init__(self, pid: int, needs: Needs) -> None:
-        self._needs = needs
+    def __init__(self, pid: int, limits: Limits) -> None:
+        self._most_memory, self._most_processes = (
+            limits[name][0] if name in limits else math.inf for name in ("memory", "processes")
+        )
         self._root: psutil.Process | None = None
         self.memory = self.peak_memory = self._at_first = 0
         self.cpu_time = 0.0
@@ -42,11 +45,9 @@ class ProcessTree:
         self.cpu_time = max(self.cpu_time, sum(_cpu_time(each) for each in all_of_them))
         self.memory = self._memory_of(all_of_them)
         self.peak_memory = max(self.peak_memory, self.memory)
-        if self._needs.memory is not None and self.memory > self._needs.memory:
+        if self.memory > self._most_memory:
             return "memory"
-        if self._needs.processes is not None and count > self._needs.processes:
-            return "processes"
-        return None
+        return "processes" if count > self._most_processes else None
 
     def kill(self) -> None:
         """Kill them all: each is stopped first, so that none starts another meanwhile."""
@@ -74,7 +75,7 @@ class ProcessTree:
         the plain sum, which counts it several times, is above the limit.
         """
         plain = sum(_resident(each) for each in processes) - self._at_first
-        if self._needs.memory is None or plain <= self._needs.memory:
+        if plain <= self._most_memory:
             return max(0, plain)
         return max(0, sum(_private(each) for each in processes) - self._at_first)
 

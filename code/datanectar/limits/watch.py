@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
+import os
+import signal
 import time
+from collections.abc import Mapping
 from typing import Protocol
 
-from datanectar.authoring.needs import Needs, needs_of
+from datanectar.authoring.needs import needs_of
 from datanectar.limits.wording import advice
 from datanectar.settings.sizes import size_in_words
 
+#: By option: how much all processes of a task may take together, and what is told of the limit.
+Limits = Mapping[str, tuple[float, str]]
+
 #: Seconds between two looks at a task's processes.
 _INTERVAL = 0.2
+_WATCHED = ("memory", "cpu_time", "processes")
+
+
+def limits_of(cls: type) -> Limits:
+    """Return the limits of a task class that are for all its processes together."""
+    needs = needs_of(cls)
+    amounts = {name: getattr(needs, name) for name in _WATCHED}
+    return {
+        name: (amount, advice(cls, name)) for name, amount in amounts.items() if amount is not None
+    }
 
 
 class Processes(Protocol):
@@ -29,16 +47,20 @@ class Processes(Protocol):
 
 
 class Watch:
-    """Looks at the processes of one task.
+    """Looks at the processes of one task; asks it to end when it has used its CPU time.
 
     Args:
-        cls: the task's class.
+        pid: the task's own process.
+        limits: the task's limits.
         processes: the task's processes.
+        kill_after: seconds that the task gets to clean up after its CPU time.
     """
 
-    def __init__(self, cls: type, processes: Processes) -> None:
-        self._cls = cls
-        self._needs: Needs = needs_of(cls)
+    def __init__(self, pid: int, limits: Limits, processes: Processes, kill_after: float) -> None:
+        self._pid = pid
+        self._kill_after = kill_after
+        self._kill_at: float | None = None
+        self._limits = limits
         self._processes = processes
         self._next = 0.0
         #: The limit that the task has reached, by the name of its option.
@@ -61,13 +83,21 @@ class Watch:
             self._next = time.monotonic() + _INTERVAL
         return self.reached
 
-    def look_now(self) -> None:
-        """Look whether a limit is reached."""
+    def look_now(self, *, has_ended: bool = False) -> None:
+        """Look whether a limit is reached; of a process that has ended, whether one was."""
         reached = self._processes.look()
-        most = self._needs.cpu_time
-        if reached is None and most is not None and self.cpu_time >= most:
-            reached = "cpu_time"
+        if reached is None and self.cpu_time >= self._limits.get("cpu_time", (math.inf,))[0]:
+            reached = self._ask_to_end(has_ended)
         self.reached = self.reached or reached
+
+    def _ask_to_end(self, has_ended: bool) -> str | None:
+        """Have a task end that has used its CPU time; return this limit when it is to be killed."""
+        if self._kill_at is None and not has_ended:
+            self._kill_at = time.monotonic() + self._kill_after
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._pid, signal.SIGXCPU)
+        is_over = self._kill_at is not None and time.monotonic() >= self._kill_at
+        return "cpu_time" if has_ended or is_over else None
 
     def kill(self) -> None:
         """Kill all processes of the task."""
@@ -81,4 +111,4 @@ class Watch:
             "processes": f"had {self._processes.count} processes and threads",
         }
         name = self.reached or ""
-        return f"Task {task_id} {taken[name]}, more than {advice(self._cls, name)}"
+        return f"Task {task_id} {taken[name]}, more than {self._limits[name][1]}"

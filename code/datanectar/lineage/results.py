@@ -14,7 +14,7 @@ from datanectar.keys import Key, parse_key
 from datanectar.lineage.edges import Edges, Pairs, newest_rows, pairs
 from datanectar.runs.records import TaskRow
 from datanectar.runs.tables import TASK_COLUMNS, has_status, runs, tasks, to_record
-from datanectar.service.results import Place, Results
+from datanectar.service.results import Place
 from datanectar.service.service import Service
 from datanectar.statuses import ACTIVE
 from datanectar.storage.registry import default_name
@@ -127,16 +127,12 @@ def there(service: Service, relatives: Collection[Relative]) -> set[Key]:
     default = default_name(service.settings)
 
     def is_there(name: str) -> bool:
-        return not _look(service.results, by_name[name], default)
+        task = by_name[name].task
+        place = Place(task.storage or default, task.output, task.results, task.storage is not None)
+        return bool(service.results.look(by_name[name].key, place).files)
 
     found = mapped(is_there, by_name)
     return {each.key for each, there in zip(by_name.values(), found, strict=True) if there}
-
-
-def _look(results: Results, result: Relative, default: str) -> bool:
-    task = result.task
-    place = Place(task.storage or default, task.output, task.results, task.storage is not None)
-    return results.look(result.key, place).missing
 
 
 def in_use(service: Service, keys: Iterable[Key]) -> dict[str, str]:

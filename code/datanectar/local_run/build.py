@@ -32,7 +32,7 @@ from datanectar.runner import verdict
 from datanectar.runner.build import build_until_ended
 from datanectar.settings import current
 from datanectar.statuses import DONE, RUNNING
-from datanectar.storage.base import keep_earlier
+from datanectar.storage.earlier import keep_earlier
 from datanectar.storage.registry import default_name, storage_named
 from datanectar.util.identity import chain_of, key_of
 from datanectar.util.tasklog import is_recording, storage_of

@@ -19,6 +19,7 @@ from datanectar.errors import SchedulerError
 from datanectar.luigid.access_token import token_for
 from datanectar.luigid.address import full_url, not_luigid
 from datanectar.luigid.names import INTERRUPTED, luigid_name
+from datanectar.telemetry.counts import LUIGID, count_error
 
 #: Seconds for which :meth:`Luigid.is_up` keeps its result.
 _UP_LIFETIME = 1.0
@@ -108,11 +109,14 @@ class Luigid:
         try:
             with _OPENER.open(request, timeout=self._timeout) as response:
                 return json.load(response)["response"]
-        except OSError:
+        except OSError as problem:
+            count_error(LUIGID, problem)
             raise
         except http.client.IncompleteRead as problem:  # luigid went away while it answered
+            count_error(LUIGID, problem)
             raise ConnectionError(f"{self.url} did not end its answer") from problem
         except (ValueError, LookupError, TypeError, http.client.HTTPException) as problem:
+            count_error(LUIGID, "NotLuigid")
             raise self._not_luigid() from problem
 
     def _not_luigid(self) -> NotLuigid:

@@ -25,7 +25,8 @@ def command(settings: Settings) -> list[str]:
     host, port = host_and_port(settings.luigid_url)
     address = ["--address", host, "--port", str(port), "--state", str(settings.state)]
     files = [word for file in _luigi_files(settings) for word in ("--resources", str(file))]
-    return [sys.executable, "-m", "datanectar.luigid.server", *address, *files]
+    form = ["--log-format", settings.log_format]
+    return [sys.executable, "-m", "datanectar.luigid.server", *address, *form, *files]
 
 
 def _luigi_files(settings: Settings) -> list[Path]:

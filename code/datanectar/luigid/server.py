@@ -29,6 +29,7 @@ from datanectar.luigid.batch_handler import PATH, BatchHandler, write_error
 from datanectar.luigid.project_scheduler import ProjectScheduler
 from datanectar.luigid.saved_state import load_once
 from datanectar.permissions import private_folder
+from datanectar.telemetry import logs
 
 
 def main() -> None:
@@ -36,10 +37,13 @@ def main() -> None:
     die_with_parent()
     os.umask(0o077)
     options = _parse_arguments()
+    if options.log_format == logs.JSON:
+        logs.set_up("luigid", logs.JSON, others=logging.INFO)
+    else:
+        DaemonLogging.setup(argparse.Namespace(background=False, logdir=None))
     _prepare(options.state)
     state_path = str(options.state / "luigid.pickle").replace("%", "%%")
     get_config().set("scheduler", "state_path", state_path)
-    DaemonLogging.setup(argparse.Namespace(background=False, logdir=None))
     _replace_parts(options.address, options.state)
     luigi.server.run(
         api_port=options.port,
@@ -56,6 +60,7 @@ def _parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--resources", action="append", default=[], type=Path, help="a luigi.cfg of the project"
     )
+    parser.add_argument("--log-format", default=logs.TEXT, choices=logs.FORMATS)
     return parser.parse_args()
 
 
@@ -67,7 +72,7 @@ def _prepare(state: Path) -> None:
     except (StartupError, OSError) as problem:
         sys.exit(f"luigid: {problem}")
     if warning:
-        print(f"luigid: {warning}", file=sys.stderr)
+        logging.getLogger("luigid").warning(warning)
 
 
 def _replace_parts(host: str, state: Path) -> None:

@@ -16,6 +16,7 @@ from datanectar.messages.chains import (
     TaskDescription,
 )
 from datanectar.messages.runs import (
+    ErrorSeen,
     LogsUploaded,
     Outcome,
     Refusal,
@@ -32,6 +33,7 @@ __all__ = [
     "ChainDescription",
     "DescribeJob",
     "DescribeManyJob",
+    "ErrorSeen",
     "LeftOut",
     "LogsUploaded",
     "Outcome",

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import field
 
-from datanectar.messages.fields import MANY, Integer, Message, Texts
+from datanectar.messages.fields import MANY, Integer, Message, Name, Texts
 from datanectar.messages.wire import register
 
 
@@ -53,7 +53,8 @@ class ChainDescription(Message, frozen=True):
 
     ``sources`` are the project's files that its import read, each with its time (ns) and size
     (bytes): while none changes, the description holds. ``reading``: the chain is being imported now,
-    and this is the description from before.
+    and this is the description from before. ``keeps`` has the option ``keep`` of each class that has
+    one, by the class's name, also of those without a route.
     """
 
     type: str
@@ -65,6 +66,7 @@ class ChainDescription(Message, frozen=True):
     sources: Annotated[list[tuple[str, Integer, Integer]], MANY] = field(default_factory=list)
     left_out: Annotated[list[LeftOut], MANY] = field(default_factory=list)
     reading: bool = False
+    keeps: dict[Name, str] = field(default_factory=dict)
 
 
 class DescribeJob(Message, frozen=True):

@@ -1,10 +1,12 @@
-"""The messages about what a backfill is for."""
+"""The messages about what tasks there would be: what a backfill is for, what runs need."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any
 
-from datanectar.messages.fields import MANY, Integer, Key, Message
+from msgspec import Meta
+
+from datanectar.messages.fields import MANY, Integer, Key, Message, Name
 from datanectar.messages.wire import register
 
 
@@ -38,4 +40,23 @@ class Plan(Message, frozen=True):
     items: Annotated[list[PlannedItem], MANY]
 
 
-register(PlanJob, Plan)
+class NeedsJob(Message, frozen=True):
+    """Find the results that tasks of a chain need, as a run of theirs would; the reply: :class:`Needs`.
+
+    ``roots`` are tasks by name, each with the parameters of its run and the names of those that were
+    given, as in a :class:`~datanectar.messages.RunJob`; or with those of a request, and None.
+    """
+
+    type: str
+    chain: str
+    run_time: str
+    roots: Annotated[list[tuple[Name, dict[str, Any], list[str] | None]], MANY]
+
+
+class Needs(Message, frozen=True):
+    """The keys of tasks and of what they require, down to those whose results are there."""
+
+    keys: Annotated[list[Key], Meta(max_length=1_000_000)]
+
+
+register(PlanJob, Plan, NeedsJob, Needs)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from msgspec import field
+from msgspec import Meta, field
 
 from datanectar.messages.fields import (
     MANY,
@@ -84,6 +84,7 @@ class RunJob(Message, frozen=True):
     assistant: Integer = 0
     width: Width = 1
     given: Texts | None = None
+    traceparent: str | None = None
 
 
 class UploadLogsJob(Message, frozen=True):
@@ -140,6 +141,13 @@ class SchedulerReport(Message, frozen=True):
     reachable: bool
 
 
+class ErrorSeen(Message, frozen=True):
+    """An error of a part of the service, for the counts; ``kind`` is what the part calls it."""
+
+    part: Annotated[str, Meta(pattern=r"^(luigid|s3)\Z")]
+    kind: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]{1,60}\Z")]
+
+
 class Outcome(Message, frozen=True):
     """How a run ended in its child's view: ``status`` is DONE or FAILED."""
 
@@ -158,4 +166,4 @@ class Refusal(Message, frozen=True):
 
 
 register(ResolveJob, Resolution, RunJob, UploadLogsJob, LogsUploaded)
-register(TaskReport, SchedulerReport, Outcome, Refusal)
+register(TaskReport, SchedulerReport, ErrorSeen, Outcome, Refusal)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -10,9 +11,11 @@ from sqlalchemy import RowMapping, delete, func, select, update
 from datanectar.database import now
 from datanectar.errors import Conflict, NotFound
 from datanectar.notifications.outbox import all_webhooks, put, put_for
-from datanectar.notifications.records import Delivery, Event, Webhook
+from datanectar.notifications.records import GIVEN_UP, WAITING, Delivery, Event, Webhook
 from datanectar.notifications.tables import deliveries, webhooks
 from datanectar.runs.tables import StoreBase
+
+log = logging.getLogger(__name__)
 
 #: How many webhooks there may be.
 MOST_WEBHOOKS = 100
@@ -147,6 +150,19 @@ class WebhookStore(StoreBase):
                 own.values(status=status, code=code, answer=answer, next_try=next_try)
             )
 
+    def retry(self, webhook: str) -> int:
+        """Let what was given up for a webhook be sent again, from now on; return how much that is.
+
+        Raises:
+            NotFound: when there is none of that name.
+        """
+        given_up = update(deliveries).where(
+            deliveries.c.webhook == self.get(webhook).name, deliveries.c.status == GIVEN_UP
+        )
+        with self._db.write() as connection:
+            again = given_up.values(status=WAITING, attempts=0, next_try=now())
+            return connection.execute(again).rowcount
+
     def tidy(self) -> None:
         """Delete what ended long ago or is of no webhook, and the oldest beyond the most that is kept."""
         ended = deliveries.c.next_try.is_(None)
@@ -161,7 +177,10 @@ class WebhookStore(StoreBase):
                 last_kept = connection.execute(last.offset(MOST_KEPT).limit(1)).scalar()
                 if last_kept is not None:
                     surplus = delete(deliveries).where(of_it, deliveries.c.id <= last_kept)
+                    lost = connection.execute(surplus.where(~ended)).rowcount
                     connection.execute(surplus)
+                    if lost:
+                        log.error("webhook %s: %d events are lost, too many wait", name, lost)
 
 
 def _delivery(row: RowMapping) -> Delivery:

@@ -18,6 +18,7 @@ from datanectar import cron
 from datanectar.errors import ChainError, KeyUndefined
 from datanectar.keys import FOLDER_LIST, is_file_name, is_reserved_name
 from datanectar.parameters.visibility import short_repr
+from datanectar.settings.ages import age_in_seconds
 from datanectar.settings.declarations import ENGINES
 from datanectar.settings.sizes import size_in_bytes
 from datanectar.storage.registry import STORES
@@ -138,6 +139,18 @@ def _schedule(value: Any) -> str | None:
     return None
 
 
+def _age(value: Any) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        return "it can be an age in quotes, such as '90 days', or 'forever'"
+    try:
+        age_in_seconds(value)
+    except ValueError as problem:
+        return str(problem)
+    return None
+
+
 def _seconds(value: Any) -> str | None:
     fits = value is None or (_is_number(value, infinite=True) and value >= 0)
     return None if fits else "it can be a number of seconds"
@@ -192,6 +205,7 @@ OPTIONS: dict[str, Callable[[Any], str | None]] = {
     "own_process": _true_or_false,
     "width": _whole_number(MOST_WIDTH),
     "run_timeout": _seconds,
+    "keep": _age,
     "storage_name": _one_of(None, *STORES),
     "memory": _size,
     "cpu_time": _seconds_above_none,

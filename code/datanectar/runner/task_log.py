@@ -33,8 +33,10 @@ from datanectar.forkserver.process_control import die_with_parent
 from datanectar.keys import LOG_FILE, Key
 from datanectar.messages import LogsUploaded, UploadLogsJob
 from datanectar.runner import output
-from datanectar.storage.base import Storage, keep_earlier
+from datanectar.storage.base import Storage
+from datanectar.storage.earlier import keep_earlier
 from datanectar.storage.registry import log_store, name_of, storage_named
+from datanectar.telemetry.in_child import task_named
 from datanectar.util.identity import key_of
 from datanectar.util.tasklog import being_recorded, storage_of, write_params
 from datanectar.util.tee import flush
@@ -83,6 +85,7 @@ class TaskLog:
     def _begin(self) -> None:
         storage = storage_of(self.task)
         key = key_of(self.task)
+        self._stack.enter_context(task_named(key.path, self.task.task_id))
         file = _log_file(storage, key)
         if _is_first_time(key):
             number = keep_earlier(storage, key, LOG_FILE)
@@ -114,7 +117,7 @@ def keep_run_log(storage: Storage, key: Key, attempt_dir: Path) -> int | None:
     """Make the run log the log of a root that never ran, unless the root has a log by now.
 
     Returns:
-        The log's number, as :func:`~datanectar.storage.base.keep_earlier` gives it, if it was kept.
+        The log's number, as :func:`~datanectar.storage.earlier.keep_earlier` gives it, if it was kept.
     """
     if begun_marker(attempt_dir, key).exists():
         return None

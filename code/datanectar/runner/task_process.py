@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import signal
 import time
 from collections.abc import Callable
@@ -18,7 +17,7 @@ from datanectar.authoring.needs import needs_of
 from datanectar.limits.applied import limited
 from datanectar.limits.cgroup import Group, make_group
 from datanectar.limits.usage import Usage
-from datanectar.limits.watch import Watch
+from datanectar.limits.watch import Watch, limits_of
 from datanectar.limits.wording import advice, what_to_do
 from datanectar.parameters.class_options import class_option
 from datanectar.runner import verdict
@@ -77,8 +76,9 @@ class RunTaskProcess(ContextManagedTaskProcess):
 
         self.group = make_group(self._needs)
         self.host = self.start_in_host(self)
-        processes = self.group or ProcessTree(self.host.pid or 0, self._needs)
-        self._watch = Watch(type(self.task), processes)
+        limits, pid = limits_of(type(self.task)), self.host.pid or 0
+        processes = self.group or ProcessTree(pid, limits)
+        self._watch = Watch(pid, limits, processes, current().kill_after)
 
     def is_alive(self) -> bool:
         """Tell whether its process runs."""
@@ -89,17 +89,16 @@ class RunTaskProcess(ContextManagedTaskProcess):
         """How its process ended; None when it has not."""
         return self.host.exitcode if self.host is not None else None
 
-    def ask_to_end(self, number: signal.Signals = signal.SIGTERM) -> None:
+    def ask_to_end(self) -> None:
         """Have the task end by itself; harmless when it has, or has no process of its own."""
         import psutil  # rarely needed, and a child imports no more than it must
 
-        if self.host is None or self.host.pid is None or self.host.exitcode is not None:
+        if self.host is None:
             return
         with contextlib.suppress(psutil.NoSuchProcess):
             # Now: once the task has ended, they have another parent.
             self._below += psutil.Process(self.host.pid).children(recursive=True)
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self.host.pid, number)
+        self.host.terminate()
 
     def terminate(self) -> None:
         """End its process and all below it."""
@@ -176,20 +175,11 @@ class RunTaskProcess(ContextManagedTaskProcess):
             reason = self._timeout_reason()
             self.task.trigger_event(luigi.Event.TIMEOUT, self.task, reason)
             return reason if self.exitcode else None  # it ended in time, and has told the same
-        if self._watch and self._watch.look():
-            return self._end_at_limit(self._watch)
-        return None
-
-    def _end_at_limit(self, watch: Watch) -> str | None:
-        """End a task that takes more than it may; return the reason unless it has told it itself."""
-        if watch.reached == "cpu_time":
-            self._stop(signal.SIGXCPU)
-            if self.exitcode == 0:
-                return None
-        watch.kill()
-        if self.host is not None:
+        if self._watch and self.host and self._watch.look():
+            self._watch.kill()
             self.host.join()
-        return self._failed(watch.reason(self.task.task_id))
+            return self._failed(self._watch.reason(self.task.task_id))
+        return None
 
     def _failed(self, reason: str) -> str:
         """Report what the watch has seen of a process that could report nothing; return the reason."""
@@ -200,7 +190,7 @@ class RunTaskProcess(ContextManagedTaskProcess):
 
     def _reason_of_death(self, exitcode: int) -> str:
         if self._watch:
-            self._watch.look_now()
+            self._watch.look_now(has_ended=True)
             if self._watch.reached:
                 return self._watch.reason(self.task.task_id)
         reason = f"Task {self.task.task_id} died unexpectedly ({_cause(exitcode)})."
@@ -208,14 +198,14 @@ class RunTaskProcess(ContextManagedTaskProcess):
             reason += f" It may have wanted more than {advice(type(self.task), 'memory')}"
         return reason
 
-    def _stop(self, number: signal.Signals = signal.SIGTERM) -> None:
-        """End the process and all below it: a signal, and DATANECTAR_KILL_AFTER later SIGKILL."""
+    def _stop(self) -> None:
+        """End the process and all below it: SIGTERM, and DATANECTAR_KILL_AFTER later SIGKILL."""
         import psutil
 
         host = self.host
         if host is None:
             return
-        self.ask_to_end(number)
+        self.ask_to_end()
         host.wait(current().kill_after)
         for process in self._below:
             with contextlib.suppress(psutil.NoSuchProcess):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import ColumnElement, TextClause, delete, func, select, text
+from sqlalchemy import ColumnElement, TextClause, select, text
 
 from datanectar.errors import BadRequest
 from datanectar.runs.ids import RUN_ID, first_id_after, first_id_since
@@ -17,15 +17,8 @@ from datanectar.runs.tables import (
     StoreBase,
     as_json,
     runs,
-    schedule_fires,
-    tasks,
     to_record,
-    workers,
 )
-from datanectar.statuses import ENDED
-
-#: Runs deleted in one transaction, so few that other writers need not wait long.
-_BATCH = 500
 
 
 @dataclass(frozen=True)
@@ -52,7 +45,7 @@ class RunFilters:
 
 
 class History(StoreBase):
-    """Runs, newest first, and their removal."""
+    """Runs, newest first."""
 
     def list_runs(
         self, filters: RunFilters, *, cursor: str | None, limit: int
@@ -84,38 +77,6 @@ class History(StoreBase):
             found = [to_record(Run, row) for row in connection.execute(page).mappings()]
         return found[:limit], found[limit - 1].id if len(found) > limit else None
 
-    def purge(self, before: float) -> int:
-        """Delete the runs that ended before the Unix stamp ``before``, and their tasks.
-
-        Also deletes workers whose last heartbeat, and fires of schedules whose time, was before
-        then; never the last fire of a schedule.
-
-        Returns:
-            How many runs were deleted.
-        """
-        deleted = 0
-        while batch := self._purge_batch(before):
-            deleted += batch
-        with self._db.write() as connection:
-            connection.execute(delete(workers).where(workers.c.heartbeat < before))
-            connection.execute(delete(schedule_fires).where(*_old_fires(before)))
-        return deleted
-
-    def _purge_batch(self, before: float) -> int:
-        # A run is accepted before it ends, so the primary key narrows the search.
-        old = (
-            select(runs.c.id)
-            .where(runs.c.id < first_id_since(before))
-            .where(runs.c.status.in_(ENDED), runs.c.finished < before)
-            .order_by(runs.c.id)
-            .limit(_BATCH)
-        )
-        with self._db.write() as connection:
-            ids = connection.execute(old).scalars().all()
-            connection.execute(delete(tasks).where(tasks.c.run_id.in_(ids)))
-            connection.execute(delete(runs).where(runs.c.id.in_(ids)))
-        return len(ids)
-
     def conditions(self, filters: RunFilters) -> list[ColumnElement[bool] | TextClause]:
         """Return the SQL of the filters."""
         conditions: list[ColumnElement[bool] | TextClause] = [
@@ -139,9 +100,3 @@ class History(StoreBase):
             pair = f"{as_json(name)}: {as_json(value)}"
             conditions.append(self._db.contains(runs.c.public_params, pair))
         return conditions
-
-
-def _old_fires(before: float) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    later = schedule_fires.alias()
-    last = select(func.max(later.c.fire_time)).where(later.c.schedule == schedule_fires.c.schedule)
-    return schedule_fires.c.fire_time < before, schedule_fires.c.fire_time < last.scalar_subquery()

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, select, update
 
-from datanectar.database import now
+from datanectar.database import now, on_commit
 from datanectar.messages import Outcome, TaskReport
 from datanectar.runs.events import NOT_HELD, end_run
 from datanectar.runs.records import Run, WorkerRow
@@ -28,6 +29,7 @@ from datanectar.runs.tables import (
 )
 from datanectar.runs.tasks import requeue_tasks, write_reports
 from datanectar.statuses import CANCELLED, FAILED, PENDING, RUNNING
+from datanectar.telemetry.counts import ATTEMPTS_LOST, count
 
 
 class Leases(StoreBase):
@@ -173,6 +175,8 @@ class Leases(StoreBase):
             found = _lock(connection, and_(held, _EXPIRED) if if_expired else held)
             if found is None:
                 return None
+            path = (run.type, run.chain, run.task)
+            on_commit(connection, partial(count, ATTEMPTS_LOST, *path))
             write_reports(self._db, connection, run.id, reports)
             if found.cancel_requested or found.losses < max_attempts:
                 return self._let_go(connection, found, reason)
@@ -209,10 +213,10 @@ class Leases(StoreBase):
         with self._db.write() as connection:
             connection.execute(update(workers).where(workers.c.id == id).values(draining=True))
 
-    def forget_worker(self, id: str) -> None:
-        """Remove a worker from the list: it has stopped, or is lost."""
+    def forget_worker(self, id: str) -> bool:
+        """Remove a worker from the list: it has stopped, or is lost. Return whether it was there."""
         with self._db.write() as connection:
-            connection.execute(workers.delete().where(workers.c.id == id))
+            return connection.execute(workers.delete().where(workers.c.id == id)).rowcount == 1
 
     def workers(self, node: str | None = None) -> list[WorkerRow]:
         """Return the workers, by id; their heartbeats tell which are alive.

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from datanectar.messages import Resolution
 from datanectar.statuses import PENDING
+from datanectar.telemetry import traces
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class NewRun:
     resolution: Resolution
     trigger: str = "http"
     requested_by: str | None = None
+    traceparent: str | None = field(default_factory=lambda: traces.current().traceparent)
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,13 @@ class Run:
     given: list[str] | None = None
     results: list[str] = field(default_factory=list)
     requested_by: str | None = None
+    traceparent: str | None = None
+
+    @property
+    def log_fields(self) -> dict[str, object]:
+        """What each log line about it has."""
+        path = f"{self.type}/{self.chain}/{self.task}"
+        return {"run_id": self.id, "attempt": self.attempt, "task": path}
 
     @property
     def losses(self) -> int:

@@ -223,6 +223,7 @@ def _pending(new: NewRun) -> Run:
         created=made_at(run_id),
         trigger=new.trigger,
         requested_by=new.requested_by,
+        traceparent=new.traceparent,
         **{name: value for name, value in resolved.items() if name in fields},
     )
 

@@ -130,6 +130,7 @@ runs = Table(
     Column("given", Json),
     Column("results", Json),
     Column("requested_by", SafeText),
+    Column("traceparent", SafeText),
 )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from msgspec import structs
 from sqlalchemy import Connection, bindparam, func, select, update
@@ -56,15 +56,21 @@ class Tasks(StoreBase):
     """Look-ups of tasks, by run and by key."""
 
     def tasks(
-        self, run_id: str, limit: int | None = None, first: str | None = None
+        self,
+        run_id: str,
+        limit: int | None = None,
+        first: str | None = None,
+        fields: Collection[str] = (),
     ) -> list[TaskRow]:
         """Return the tasks of a run's graph, by task id.
 
         Args:
             limit: how many at most.
             first: the id of a task to put first, and so within the limit.
+            fields: which of its fields a task has; none: all.
         """
-        query = select(*TASK_COLUMNS).where(tasks.c.run_id == run_id)
+        columns = [tasks.c[name] for name in fields] or TASK_COLUMNS
+        query = select(*columns).where(tasks.c.run_id == run_id)
         if first is not None:
             query = query.order_by(tasks.c.task_id != first)
         query = query.order_by(tasks.c.task_id).limit(limit)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from datanectar.cores import available_cores
+from datanectar.settings.ages import AGE_RULES
 from datanectar.settings.hosts import in_url, is_loopback
 from datanectar.settings.kinds import (
     DATABASE_URL,
@@ -269,11 +270,35 @@ class Settings:
         "seconds that a task waits while no Dask worker has what it needs; then it fails",
         number(0, 7 * _DAY),
     )
+    keep_results: str = setting(
+        "DATANECTAR_KEEP_RESULTS",
+        "",
+        "how long results are kept once they are made: `90 days`, by type, chain and task: `90 days, etl = 30 days, etl/sales_chain/ReportTask = forever`; a task class can set its own `keep`; empty: for ever",
+        AGE_RULES,
+    )
+    keep_logs: str = setting(
+        "DATANECTAR_KEEP_LOGS",
+        "",
+        "how long the logs of tasks are kept, in the same words; empty: as long as their results",
+        AGE_RULES,
+    )
     keep_runs_days: float = setting(
         "DATANECTAR_KEEP_RUNS_DAYS",
         90.0,
-        "days that the history of an ended run is kept; results are never deleted; 0 keeps all",
+        "days that the history of an ended run is kept; 0 keeps all",
         number(0, 36_500),
+    )
+    keep_runs_most: int = setting(
+        "DATANECTAR_KEEP_RUNS_MOST",
+        0,
+        "ended runs whose history is kept at most, the newest; 0: no limit",
+        integer(0, 10**9),
+    )
+    purge_every: float = setting(
+        "DATANECTAR_PURGE_EVERY",
+        0.0,
+        "hours between two purges of results and logs by a worker; 0: only `datanectar purge` deletes them",
+        number(0, 8760),
     )
     log_ship_interval: float = setting(
         "DATANECTAR_LOG_SHIP_INTERVAL",
@@ -387,6 +412,12 @@ class Settings:
         "DATANECTAR_S3_PUBLIC_ENDPOINT",
         "",
         "the S3 endpoint for URLs handed to clients, when it differs from the one used inside",
+    )
+    log_format: str = setting(
+        "DATANECTAR_LOG_FORMAT",
+        "text",
+        "how the service writes its own log: `text`, or `json`, a line each with what it belongs to",
+        one_of("text", "json"),
     )
     node: str = setting(
         "DATANECTAR_NODE", lambda s: socket.gethostname(), "this host's name among the workers"

@@ -105,6 +105,13 @@ class Storage(abc.ABC):
         """
 
     @abc.abstractmethod
+    def list_tree(self, prefix: str) -> Iterator[tuple[str, FileInfo]]:
+        """Yield name and info of all objects whose names begin with ``prefix``, which ends in a slash.
+
+        What lies in one folder comes one after another.
+        """
+
+    @abc.abstractmethod
     def delete_tree(self, prefix: str) -> None:
         """Delete all objects whose names begin with ``prefix``, which ends in a slash."""
 
@@ -282,19 +289,3 @@ def check_file(path: Path) -> None:
     if not path.exists():
         words = "Nothing was written to the path that temporary_path() gave"
         raise FileNotFoundError(errno.ENOENT, words, str(path))
-
-
-def keep_earlier(storage: Storage, key: Key, file: str) -> int:
-    """Rename the file, if it is there, to the next free ``<file>.<number>``: an earlier attempt's.
-
-    Returns:
-        The number that the file that is written next will get when it is renamed in its turn.
-    """
-    if not storage.exists(key, file):
-        return 1
-    names = {info.name for info in storage.list_files(key)}
-    number = 1
-    while f"{file}.{number}" in names:
-        number += 1
-    storage.rename(key, file, f"{file}.{number}")
-    return number + 1

@@ -95,6 +95,16 @@ class LocalStorage(Storage):
         family = self.local_path(key, file).parent.parent
         return (md5 for md5 in _names_in(family) if plain_stat(family / md5 / file))
 
+    def list_tree(self, prefix: str) -> Iterator[tuple[str, FileInfo]]:
+        """Yield name and info of all plain files below a folder, but for what writers have hidden."""
+        for name in sorted(_names_in(self.root / prefix)):
+            if name.startswith("."):
+                continue
+            if (self.root / prefix / name).is_dir():
+                yield from self.list_tree(f"{prefix}{name}/")
+            elif info := self.object_info(f"{prefix}{name}"):
+                yield f"{prefix}{name}", info
+
     @contextlib.contextmanager
     def temporary_place(self, key: Key, name: str) -> Iterator[Path]:
         """Give the block a path in a hidden folder beside the file of that name."""

@@ -101,6 +101,16 @@ class S3Storage(Storage):
         paths = (path[depth:].split("/") for path, _ in self._list(key.family_prefix))
         return (parts[0] for parts in paths if parts[1:] == [file])
 
+    def list_tree(self, prefix: str) -> Iterator[tuple[str, FileInfo]]:
+        """Yield name and info of all objects below a prefix, as pages of the listing come."""
+        return self._list(prefix)
+
+    def keeps_versions(self) -> bool:
+        """Tell whether the bucket keeps what is deleted as an earlier version; it makes one request."""
+        with self._clients.request("GetBucketVersioning") as client:
+            found = client.get_bucket_versioning(Bucket=self.bucket)
+        return bool(found.get("Status") == "Enabled")
+
     def delete_tree(self, prefix: str) -> None:
         """List the objects and delete each: other servers than AWS take no list of names."""
 

@@ -74,6 +74,9 @@ class NectarTask(Nectar, luigi.Task, TaskHelpers):
     #: Seconds that a run that was submitted for this task may take; None:
     #: ``DATANECTAR_RUN_TIMEOUT``.
     run_timeout: ClassVar[float | None] = None
+    #: How long results are kept once they are made: ``"90 days"``, ``"forever"``; None: what
+    #: ``DATANECTAR_KEEP_RESULTS`` says.
+    keep: ClassVar[str | None] = None
     #: The store's name, ``local`` or ``s3``; None: the one that ``ENV`` names.
     storage_name: ClassVar[str | None] = None
     #: The most that a task may allocate: ``"2 GB"``, ``"512 MiB"`` or bytes; None:

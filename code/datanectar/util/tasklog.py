@@ -26,7 +26,8 @@ from datanectar.keys import LOG_FILE, PARAMS_FILE, Key
 from datanectar.parameters.class_options import class_option
 from datanectar.reasons import without_environment
 from datanectar.settings import current
-from datanectar.storage.base import Storage, keep_earlier
+from datanectar.storage.base import Storage
+from datanectar.storage.earlier import keep_earlier
 from datanectar.storage.registry import default_name, storage_named
 from datanectar.util.identity import key_of
 from datanectar.util.task_params import public_params

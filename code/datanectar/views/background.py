@@ -15,8 +15,9 @@ from msgspec import structs
 from datanectar.messages import ChainDescription
 from datanectar.service.service import Service
 
-#: Seconds that a page waits for an answer, that a child may take for it, and that it is kept.
-_PATIENCE, _TIMEOUT, _KEPT = 0.3, 10.0, 20.0
+#: Seconds that a page waits for an answer, that a child may take for it, and after which it is asked
+#: for anew. Until the new answer is there, a page gets the one before.
+_PATIENCE, _TIMEOUT, _KEPT = 0.3, 10.0, 5.0
 _MOST_KEPT = 100
 
 Answer = TypeVar("Answer")
@@ -25,6 +26,7 @@ Answer = TypeVar("Answer")
 @dataclass
 class _Entry(Generic[Answer]):
     future: Future[Answer]
+    before: Answer | None = None
     begun: float = field(default_factory=time.monotonic)
 
 
@@ -52,18 +54,19 @@ class Background(Generic[Answer]):
         with self._lock:
             entry = self._entries.get(name)
             if entry is None or (entry.begun < time.monotonic() - _KEPT and entry.future.done()):
-                entry = self._begin(name, job)
+                entry = self._begin(name, job, entry)
         try:
             return entry.future.result(_PATIENCE)
         except TookTooLong:
-            return None
+            return entry.before
 
-    def _begin(self, name: str, job: Any) -> _Entry[Answer]:
+    def _begin(self, name: str, job: Any, old: _Entry[Answer] | None) -> _Entry[Answer]:
         if len(self._entries) >= _MOST_KEPT:
             self._entries = {
                 name: entry for name, entry in self._entries.items() if not entry.future.done()
             }
-        entry = self._entries[name] = _Entry(self._threads.submit(self._ask, job))
+        before = None if old is None or old.future.exception() else old.future.result()
+        entry = self._entries[name] = _Entry(self._threads.submit(self._ask, job), before)
         return entry
 
     def _ask(self, job: Any) -> Answer:

@@ -18,6 +18,7 @@ from datanectar.api.monitoring import health
 from datanectar.api.openapi import document as openapi
 from datanectar.api.operations import backfills, schedules, webhooks
 from datanectar.child_pool import ChildPool
+from datanectar.counters.store import Counters, add_regularly
 from datanectar.http import auth, proxy
 from datanectar.http.envelope import handle_errors
 from datanectar.http.request_params import StrictRequest
@@ -33,6 +34,7 @@ from datanectar.views.catalogue import chain as chain_page
 from datanectar.views.catalogue import home, tasks
 from datanectar.views.compare import page as compare_page
 from datanectar.views.grid import page as grid_page
+from datanectar.views.grid import results as result_list
 from datanectar.views.lineage import results as lineage_result
 from datanectar.views.lineage import tasks as lineage_pages
 from datanectar.views.operations import backfills as backfill_pages
@@ -42,6 +44,7 @@ from datanectar.views.operations import webhooks as webhook_pages
 from datanectar.views.operations import workers as worker_pages
 from datanectar.views.results import page as result_page
 from datanectar.views.runs import history, run
+from datanectar.web import request_log
 
 #: Idle children kept for resolving parameters, so that a POST does not wait for a fork.
 _CHILDREN_AHEAD = 2
@@ -68,6 +71,7 @@ def create_app(settings: Settings) -> Flask:
     _register_routes(app, service)
     _register_login(app, settings, accounts)
     pages.prepare(app)
+    request_log.prepare(app)
     proxy.prepare(app, settings)
     return app
 
@@ -77,6 +81,7 @@ def _service(settings: Settings) -> Service:
     store.prepare()
     children = ChildPool(settings, ahead=_CHILDREN_AHEAD, role=ResolveJob)
     children.start()
+    add_regularly(Counters(store.database))
     return Service(
         settings,
         store=store,
@@ -113,6 +118,7 @@ def _register_routes(app: Flask, service: Service) -> None:
         chain_page,
         tasks,
         grid_page,
+        result_list,
         run,
         compare_page,
         result_page,

@@ -11,10 +11,12 @@ import signal
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
+from gunicorn.glogging import Logger
 
 from datanectar.forkserver.process_control import die_with_parent, set_title
 from datanectar.optional_imports import left_out, other_drivers
 from datanectar.settings import Settings, in_url
+from datanectar.telemetry import traces
 from datanectar.web.gunicorn_worker import WebWorker
 
 #: The most connections that are open at a time.
@@ -51,6 +53,7 @@ class _Gunicorn(BaseApplication):
             "forwarder_headers": "",
             "control_socket_disable": True,
             "loglevel": "warning",
+            "logger_class": _Log,
             "pre_fork": lambda server, worker: set_title("datanectar: web (master)"),
             "post_fork": _after_fork,
             "worker_exit": _close,
@@ -63,7 +66,18 @@ class _Gunicorn(BaseApplication):
         with left_out(*other_drivers(self._settings.queue_url)):
             from datanectar.web.app import create_app
 
+        traces.set_up("web")
         return create_app(self._settings)
+
+
+class _Log(Logger):
+    """gunicorn's log, written as this process writes its own."""
+
+    def setup(self, cfg: Any) -> None:
+        """Set the level, and leave the writing to the root logger."""
+        super().setup(cfg)
+        self.error_log.handlers.clear()
+        self.error_log.propagate = True
 
 
 def _most_connections() -> int:
@@ -81,3 +95,4 @@ def _after_fork(server: Any, worker: Any) -> None:
 def _close(server: Any, worker: Any) -> None:
     if worker.flask is not None:
         worker.flask.extensions["datanectar.children"].close()
+    traces.close()

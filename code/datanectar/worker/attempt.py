@@ -15,16 +15,19 @@ from datanectar.errors import DatanectarError
 from datanectar.forkserver.handle import Handle
 from datanectar.log_uploader import LogUploader
 from datanectar.luigid.names import worker_id
-from datanectar.messages import Outcome, Refusal, RunJob, SchedulerReport, TaskReport
+from datanectar.messages import ErrorSeen, Outcome, Refusal, RunJob, SchedulerReport, TaskReport
 from datanectar.messages.fields import Message
 from datanectar.reasons import oom_kills
 from datanectar.runs.records import Run
 from datanectar.service.service import Service
 from datanectar.statuses import CANCELLED, FAILED, PENDING
 from datanectar.storage.registry import is_in_reach
+from datanectar.telemetry import traces
+from datanectar.telemetry.counts import count_error
 from datanectar.worker.end_reason import Stop, ask_to_end, reason_of_child, write_reason
 from datanectar.worker.lease import Lease
 from datanectar.worker.task_graph import MOST_TASKS, TaskGraph
+from datanectar.worker.telemetry.task_changes import note_change
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +68,7 @@ class Attempt:
         self._settings = settings
         self._store = service.store
         self._luigid = service.luigid
-        self._graph = TaskGraph()
+        self._graph = TaskGraph(on_change=partial(note_change, run))
         self._has_overflowed = False
         self._stop: Stop | None = None
         self._is_leaving = False
@@ -112,8 +115,9 @@ class Attempt:
             name: getattr(run, name) for name in RunJob.__struct_fields__ if hasattr(run, name)
         }
         own: dict[str, Any] = {"attempt_dir": str(self.attempt_dir), "assistant": self.assistant}
+        own["traceparent"] = traces.current().traceparent
         try:
-            child.send(RunJob(run_id=run.id, **own, **shared))
+            child.send(RunJob(run_id=run.id, **{**shared, **own}))
             return self._read_reports(child)
         except BrokenPipeError:
             return None
@@ -182,6 +186,8 @@ class Attempt:
                     self.run.id,
                     MOST_TASKS,
                 )
+        elif isinstance(message, ErrorSeen):
+            count_error(message.part, message.kind)
         elif isinstance(message, SchedulerReport):
             with contextlib.suppress(DatanectarError):
                 self._store.set_scheduler_reachable(*self.fence, message.reachable)

@@ -22,7 +22,7 @@ from datanectar.keys import LOG_FILE, Key, parse_key
 from datanectar.messages import TaskReport
 from datanectar.reasons import oom_kills
 from datanectar.runs.records import Run
-from datanectar.storage.base import keep_earlier
+from datanectar.storage.earlier import keep_earlier
 from datanectar.storage.plain import plain_stat
 from datanectar.storage.registry import name_of, storage_named
 from datanectar.worker.task_graph import TaskGraph

@@ -7,7 +7,6 @@ import logging
 import time
 
 from datanectar.attempt_files import attempt_folder, clear
-from datanectar.backfills.store import BackfillStore
 from datanectar.luigid.names import worker_id
 from datanectar.notifications.occasions import worker_lost
 from datanectar.notifications.store import WebhookStore
@@ -15,6 +14,7 @@ from datanectar.queue import RUN_MESSAGE
 from datanectar.runs.records import Run, WorkerRow
 from datanectar.service.service import Service
 from datanectar.statuses import PENDING
+from datanectar.telemetry.counts import WORKERS_LOST, count
 from datanectar.worker.lease import Lease
 from datanectar.worker.orphans import is_alive, keep_logs, kill_leftover
 from datanectar.worker.threads import safely
@@ -23,8 +23,6 @@ log = logging.getLogger(__name__)
 
 #: Seconds between two searches.
 INTERVAL = 2.0
-#: Seconds without a heartbeat after which a worker on another host is no longer listed.
-_FORGET = 86_400.0
 
 
 class Recovery:
@@ -40,7 +38,6 @@ class Recovery:
     def __init__(self, service: Service, worker: str, host: str, lease: Lease) -> None:
         self._settings = service.settings
         self._store = service.store
-        self._backfills = BackfillStore(service.store.database)
         self._webhooks = WebhookStore(service.store.database)
         #: Workers whose loss was told, each with its last heartbeat.
         self._told: set[tuple[str, float]] = set()
@@ -75,7 +72,8 @@ class Recovery:
         status = self._store.take_back(run, reason, most, if_expired=if_expired)
         if status is None:
             return False
-        log.warning("run %s: %s; it is %s now", run.id, reason, status)
+        words = "run %s: %s; it is %s now"
+        log.warning(words, run.id, reason, status, extra=run.log_fields)
         with contextlib.suppress(OSError):
             self._luigid.end_worker(worker_id(run.id), reason)
         if status == PENDING:
@@ -89,16 +87,6 @@ class Recovery:
         since = latest - max(self._settings.heartbeat_timeout, 3 * INTERVAL)
         return [worker for worker in workers if worker.heartbeat >= since]
 
-    def purge(self) -> None:
-        """Delete what is old: workers that were lost long ago, and runs and backfills as the settings say."""
-        for worker in self._store.workers():
-            if worker.heartbeat < time.time() - _FORGET:
-                safely(self._store.forget_worker, worker.id)
-        if self._settings.keep_runs_days:
-            before = time.time() - self._settings.keep_runs_days * 86_400
-            self._store.purge(before)
-            self._backfills.purge(before)
-
     def _replace(self, worker: WorkerRow) -> None:
         """Take back what a worker of this host held when it died, and forget it."""
         reason, is_done = f"worker {worker.id} died", True
@@ -106,7 +94,11 @@ class Recovery:
             is_done &= safely(self._take_over, run, True, reason)
         if is_done:
             self._tell_of_lost(worker, reason)
-            self._store.forget_worker(worker.id)
+            self._forget(worker)
+
+    def _forget(self, worker: WorkerRow) -> None:
+        if self._store.forget_worker(worker.id):  # by no other worker before
+            count(WORKERS_LOST)
 
     def _tell_of_silent(self) -> None:
         """Tell webhooks of workers on other hosts whose heartbeats have ended."""

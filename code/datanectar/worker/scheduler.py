@@ -15,6 +15,8 @@ from datanectar.notifications.store import WebhookStore
 from datanectar.runs.schedules import Fire, Switch
 from datanectar.service.schedules import Schedule, schedules_in
 from datanectar.service.service import Accepted, Service
+from datanectar.telemetry import traces
+from datanectar.worker.telemetry.schedules import count_missed, count_passed_over
 
 log = logging.getLogger(__name__)
 
@@ -92,19 +94,20 @@ class Scheduler:
                 self._tell_of_skipped(entry.schedule, after, until, switches)
             for time_due in times:
                 if not _is_left_out(entry.schedule, time_due, switches):
-                    self._claim(name, time_due, now)
+                    self._claim(name, time_due, now, switches.get(entry.schedule.path))
         for fire, _ in list(self._owed.values()):
             self._fire(fire, switches)
 
-    def _claim(self, name: str, due: float, now: float) -> None:
+    def _claim(self, name: str, due: float, now: float, switch: Switch | None) -> None:
         store, held = self._service.store, now + _HOLD
-        fires_all = self._fires_all(name)
+        fires_all, last = self._fires_all(name), store.last_fire(name)
         fire = Fire(name, due, now + (_ALL_OWED if fires_all else LATEST_START))
         if not store.claim_fire(name, due, fire.owed_until, held):
             return
+        count_passed_over(self._entries[name].schedule, last, due, switch)
         if not fires_all:  # of several, the last
             for earlier in [own for own, _ in self._owed.values() if own.schedule == name]:
-                self._settle(earlier)
+                self._supersede(earlier)
         self._owed[name, due] = fire, held
 
     def _take_over(self, now: float) -> None:
@@ -124,7 +127,7 @@ class Scheduler:
         latest = dict(sorted(self._owed))
         for fire, _ in list(self._owed.values()):
             if fire.fire_time < latest[fire.schedule] and not self._fires_all(fire.schedule):
-                self._settle(fire)  # of several, the last
+                self._supersede(fire)
 
     def _fires_all(self, name: str) -> bool:
         entry = self._entries.get(name)
@@ -149,18 +152,25 @@ class Scheduler:
             accepted = self._accept(entry.schedule, fire)
         except (TooManyRuns, Unavailable) as problem:
             if self._clock() < fire.owed_until:
-                log.warning("%s is due and tried again soon: %s", path, problem)
+                log.warning(
+                    "%s is due and tried again soon: %s", path, problem, extra={"task": path}
+                )
                 return
             self._miss(fire, problem.message)
         except DatanectarError as problem:
             self._miss(fire, problem.message)
         else:
-            log.info("%s is due: %s", path, _describe(accepted))
+            log.info("%s is due: %s", path, _describe(accepted), extra={"task": path})
             self._settle(fire, accepted.run.id if accepted.run else None)
 
     def _miss(self, fire: Fire, reason: str) -> None:
         """Settle a fire without a run, and tell webhooks of it."""
         self._tell_of_missed(fire.schedule, fire.fire_time, reason)
+        self._supersede(fire)
+
+    def _supersede(self, fire: Fire) -> None:
+        """Settle a fire that starts no run, be it as a later one takes its place."""
+        count_missed(fire.schedule)
         self._settle(fire)
 
     def _tell_of_skipped(
@@ -176,13 +186,14 @@ class Scheduler:
 
     def _tell_of_missed(self, name: str, due: float, reason: str) -> None:
         path = name.partition(" ")[0]
-        log.error("the schedule of %s can't be kept: %s", path, reason)
+        log.error("the schedule of %s can't be kept: %s", path, reason, extra={"task": path})
         self._webhooks.put(lambda: schedule_missed(path, name, due, reason))
 
     def _accept(self, schedule: Schedule, fire: Fire) -> Accepted:
         due = datetime.fromtimestamp(fire.fire_time, schedule.cron.zone)
         place = (schedule.type, schedule.chain, schedule.task)
-        return self._service.accept(*place, {}, trigger="schedule", at=due)
+        with traces.span(f"schedule {schedule.path}", kind="producer"):
+            return self._service.accept(*place, {}, trigger="schedule", at=due)
 
     def _refresh(self, now: float) -> None:
         entries, switches = {}, self._service.store.schedule_switches()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from msgspec import structs
 
 from datanectar.messages import TaskReport
@@ -23,11 +25,16 @@ class TaskGraph:
     Args:
         most_tasks: how many tasks it holds.
         most_characters: how many characters of text it holds, about.
+        on_change: is told what was known of a task before a report, and what is known by it.
     """
 
     def __init__(
-        self, most_tasks: int = MOST_TASKS, most_characters: int = _MOST_CHARACTERS
+        self,
+        most_tasks: int = MOST_TASKS,
+        most_characters: int = _MOST_CHARACTERS,
+        on_change: Callable[[TaskReport | None, TaskReport], object] = lambda *_: None,
     ) -> None:
+        self._on_change = on_change
         self._tasks: dict[str, TaskReport] = {}
         self._changed: set[str] = set()
         self._most_tasks = most_tasks
@@ -45,6 +52,7 @@ class TaskGraph:
         self._room = room
         self._tasks[report.task_id] = merged
         self._changed.add(report.task_id)
+        self._on_change(known, merged)
         return True
 
     def take_changed(self) -> list[TaskReport]:

@@ -23,11 +23,14 @@ import psutil
 from huey.consumer import Consumer
 
 from datanectar.backfills.driver import Driver
+from datanectar.counters.store import Counters, add_regularly
 from datanectar.errors import DatanectarError
 from datanectar.forkserver.handle import LOST, Handle
 from datanectar.notifications.sending.sender import Sender
 from datanectar.notifications.store import WebhookStore
 from datanectar.queue import ASSIST_MESSAGE, RUN_MESSAGE
+from datanectar.retention.upkeep import INTERVAL as UPKEEP_INTERVAL
+from datanectar.retention.upkeep import Upkeep
 from datanectar.service.service import Service
 from datanectar.statuses import PENDING, RUNNING
 from datanectar.worker.assisting_attempt import AssistingAttempt
@@ -38,6 +41,7 @@ from datanectar.worker.lease import Lease
 from datanectar.worker.orphans import OrphanSweeper
 from datanectar.worker.recovery import INTERVAL, Recovery
 from datanectar.worker.scheduler import Scheduler
+from datanectar.worker.telemetry.attempts import attempt_followed
 from datanectar.worker.threads import repeat, safely
 
 log = logging.getLogger(__name__)
@@ -47,13 +51,11 @@ log = logging.getLogger(__name__)
 _BEAT = 1.0
 _BEATS = 5
 #: Seconds between two looks at what is due by its schedule, between two at what webhooks are to be told,
-#: between two steps of backfills, between two searches for files of attempts that are over, and between
-#: two clean-ups of old history.
+#: between two steps of backfills, and between two searches for files of attempts that are over.
 _SCHEDULE_INTERVAL = 1.0
 _WEBHOOK_INTERVAL = 1.0
 _BACKFILL_INTERVAL = 0.2
 _ORPHANS_INTERVAL = 30.0
-_PURGE_INTERVAL = 3600.0
 
 
 def host_identity(node: str) -> str:
@@ -97,6 +99,7 @@ class Worker:
         self._children = service.children
         self._host = host_identity(settings.node)
         self._started = psutil.Process().create_time()
+        self._counters = Counters(service.store.database)
         self._version = version("datanectar")
         self._lease = Lease(settings.heartbeat_timeout)
         #: The attempts that are followed now: by run id, and those that assist by another name.
@@ -139,7 +142,8 @@ class Worker:
         sender = Sender(WebhookStore(self._store.database), self._settings)
         repeat(sender.send_due, _WEBHOOK_INTERVAL, self._stop)
         repeat(self._sweep_orphans, _ORPHANS_INTERVAL, self._stop)
-        repeat(self._recovery.purge, _PURGE_INTERVAL, self._stop)
+        add_regularly(self._counters)
+        repeat(Upkeep(self._service, self.id).look, UPKEEP_INTERVAL, self._stop)
         self._stop.wait()
         consumer.stop_flag.set()
         self._wind_down()
@@ -148,6 +152,7 @@ class Worker:
         recovering.join(INTERVAL)  # else it might register this worker again
         with contextlib.suppress(DatanectarError):
             self._store.forget_worker(self.id)
+            self._counters.add_own()
         self._children.close()
 
     # --- messages --------------------------------------------------------------------------
@@ -217,7 +222,8 @@ class Worker:
                 # In another thread: this one hears at once if the run is cancelled.
                 call = partial(safely, self._call_assistants, attempt)
                 threading.Thread(target=call, name="call assistants", daemon=True).start()
-            return attempt.follow(child)
+            with attempt_followed(attempt.run, attempt.assistant):
+                return attempt.follow(child)
         finally:
             del self._attempts[name]
 

@@ -212,11 +212,8 @@ def test_clients_add_list_and_remove(stack: Stack) -> None:
             return before
 
     assert asyncio.run(remove()) == ["a"]
-    for call in (
-        stack.client.webhooks.get,
-        stack.client.webhooks.remove,
-        stack.client.webhooks.test,
-    ):
+    hooks = stack.client.webhooks
+    for call in (hooks.get, hooks.remove, hooks.test, hooks.retry):
         with pytest.raises(NotFound):
             call("a")
 
@@ -243,6 +240,7 @@ def test_the_command_line_adds_tests_lists_and_removes(
 
     tried = datanectar("test", "team")
     assert (tried.returncode, tried.stdout) == (0, "DELIVERED 204\n")
+    assert datanectar("retry", "team").stdout == "0 events are sent again.\n"
     listed = datanectar("list").stdout.split("\t")
     assert listed[:3] == ["team", f"{receiver.url}/...", "FAILED CANCELLED"]
     assert datanectar("remove", "team").stdout == "team is removed.\n"

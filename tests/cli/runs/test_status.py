@@ -16,11 +16,11 @@ def test_the_app_says_which_parts_it_has_and_which_are_away(stack: Stack, web: S
     assert done.returncode == 0, done.stderr
     parts = dict(line.split("\t") for line in done.stdout.splitlines())
     assert parts["app"] == stack.url
-    assert (parts["scheduler"], parts["workers"], parts["active runs"]) == ("ok", "1", "0")
+    assert (parts["luigid"], parts["workers"], parts["active runs"]) == ("ok", "1", "0")
     away = command(web, "status")
     parts = dict(line.split("\t") for line in away.stdout.splitlines())
     assert away.returncode == 1
-    assert (parts["scheduler"], parts["workers"]) == ("away", "0")
+    assert (parts["luigid"], parts["workers"]) == ("no luigid answers at its address", "0")
 
 
 def test_runs_that_have_not_ended_are_listed(web: Stack) -> None:

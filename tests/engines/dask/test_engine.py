@@ -91,6 +91,24 @@ class HungryTask(NectarTask):
             held.append(b"x" * 50_000_000)
             time.sleep(0.05)
 
+class CrowdTask(NectarTask):
+    engine = "dask"
+    processes = 20
+    def run(self):
+        while True:
+            if os.fork() == 0:
+                time.sleep(600)
+            time.sleep(0.01)
+
+class BurningTask(NectarTask):
+    engine = "dask"
+    cpu_time = 1
+    def run(self):
+        while True:
+            pass
+    def on_failure(self, problem):
+        print("cleaned up")
+
 class ClientTask(NectarTask):
     engine = "dask"
     n = luigi.IntParameter()
@@ -215,6 +233,18 @@ def test_a_task_waits_for_what_no_worker_has_and_says_so(
 
 def test_needs_that_a_worker_has_are_met(dask_bench: Bench) -> None:
     assert dask_bench.run(f"{PLACE}/LargeTask").outcome == Outcome(DONE)
+
+
+def test_the_limits_of_a_class_hold_there_too(dask_bench: Bench) -> None:
+    crowd, burning = (dask_bench.run(f"{PLACE}/{name}Task") for name in ("Crowd", "Burning"))
+
+    for ran, words in (
+        (crowd, "processes and threads, more than its processes = 20: raise"),
+        (burning, "OutOfCpuTime: BurningTask used up its cpu_time = 1: raise"),
+    ):
+        assert ran.outcome is not None and words in str(ran.outcome.error)
+    assert "cleaned up" in dask_bench.log(burning.key)
+    assert burning.reported("BurningTask")["cpu_time"] >= 1
 
 
 def test_a_task_larger_than_its_worker_is_out_of_memory(dask_bench: Bench) -> None:

@@ -44,8 +44,12 @@ READS = [
     "/api/runs/{run}",
     "/api/backfills/{backfill}",
     "/runs/{run}",
+    "/runs/{run}/compare",
+    "/runs/{run}/compare/{run}",
     "/backfills/{backfill}",
     "/chains/{type}/a_chain/ATask",
+    "/chains/{type}/a_chain/ATask/grid",
+    "/chains/{type}/a_chain/ATask/results",
     "/chains/{type}/a_chain",
     "/chains/{type}",
     "/results/{short}",
@@ -83,6 +87,14 @@ def test_no_stream_of_another_type_begins(
         assert stream.status_code == 200
 
 
+def test_a_run_is_not_compared_with_one_of_another_type(
+    guarded: Guarded, made: dict[str, dict[str, str]]
+) -> None:
+    for one, other in (("open", "shut"), ("shut", "open")):
+        path = f"/runs/{made[one]['run']}/compare/{made[other]['run']}"
+        assert guarded.ask("GET", path, "limited").status_code == 404
+
+
 def test_a_log_is_not_had_by_the_run_of_another_type(
     guarded: Guarded, made: dict[str, dict[str, str]]
 ) -> None:
@@ -97,6 +109,8 @@ CHANGES = [
     ("POST", "/api/chains/{type}/ATask?name=forbidden"),
     ("POST", "/chains/{type}/a_chain/ATask"),
     ("POST", "/chains/{type}/a_chain/ATask/key"),
+    ("POST", "/chains/{type}/a_chain/ATask/grid"),
+    ("POST", "/chains/{type}/a_chain/ATask/results"),
     ("POST", "/api/schedules/{type}/a_chain/ATask/pause"),
     ("POST", "/api/schedules/{type}/a_chain/ATask/resume"),
     ("DELETE", "/api/runs/{run}"),

@@ -35,6 +35,8 @@ def test_public_addresses_may_be_reached(address: str) -> None:
         "::ffff:10.0.0.1",
         "64:ff9b::169.254.169.254",
         "2002:7f00:1::",
+        "fec0::1",
+        "64:ff9b:1::a00:1",
     ],
 )
 def test_others_only_by_the_setting(address: str) -> None:

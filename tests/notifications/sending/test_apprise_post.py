@@ -76,7 +76,7 @@ def test_other_services_get_the_same_words(receiver: Receiver) -> None:
     assert (second["title"], second["type"]) == ("A test of the webhook team", "info")
 
 
-def test_a_private_address_is_refused_also_behind_a_redirect(receiver: Receiver) -> None:
+def test_a_private_address_is_refused(receiver: Receiver) -> None:
     before = len(receiver.received)
     url = receiver.url.replace("http", "json", 1)
     assert not send(f"{url}/200", FAILURE, PAGE, CLOSED).is_ok

@@ -22,9 +22,9 @@ def send(url: str, networks: tuple[str, ...] = LOOPBACK) -> Answer:
 
 
 def test_a_receiver_gets_the_request_and_its_answer_is_kept(receiver: Receiver) -> None:
-    answer = send(f"{receiver.url}/200")
+    answer = send(f"{receiver.url}/200?x=%C3%A4&y")
     assert answer == Answer(True, "answer 200", 200)
-    (request,) = receiver.at("/200")
+    (request,) = receiver.at("/200?x=%C3%A4&y")
     assert request.body == b'{"a": 1}'
     assert request.headers["host"] == receiver.url.removeprefix("http://")
 

@@ -132,7 +132,7 @@ def test_what_is_not_taken_is_tried_again_and_given_up_in_the_end(
 
     ended = last(webhooks)
     assert (ended.status, ended.attempts, ended.next_try) == (GIVEN_UP, 4, None)
-    assert "hook was not told of webhook.test" in caplog.text
+    assert "hook is not told of webhook.test" in caplog.text
     assert SECRET not in caplog.text and place not in caplog.text
     sent = receiver.received[before:]
     assert len(sent) == (0 if how == "gone" else 4)

@@ -24,7 +24,9 @@ from sqlalchemy import func, inspect, select, text
 
 import datanectar.access.tables
 import datanectar.backfills.tables
-import datanectar.notifications.tables  # noqa: F401, they are in the same database
+import datanectar.counters.tables
+import datanectar.notifications.tables
+import datanectar.retention.tables  # noqa: F401, they are in the same database
 from datanectar.errors import StartupError
 from datanectar.runs.migrations import migrate
 from datanectar.runs.migrations.compatibility import OLDEST, compatibility

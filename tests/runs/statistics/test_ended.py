@@ -8,11 +8,12 @@ import pytest
 from sqlalchemy import update
 
 from datanectar.messages import Outcome
+from datanectar.retention.runs import OldRuns, RunLimits
 from datanectar.runs.statistics.ended import BUCKETS, NOT_BEGUN
 from datanectar.runs.store import RunStore
 from datanectar.runs.tables import runs
 from datanectar.statuses import CANCELLED, DONE, FAILED
-from tests.runs.conftest import Accept
+from tests.runs.conftest import Accept, key_of
 
 
 def end(store: RunStore, run_id: str, status: str = DONE, seconds: float = 0.0) -> None:
@@ -59,7 +60,8 @@ def test_a_purge_of_the_history_leaves_the_totals(store: RunStore, accept: Accep
     end(store, accept())
     with store.database.write() as connection:
         connection.execute(update(runs).values(finished=1.0))
-    store.purge(2e10)
+    OldRuns(store.database).purge(RunLimits(before=2e10))
+    assert store.latest(key_of("a")) is None
     assert totals(store) == {("HelloTask", DONE, "0.1"): (1, 0.0)}
 
 

@@ -56,6 +56,12 @@ def test_the_words_that_differ_are_marked() -> None:
     assert "".join(text for text, _ in pair.right.text) == line.format(2, "b", "x")
 
 
+def test_in_results_times_count() -> None:
+    pair = compare(["at 09:00:12 x"], ["at 10:00:12 x"]).pairs[0]
+    assert pair.left is not None
+    assert pair.left.text == [("at ", False), ("09:00:12", True), (" x", False)]
+
+
 def test_long_texts_are_compared_in_part() -> None:
     left = [str(number) for number in range(5000)]
     first, last = compare(left, [*left, "x"]), compare(left, [*left, "x"], from_end=True)

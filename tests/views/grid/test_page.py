@@ -25,12 +25,18 @@ class StepTask(NectarTask):
             raise ValueError("no rows")
         self.output().open("w").close()
 
+class Given(luigi.ExternalTask):
+    day = luigi.DateParameter()
+    def complete(self):
+        return self.day.day != 7
+
 class DailyTask(NectarTask):
     day = luigi.DateParameter()
     size = luigi.IntParameter(default=1)
     count = luigi.IntParameter(default=2)
     def requires(self):
-        return [StepTask(day=self.day, part=part) for part in "ab"]
+        yield from [StepTask(day=self.day, part=part) for part in "ab"]
+        yield Given(day=self.day)
     def run(self):
         self.output().open("w").close()
 
@@ -72,6 +78,9 @@ def test_each_cell_shows_what_became_of_its_keys(days: Stack) -> None:
         "StepTask 2020-01-05: missing, 1 of 2 done",
     ):
         assert f'aria-label="{words}"' in text
+    for family, button in (("Given", 0), ("StepTask", 2)):  # there is no route to run a Given
+        cell = f"&column=2020-01-07&family=grids.days_chain.{family}"
+        assert shown(days, GRID + cell, f"{family}, day 2020-01-07").count("do-run-") == button
     other = shown(days, f"{GRID}&p.size=5", "DailyTask 2020-01-07")
     assert "DailyTask 2020-01-02: missing" in other  # with a size of 5
     assert "StepTask 2020-01-02: done" in other

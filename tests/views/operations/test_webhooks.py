@@ -69,6 +69,10 @@ def test_answers_show_without_a_reload_and_it_can_be_tried_and_removed(
     row.get_by_text("given up").wait_for()
     assert "418 I'm a <teapot>" in row.inner_text()
 
+    page.get_by_role("button", name="Send again what was given up for team").click()
+    row.get_by_text("waiting").wait_for()
+    assert [one["status"] for one in web.client.webhooks.get("team")["deliveries"]] == ["WAITING"]
+
     page.get_by_role("button", name="Remove team").click()
     page.get_by_role("dialog").get_by_role("button", name="Remove the webhook").click()
     page.get_by_text("There is none yet.").wait_for()

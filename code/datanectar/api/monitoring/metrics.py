@@ -17,6 +17,8 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
+from datanectar.api.monitoring.counted import counted_metrics
+from datanectar.counters.store import Counters
 from datanectar.runs.statistics.ended import BUCKETS, NOT_BEGUN, EndedTotal
 from datanectar.service.service import Service
 
@@ -32,6 +34,7 @@ class Figures(Collector):
 
     def __init__(self, service: Service) -> None:
         self._service = service
+        self._counters = Counters(service.store.database)
 
     def collect(self) -> Iterator[Metric]:
         """Return every figure as it is now."""
@@ -40,6 +43,7 @@ class Figures(Collector):
         yield _by_status(
             "datanectar_engine_tasks", "Tasks at the Dask cluster.", store.engine_counts()
         )
+        yield from counted_metrics(self._counters.all())
         totals = store.ended_totals()
         yield _ends(totals)
         yield _durations(totals)
@@ -48,6 +52,7 @@ class Figures(Collector):
     def _single(self) -> Iterator[Metric]:
         service = self._service
         alive = len(service.store.living_workers(service.settings.heartbeat_timeout))
+        silent = len(service.store.workers()) - alive
         for name, help, value in (
             ("queue_messages", "Messages that wait.", service.queue.size()),
             (
@@ -56,6 +61,7 @@ class Figures(Collector):
                 service.store.oldest_waiting_seconds(),
             ),
             ("workers", "Workers alive.", alive),
+            ("workers_silent", "Workers that have stopped sending heartbeats.", max(0, silent)),
             ("luigid_up", "1 when luigid answers.", service.luigid.is_up()),
         ):
             yield GaugeMetricFamily(f"datanectar_{name}", help, value=value)

@@ -46,6 +46,9 @@ WEBHOOK_PATHS: Json = {
         ),
         "delete": _change("remove", "Remove a webhook, with what waits for it", "WebhookRemoved"),
     },
+    "/api/webhooks/{name}/retry": {
+        "post": _change("retry", "Send a webhook again what was given up", "WebhookRetried")
+    },
     "/api/webhooks/{name}/test": {
         "post": _change("test", "Send a webhook an event of its own", "Delivery")
     },
@@ -84,6 +87,7 @@ WEBHOOK_SCHEMAS: Json = {
         "type": "object",
         "properties": {"name": _STR, "removed": {"type": "boolean"}},
     },
+    "WebhookRetried": {"type": "object", "properties": {"name": _STR, "retried": _INT}},
     "Delivery": {
         "type": "object",
         "properties": {

@@ -53,6 +53,10 @@ def blueprint(service: Service) -> Blueprint:
     def test(name: str) -> Response:
         return json_response(_delivery_data(webhooks.test(name, current.name())))
 
+    @routes.post("/<name>/retry")
+    def retry(name: str) -> Response:
+        return json_response({"name": name, "retried": store.retry(name)})
+
     return routes
 
 

@@ -23,7 +23,7 @@ def doctor(as_json: bool) -> None:
     """Look for what is wrong with this machine or this project, and say what to do about it.
 
     Looks at Python, the settings, folders and their permissions, tokens, ports, luigid, the run
-    store, the queue, S3 (bucket, access, clock) and whether every chain can be imported. Changes nothing, but
+    store and its space, the queue, S3 (bucket, access, clock) and whether every chain can be imported. Changes nothing, but
     for an empty file in the bucket that it deletes again. Exit code 1 when something does not work.
     """
     found = []
@@ -40,7 +40,7 @@ def doctor(as_json: bool) -> None:
 
 def _findings() -> Iterator[Finding]:
     from datanectar import settings as settings_module
-    from datanectar.cli.doctor import chains, engine, machine, stores
+    from datanectar.cli.doctor import chains, engine, machine, space, stores
 
     try:
         settings = settings_module.load()
@@ -57,6 +57,7 @@ def _findings() -> Iterator[Finding]:
         machine.check_ports,
         machine.check_luigid,
         stores.check_databases,
+        space.check_space,
         stores.check_s3,
         engine.check_engine,
         chains.check_preload,

@@ -49,14 +49,14 @@ def _status_of_app(client: Client, as_json: bool) -> int:
     if as_json:
         echo_json({"url": client.url, **parts, "active": active})
     else:
-        words = {True: "ok", False: "away"}
-        said = {name: words[value] for name, value in parts.items() if name != "workers"}
+        said = {name: part["reason"] or "ok" for name, part in parts["parts"].items()}
         rows = [("app", client.url), *said.items(), ("workers", parts["workers"])]
         echo_rows([*rows, ("active runs", len(active))], "part", "status")
         if active:
             click.echo()
             echo_runs(active)
-    return OK if all(parts.values()) else FAILED
+    is_well = parts["workers"] and all(part["ok"] for part in parts["parts"].values())
+    return OK if is_well else FAILED
 
 
 def _runs(client: Client, status: str) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 import click
 
@@ -15,6 +16,8 @@ from datanectar.cli.up.prepare import (
 )
 from datanectar.forkserver.process_control import set_title
 from datanectar.optional_imports import left_out, other_drivers
+from datanectar.settings import Settings
+from datanectar.telemetry import logs, traces
 
 
 @click.command()
@@ -29,7 +32,7 @@ def up(with_luigid: bool) -> None:
     settings = prepared_settings()
     set_title("datanectar: up")
     check_access(settings)
-    Supervisor(settings, lambda line: click.echo(line, err=True), with_luigid=with_luigid).run()
+    Supervisor(settings, _reporter(settings), with_luigid=with_luigid).run()
 
 
 @click.command()
@@ -43,6 +46,7 @@ def web() -> None:
         check_access(settings)
         check_port(settings.host, settings.port, "DATANECTAR_PORT")
     set_title("datanectar: web")  # before gunicorn imports setproctitle in its own way
+    logs.set_up("web", settings.log_format)
     from datanectar.web.server import serve
 
     serve(settings)
@@ -80,7 +84,8 @@ def _work() -> None:
     from datanectar.worker.worker import Worker
 
     set_title("datanectar: worker")
-    _log_to_stderr()
+    logs.set_up("worker", settings.log_format)
+    logging.getLogger("huey").setLevel(logging.ERROR)
     service = Service(
         settings,
         store=RunStore(settings.database_url),
@@ -88,7 +93,9 @@ def _work() -> None:
         children=ChildPool(settings, ahead=settings.workers, role=RunJob),
         luigid=Luigid(settings.luigid_url, settings.state),
     )
+    traces.set_up("worker")
     Worker(service).run()
+    traces.close()
 
 
 @click.command()
@@ -102,10 +109,9 @@ def luigid() -> None:
     become_luigid(prepared_settings())
 
 
-def _log_to_stderr() -> None:
-    logging.basicConfig(
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        datefmt="%Y-%m-%d %H:%M:%S%z",
-        level=logging.INFO,
-    )
-    logging.getLogger("huey").setLevel(logging.ERROR)
+def _reporter(settings: Settings) -> Callable[[str], None]:
+    """Return what tells the user of a line: on the terminal, or in the log if that is JSON."""
+    if settings.log_format == logs.JSON:
+        logs.set_up("up", logs.JSON)
+        return logging.getLogger(__name__).warning
+    return lambda line: click.echo(line, err=True)

@@ -17,6 +17,7 @@ from datanectar.errors import DatanectarError, StartupError
 from datanectar.forkserver.process_control import die_with_parent, hide_memory
 from datanectar.permissions import private_folder
 from datanectar.settings import Settings
+from datanectar.telemetry import logs
 
 
 def prepared_settings() -> Settings:
@@ -28,8 +29,9 @@ def prepared_settings() -> Settings:
     hide_memory()
     settings = settings_module.load()
     settings_module.keep(settings)
-    if not is_supervised():  # `up` has done it
-        warn_of_unknown_variables()
+    if not is_supervised():  # `up` has done it; a typo sets nothing
+        for name, hint in unknown_variables(os.environ):
+            _notice(settings, f"{name} is no setting{hint}")
     if not settings.chains.is_dir():
         raise StartupError(
             f"There is no folder {settings.chains}: start in a project that has code/chains, "
@@ -37,7 +39,7 @@ def prepared_settings() -> Settings:
         )
     notice = private_folder(settings.state)
     if notice:
-        click.echo(f"datanectar: {notice}", err=True)
+        _notice(settings, notice)
     _in_a_fork(lambda: _prepare_stores(settings))
     return settings
 
@@ -83,10 +85,13 @@ def end_with_supervisor() -> None:
         sys.exit(CANNOT)
 
 
-def warn_of_unknown_variables() -> None:
-    """Name the variables that look like settings and are none: a typo sets nothing."""
-    for name, hint in unknown_variables(os.environ):
-        click.echo(f"datanectar: {name} is no setting{hint}", err=True)
+def _notice(settings: Settings, line: str) -> None:
+    """Tell the user of something that is odd and no error."""
+    if settings.log_format == logs.JSON:
+        logs.set_up("start", logs.JSON)
+        logging.getLogger(__name__).warning(line)
+    else:
+        click.echo(f"datanectar: {line}", err=True)
 
 
 def _prepare_stores(settings: Settings) -> None:

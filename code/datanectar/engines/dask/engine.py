@@ -155,7 +155,9 @@ class DaskEngine:
 
     def job_of(self, fields: dict[str, Any]) -> TaskJob:
         """Return the job of a task of this run."""
-        run = {name: getattr(self._job, name) for name in ("type", "chain", "run_time")}
+        run = {
+            name: getattr(self._job, name) for name in ("type", "chain", "run_time", "traceparent")
+        }
         return TaskJob(run_id=self._name, **run, **fields)
 
     def forget(self, task_id: str) -> None:

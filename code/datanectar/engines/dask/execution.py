@@ -13,6 +13,7 @@ from datanectar.authoring.needs import needs_of
 from datanectar.engines.dask.messages import Interrupted, TaskEnd
 from datanectar.engines.dask.relay import texts_of
 from datanectar.errors import ChainError
+from datanectar.limits.watch import limits_of
 from datanectar.messages import encode
 from datanectar.settings import current
 from datanectar.statuses import DONE, FAILED
@@ -71,6 +72,7 @@ class DaskExecution:
                 "continues": vars(self.task).pop(_YIELDED, False),
                 "storage": storage_of(self.task).store_address,
                 "timeout": self.task.worker_timeout or needs_of(type(self.task)).timeout,
+                "limits": limits_of(type(self.task)),
             }
         )
         self.future = self._engine.submit(self, job, encode(job))

@@ -29,7 +29,7 @@ class TaskJob(Message, frozen=True):
     """Run one task; the replies: calls, then its :class:`TaskEnd`.
 
     ``type`` and ``chain`` are those of the run's root. ``continues``: the task has begun before in
-    this attempt and has yielded others.
+    this attempt and has yielded others. ``limits`` are those of :mod:`datanectar.limits.watch`.
     """
 
     run_id: str
@@ -45,6 +45,8 @@ class TaskJob(Message, frozen=True):
     continues: bool = False
     storage: str = ""
     timeout: Stamp | None = None
+    traceparent: str | None = None
+    limits: dict[str, tuple[float, str]] = field(default_factory=dict)
 
 
 class TaskCall(Message, frozen=True):

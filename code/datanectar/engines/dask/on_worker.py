@@ -28,6 +28,8 @@ from datanectar.engines.dask.messages import (
 from datanectar.engines.dask.relay import SECEDE
 from datanectar.engines.dask.worker_tools import WorkerTools
 from datanectar.keys import LOG_FILE, parse_key
+from datanectar.limits.process_tree import ProcessTree
+from datanectar.limits.watch import Watch
 from datanectar.log_uploader import LogUploader
 from datanectar.messages import Refusal, decode, encode
 from datanectar.messages.fields import Message
@@ -72,6 +74,7 @@ class _Following:
         self._children = tools.children(order.code, job.run_id, order.settings)
         settings = self._children.settings
         self._targets = settings.local_targets
+        self._kill_after = settings.kill_after
         self._uploader = LogUploader(
             self._children.pool, self._folder, settings.log_ship_interval, job.storage
         )
@@ -115,10 +118,20 @@ class _Following:
 
     def _messages(self, child: Any) -> Iterator[Message]:
         """Yield what the child says, until nobody wants the task any more."""
+        watch = self._watch_of(child)
         while self._tools.wants_current_task():
             yield from child.reports(_INTERVAL)
             self._check_limits(child)
+            if watch and watch.look():
+                watch.kill()
+                raise _OutOfLimit(watch.reason(self._job.task_id))
             self._uploader.upload_if_due()
+
+    def _watch_of(self, child: Any) -> Watch | None:
+        limits = self._job.limits
+        if not limits:
+            return None
+        return Watch(child.pid, limits, ProcessTree(child.pid, limits), self._kill_after)
 
     def _pass_on(self, message: Message) -> None:
         if isinstance(message, TaskCall) and message.method == SECEDE:

@@ -9,6 +9,7 @@ from flask import g
 
 from datanectar.access.records import Account
 from datanectar.errors import Forbidden, NotFound
+from datanectar.telemetry.context import bind
 
 
 class _OfType(Protocol):
@@ -33,6 +34,7 @@ def set_account(account: Account | None, again: Callable[[], Account | None] | N
         again: looks it up again, for answers that take long.
     """
     g.account, g.again = account, again
+    bind(account=account.name if account else None)
 
 
 def still_allowed() -> Callable[[], bool]:

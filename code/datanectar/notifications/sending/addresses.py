@@ -16,6 +16,9 @@ _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 REFUSAL = "is no public address: allow its network by DATANECTAR_WEBHOOK_NETWORKS"
 #: IPv4 inside IPv6 (RFC 6052).
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+#: What is public to Python, or to some versions of it: a site's own addresses (RFC 3879), and a site's
+#: own translation to IPv4 (RFC 8215).
+_OF_A_SITE = (ipaddress.IPv6Network("fec0::/10"), ipaddress.IPv6Network("64:ff9b:1::/48"))
 
 
 def is_allowed(text: str, networks: Sequence[str]) -> bool:
@@ -26,7 +29,8 @@ def is_allowed(text: str, networks: Sequence[str]) -> bool:
         networks: the networks that may be, though not public.
     """
     address = _inner(ipaddress.ip_address(text.partition("%")[0]))
-    if address.is_global and not address.is_multicast:
+    is_of_a_site = any(address in network for network in _OF_A_SITE)
+    if address.is_global and not address.is_multicast and not is_of_a_site:
         return True
     return any(address in ipaddress.ip_network(network) for network in networks)
 

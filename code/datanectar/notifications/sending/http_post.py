@@ -62,7 +62,8 @@ def _connected(parts: SplitResult, networks: Sequence[str]) -> Iterator[http.cli
     plain = _open(host, port, networks)
     stream = _tls(plain, host) if is_tls else plain
     # Not the TLS way, which would wait for the receiver.
-    limit = threading.Timer(SECONDS, _shut_down, [stream])
+    is_over = threading.Event()
+    limit = threading.Timer(SECONDS, _shut_down, [stream, is_over])
     limit.start()
     try:
         if isinstance(stream, ssl.SSLSocket):
@@ -71,10 +72,10 @@ def _connected(parts: SplitResult, networks: Sequence[str]) -> Iterator[http.cli
         connection.default_port = 443 if is_tls else 80
         connection.sock = stream
         yield connection
-        if limit.finished.is_set():  # what was cut off may look whole
+        if is_over.is_set():  # what was cut off may look whole
             raise TimeoutError
     except (OSError, http.client.HTTPException) as problem:
-        if limit.finished.is_set():
+        if is_over.is_set():
             raise TimeoutError(f"no answer within {SECONDS:g} s") from problem
         raise
     finally:
@@ -101,7 +102,8 @@ def _tls(plain: socket.socket, host: str) -> ssl.SSLSocket:
     return context.wrap_socket(plain, server_hostname=host, do_handshake_on_connect=False)
 
 
-def _shut_down(stream: socket.socket) -> None:
+def _shut_down(stream: socket.socket, is_over: threading.Event) -> None:
+    is_over.set()
     try:
         socket.socket.shutdown(stream, socket.SHUT_RDWR)
     except OSError:  # it is closed already

@@ -110,14 +110,14 @@ class Sender:
             self._store.settle(claimed, WAITING, answer.code, answer.text, again_in)
         else:
             self._store.settle(claimed, GIVEN_UP, answer.code, answer.text)
+            what = f"{claimed.event.name} {claimed.event.subject}"
             words = f"{answer.code} {answer.text}" if answer.code else answer.text
-            log.error(
-                "webhook %s was not told of %s %s: %s",
-                claimed.webhook,
-                claimed.event.name,
-                claimed.event.subject,
-                words[:200],
-            )
+            log.error("webhook %s is not told of %s: %s", claimed.webhook, what, _line(words))
+
+
+def _line(text: str) -> str:
+    """Return the beginning of what a receiver said, as it may be in a log: of one line."""
+    return "".join(each if each.isprintable() else " " for each in text[:200])
 
 
 def cloud_event(event: Event, page: str) -> dict[str, Any]:

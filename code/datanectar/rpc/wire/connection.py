@@ -13,6 +13,7 @@ from datanectar.luigid.address import full_url
 from datanectar.messages import SchedulerReport
 from datanectar.rpc.wire.outbox import Batches, Outbox, Singles
 from datanectar.rpc.wire.pipeline import OUTAGE, Pipeline
+from datanectar.telemetry.counts import LUIGID, count_error
 
 
 class LuigidConnection:
@@ -93,7 +94,8 @@ class LuigidConnection:
         """Report when luigid can't be reached any more, or can be reached again."""
         try:
             yield
-        except OUTAGE:
+        except OUTAGE as problem:
+            count_error(LUIGID, problem)
             self._report(False)
             raise
         self._report(True)

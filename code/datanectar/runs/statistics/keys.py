@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Column, ColumnElement, Connection, case, func, select
 
+from datanectar.database import Database
 from datanectar.runs.statistics.recent import NAMES, Path
-from datanectar.runs.tables import StoreBase, runs, tasks
+from datanectar.runs.tables import StoreBase, as_json, runs, tasks
 from datanectar.statuses import ACTIVE, DONE, PENDING, RUNNING
 
 #: Keys in one statement: fewer than SQLite's 32,766 variables.
 _AT_A_TIME = 1000
+
+# A task whose result was there before its run reports neither parameters nor times.
+_IS_ROOT = runs.c.key == tasks.c.key
+_FACTS = (
+    func.coalesce(tasks.c.params, case((_IS_ROOT, runs.c.public_params))),
+    tasks.c.run_id,
+    func.coalesce(tasks.c.finished, case((_IS_ROOT, runs.c.finished))),
+    func.coalesce(tasks.c.storage, runs.c.storage),
+    tasks.c.output,
+    tasks.c.results,
+    tasks.c.storage.is_not(None),
+)
 
 
 @dataclass(frozen=True)
@@ -28,6 +41,27 @@ class KeyState:
     is_root: bool
     finished: float | None = None
     error: str | None = None
+
+
+@dataclass(frozen=True)
+class TaskKey:
+    """A key of a task, as the latest run that has it knows it.
+
+    ``status`` is the task's in that run, ``made`` when it ended (a Unix stamp), ``params`` are public.
+
+    ``storage``, ``output`` and ``results`` are those of the task; ``is_reported`` is False where a
+    version reported it that did not record them.
+    """
+
+    key: str
+    status: str
+    params: dict[str, str]
+    run_id: str
+    made: float | None
+    storage: str
+    output: str | None = None
+    results: list[str] = field(default_factory=list)
+    is_reported: bool = True
 
 
 class KeyStates(StoreBase):
@@ -51,6 +85,50 @@ class KeyStates(StoreBase):
         query = select(runs.c.public_params).where(*own).order_by(runs.c.id.desc()).limit(limit)
         with self._db.read() as connection:
             return list(connection.execute(query).scalars())
+
+    def newest_keys(self, prefix: str, parts: Iterable[str], limit: int) -> list[TaskKey]:
+        """Return the keys of a task that ran last, newest first.
+
+        Args:
+            prefix: what the keys begin with.
+            parts: texts that a key's parameters hold, somewhere in their JSON.
+            limit: how many at most.
+        """
+        holds = [self._db.contains(tasks.c.params, as_json(part)[1:-1]) for part in parts]
+        newest = (
+            select(tasks.c.key, func.max(tasks.c.run_id).label("run_id"))
+            .where(_begins_with(self._db, tasks.c.key, prefix), *holds)
+            .group_by(tasks.c.key)
+            .order_by(func.max(tasks.c.run_id).desc())
+            .limit(limit)
+            .subquery()
+        )
+        is_newest = (tasks.c.key == newest.c.key) & (tasks.c.run_id == newest.c.run_id)
+        query = (
+            select(tasks.c.key, tasks.c.status, *_FACTS)
+            .join_from(newest, tasks, is_newest)
+            .join(runs, runs.c.id == tasks.c.run_id)
+            .order_by(tasks.c.run_id.desc())
+        )
+        with self._db.read() as connection:
+            rows = connection.execute(query)
+            return [
+                TaskKey(
+                    key, status or PENDING, params or {}, run, made, storage, file, at or [], told
+                )
+                for key, status, params, run, made, storage, file, at, told in rows
+            ]
+
+
+def _begins_with(database: Database, column: Column[str], text: str) -> ColumnElement[bool]:
+    """Return the condition that a column begins with a text, with the same case.
+
+    SQLite finds these by the column's index, as a range; PostgreSQL where its texts are compared byte
+    by byte (collation ``C``): else it reads the table.
+    """
+    if database.is_sqlite:
+        return (column >= text) & (column < text[:-1] + chr(ord(text[-1]) + 1))
+    return column.startswith(text, autoescape=True)
 
 
 def _of_runs(connection: Connection, keys: Sequence[str]) -> dict[str, KeyState]:

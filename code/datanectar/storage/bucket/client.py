@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import Any
 
 from datanectar.errors import StorageError
+from datanectar.telemetry.counts import S3, count_error
 
 #: The region of AWS, and of most other servers, when none is configured.
 DEFAULT_REGION = "us-east-1"
@@ -95,6 +96,7 @@ class Clients:
         # botocore raises RuntimeError for refreshed credentials that have expired already, and
         # ValueError for an endpoint without a scheme.
         except (raised.BotoCoreError, raised.ClientError, RuntimeError, ValueError) as problem:
+            count_error(S3, error_code(problem))
             raise StorageError(self._explain(problem, name)) from problem
 
     def client(self) -> Any:

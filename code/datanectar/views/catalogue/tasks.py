@@ -16,6 +16,7 @@ from datanectar.messages import ChainDescription, TaskDescription
 from datanectar.runs.records import Run
 from datanectar.runs.store import RunFilters
 from datanectar.service.service import Service
+from datanectar.telemetry.context import bind
 from datanectar.views.catalogue import forms
 from datanectar.views.catalogue.chain import graph_values
 from datanectar.views.catalogue.commands import commands
@@ -77,6 +78,7 @@ def start(
     except (BadRequest, ChainError, KeyUndefined) as problem:
         return show(service, type, chain, task, typed=raw, problem=problem)
     if accepted.run is not None:
+        bind(run_id=accepted.run.id)
         there = 1 if accepted.done else None
         address = url_for("runs_page.run", run_id=accepted.run.id, there=there)
     else:

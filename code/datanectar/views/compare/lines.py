@@ -11,7 +11,7 @@ from operator import itemgetter
 
 #: The lines of each text that are compared, the characters of a line, and the equal lines that are
 #: shown around those that differ.
-MOST_LINES, _LONGEST, _AROUND = 600, 400, 3
+MOST_LINES, _LONGEST, _AROUND = 400, 400, 3
 #: What differs in each run, and tells nothing: times, durations, addresses, ids of runs and keys.
 _VARYING = re.compile(
     r"\b(?:\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z| UTC|[+-]\d\d:?\d\d)?"
@@ -82,7 +82,7 @@ def compare(
     pairs: list[Pair] = []
     for kind, i1, i2, j1, j2 in _blocks(*keys):
         numbers = zip_longest(range(i1, i2), range(j1, j2))
-        pairs += [_pair(kind, parts, firsts, *pair) for pair in numbers]
+        pairs += [_pair(kind, parts, firsts, pair, vary=vary) for pair in numbers]
     differing = sum(1 for pair in pairs if pair.kind != "same")
     return Comparison(_without_equal(pairs), differing, cut)
 
@@ -110,25 +110,31 @@ def _common(left: Sequence[str], right: Sequence[str]) -> int:
 
 
 def _pair(
-    kind: str, parts: Sequence[Sequence[str]], firsts: Sequence[int], at: int | None, to: int | None
+    kind: str,
+    parts: Sequence[Sequence[str]],
+    firsts: Sequence[int],
+    numbers: tuple[int | None, int | None],
+    *,
+    vary: bool,
 ) -> Pair:
+    at, to = numbers
     left = parts[0][at] if at is not None else None
     right = parts[1][to] if to is not None else None
-    texts = _marked(left, right, is_same=kind == "equal")
+    texts = _marked(left, right, is_same=kind == "equal", vary=vary)
     lines = [
         None if number is None else Line(first + number + 1, text)
-        for number, first, text in zip((at, to), firsts, texts, strict=True)
+        for number, first, text in zip(numbers, firsts, texts, strict=True)
     ]
     word = "left" if to is None else "right" if at is None else "changed"
     return Pair("same" if kind == "equal" else word, lines[0], lines[1])
 
 
-def _marked(left: str | None, right: str | None, *, is_same: bool) -> list[list[Piece]]:
+def _marked(left: str | None, right: str | None, *, is_same: bool, vary: bool) -> list[list[Piece]]:
     """Return both texts in pieces."""
     if is_same or left is None or right is None:
         return [[(text or "", False)] for text in (left, right)]
     words = [_WORD.findall(text) for text in (left, right)]
-    kept = [[_VARYING.sub("~", word) for word in side] for side in words]
+    kept = [[_VARYING.sub("~", word) for word in side] for side in words] if vary else words
     begin = _common(*kept)
     end = _common(*(side[begin:][::-1] for side in kept))
     return [_pieces(words[side], kept[side], kept[1 - side], begin, end) for side in (0, 1)]

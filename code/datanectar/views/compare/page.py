@@ -13,7 +13,7 @@ from datanectar.errors import DatanectarError
 from datanectar.keys import parse_key
 from datanectar.runs.records import Run, TaskRow
 from datanectar.runs.store import RunFilters
-from datanectar.service.service import Service
+from datanectar.service.service import MOST_NODES, Service
 from datanectar.statuses import DONE
 from datanectar.views.compare.lines import MOST_LINES, Comparison, compare, split_lines
 from datanectar.views.compare.pairs import MOST_PAIRS, TaskPair, task_pairs, values
@@ -24,6 +24,18 @@ from datanectar.views.results.page import first_rows
 
 #: The runs that the page offers to be compared with; the bytes at the end of a log that are compared.
 _OFFERED, _LOG_BYTES = 20, 64 * 1024
+#: What is needed of a task: of thousands the rest would take long to read.
+_FIELDS = (
+    "run_id",
+    "task_id",
+    "key",
+    "family",
+    "status",
+    "started",
+    "finished",
+    "params",
+    "results",
+)
 
 
 def blueprint(service: Service) -> Blueprint:
@@ -63,7 +75,7 @@ def _to(run_id: str, other_id: str) -> Response:
 
 def _values(service: Service, runs: tuple[Run, Run], asked: str) -> dict[str, Any]:
     """Return what the page shows; ``asked`` is the id of a task whose logs are wanted."""
-    tasks = [service.tasks(run) for run in runs]
+    tasks = [service.store.tasks(run.id, MOST_NODES, run.task_id, _FIELDS) for run in runs]
     pairs = task_pairs((runs[0], tasks[0]), (runs[1], tasks[1]))
     chosen = _chosen(pairs, runs, asked)
     others, _ = service.store.list_runs(_of_task(runs[1]), cursor=None, limit=_OFFERED)

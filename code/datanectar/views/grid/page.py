@@ -159,7 +159,11 @@ class GridPage:
         self, chain: ChainDescription, task: TaskDescription, asked: Asked
     ) -> tuple[Grid | None, DatanectarError | None]:
         """Return the grid, or None while it is being worked out, and why there is none."""
-        ran = self._service.store.ran_params((chain.type, chain.name, task.name), _RAN)
+        store, path = self._service.store, (chain.type, chain.name, task.name)
+        ran = store.ran_params(path, _RAN)
+        if not ran:  # others require it
+            prefix = f"chains/{'/'.join(path)}/"
+            ran = [made.params for made in store.newest_keys(prefix, (), _RAN) if made.params]
         over, last = (asked.view.get(name, "") for name in ("over", "last"))
         raw = {name: text for name, text in asked.fixed.items() if name != over}
         job = GridJob(
@@ -187,9 +191,9 @@ class GridPage:
             "in_words": cells.in_words,
             "choices": [item for item in task.parameters if item.significant and not item.private],
         }
-        return {**values, **self._shown(grid, asked)} if grid else values
+        return {**values, **self._shown(chain, grid, asked)} if grid else values
 
-    def _shown(self, grid: Grid, asked: Asked) -> dict[str, Any]:
+    def _shown(self, chain: ChainDescription, grid: Grid, asked: Asked) -> dict[str, Any]:
         family, column = asked.view.get("family", ""), asked.view.get("column", "")
         chosen = cells.tasks_of(grid, family, column)[:_LISTED]
         keys = {*cells.keys_to_look_up(grid), *(task.key for task in chosen if task.key)}
@@ -203,10 +207,23 @@ class GridPage:
             "short": short,
             "cell": _cell(rows, family, column),
             "chosen": [
-                (task, cells.status_of(task, states, grid.looked), states.get(task.key or ""))
+                (
+                    task,
+                    cells.status_of(task, states, grid.looked),
+                    states.get(task.key or ""),
+                    _route(chain, task.key or ""),
+                )
                 for task in chosen
             ],
         }
+
+
+def _route(chain: ChainDescription, key: str) -> str:
+    """Return the address that a key's task is run at; empty when it has none, as far as is known."""
+    home, _, name = key.rpartition("/")[0].rpartition("/")
+    is_own = home == f"chains/{chain.type}/{chain.name}"
+    has_none = not key or (is_own and all(task.name != name for task in chain.tasks))
+    return "" if has_none else f"/{home}/{name}"
 
 
 def _cell(rows: list[cells.Row], family: str, column: str) -> tuple[cells.Row, cells.Cell] | None:

@@ -47,6 +47,11 @@ def blueprint(service: Service) -> Blueprint:
         webhooks.test(name, current.name())
         return _back()
 
+    @routes.post("/<name>/retry")
+    def retry(name: str) -> Response:
+        webhooks.store.retry(name)
+        return _back()
+
     @routes.post("/<name>/remove")
     def remove(name: str) -> Response:
         words = f"{name} is told of nothing any more; what waits for it is lost."

@@ -1,0 +1,1 @@
+"""Commands that keep house: what is old goes, unless it is pinned."""

@@ -1,0 +1,1 @@
+"""What all processes of the service have counted together, kept in the run store's database."""
