@@ -42,6 +42,7 @@ BLOCKS = {
     ("docs/upgrading.md", '$ pg_dump --format=custom --file=runs.dump "$DATANECTAR_DATABASE_URL"'): "tests/cli/operations runs it",
     ("docs/upgrading.md", "$ rm -f .datanectar/runs.db .datanectar/runs.db-wal .datanectar/runs.db-shm"): "tests/cli/operations starts a service from a backup; here one runs",
     ("docs/upgrading.md", "$ createdb datanectar_restored"): "tests/cli/operations runs it",
+    ("docs/operations.md", "$ python -m benchmarks.soak --minutes 30"): "takes half an hour",
     ("docs/faults.md", "$ python -m tests.faults --rounds 100 --seed 8"): "takes hours; tests/faults/test_rounds.py runs some rounds",
     ("docs/monitoring.md", "$ promtool check rules configuration/prometheus/alerts.yaml"): "tests/configuration/test_monitoring.py runs them",
     ("docs/logs-and-traces.md", "$ pip install 'datanectar[otel]'"): _INSTALLS,
