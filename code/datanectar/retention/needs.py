@@ -33,9 +33,8 @@ _Roots = dict[tuple[str, str, str, str], list[_Root]]
 class Needs:
     """Knows which keys are needed, and by what. Threads may share it.
 
-    What a run needs is found as Luigi does: from its task down to what is there. Runs that are
-    accepted meanwhile are looked at before the next key is answered for. Where what is needed can't be
-    told, all results of that type are.
+    What a run needs is found as Luigi does: from its task down to what is there. Where that can't be
+    told, all results of that type are needed.
 
     Args:
         service: has the runs and the children.
@@ -54,6 +53,7 @@ class Needs:
         self._types: dict[str, str] = {}
         #: The newest run and the newest backfill that were looked at.
         self._newest = ("", "")
+        self._any_active = True
         self._asked = 0
         for pin in self._store.pins():
             self._keys[pin.key] = f"pinned: {pin.reason}" if pin.reason else "pinned"
@@ -63,15 +63,18 @@ class Needs:
                 self._types.setdefault(chain.type, f"{why}: {chain.error or 'it takes long'}")
         self._add_schedules(now)
 
-    def why(self, key: Key) -> str | None:
-        """Return why a key is needed as of now, or None when it is not."""
+    def refresh(self) -> None:
+        """Look at the runs and backfills that were accepted since the last look."""
         with self._lock:
-            newest = self._store.newest()
+            newest, self._any_active = self._store.newest()
             if newest != self._newest:
                 self._add_new(*self._newest)
                 self._newest = newest
+
+    def why(self, key: Key) -> str | None:
+        """Return why a key is needed as of the last look, or None when it is not."""
         known = self._types.get(key.type) or self._keys.get(str(key))
-        if known:
+        if known or not self._any_active:
             return known
         run = self._service.store.active_with_task(str(key))
         return f"needed by run {run.id}" if run else None

@@ -58,6 +58,7 @@ class Purge:
         """Return what would be deleted, and what is old and kept; deletes nothing."""
         report = Report()
         for storage, needs, chunk in self._old(report):
+            needs.refresh()
             for old in chunk:
                 self._count(report, storage, old, needs.why(old.key))
         if RUNS in self._request.only:
@@ -70,6 +71,7 @@ class Purge:
         for storage, needs, chunk in self._old(report):
 
             def judged(old: Old, storage: Storage = storage, needs: Needs = needs) -> str | None:
+                needs.refresh()  # for each: what is accepted from now on finds the result gone
                 why = needs.why(old.key)
                 if why is None and not remove(storage, old, self._output(old.key)):
                     why = "changed meanwhile"

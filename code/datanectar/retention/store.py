@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy import delete, exists, func, or_, select, update
 
 from datanectar.backfills.tables import backfills
 from datanectar.database import now
@@ -14,7 +14,10 @@ from datanectar.runs.records import Run
 from datanectar.runs.tables import RUN_COLUMNS, StoreBase, has_status, runs, to_record
 from datanectar.statuses import ACTIVE
 
-_NEWEST = tuple(select(func.max(table.c.id)) for table in (runs, backfills))
+_NEWEST = select(
+    *(select(func.max(table.c.id)).scalar_subquery() for table in (runs, backfills)),
+    exists().where(has_status(*ACTIVE)),
+)
 
 
 @dataclass(frozen=True)
@@ -55,11 +58,11 @@ class RetentionStore(StoreBase):
         with self._db.read() as connection:
             return [to_record(Run, row) for row in connection.execute(query).mappings()]
 
-    def newest(self) -> tuple[str, str]:
-        """Return the ids of the newest run and of the newest backfill: with new ones, others."""
+    def newest(self) -> tuple[tuple[str, str], bool]:
+        """Return the ids of the newest run and backfill, and whether any run is still to end."""
         with self._db.read() as connection:
-            run, backfill = (connection.execute(query).scalar() or "" for query in _NEWEST)
-        return run, backfill
+            row = connection.execute(_NEWEST).one()
+        return (row[0] or "", row[1] or ""), bool(row[2])
 
     def begin(self, chore: str, owner: str, seconds: float, every: float = 0.0) -> bool:
         """Return True to the one caller, of all processes, that is to do a chore now.

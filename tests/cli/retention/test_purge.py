@@ -87,6 +87,8 @@ def test_a_pinned_result_stays_until_it_is_pinned_no_more(project: Path) -> None
     ("words", "why"),
     [
         (("purge", "--older-than", "3 months"), "--older-than '3 months' can't be read"),
+        (("purge", "--older-than", "forever"), "nothing is"),
+        (("purge", "--type", "../../etc"), "can be called so"),
         (("purge", "everything"), "everything"),
         (("pin", "etl/sales_chain"), "is not a key"),
         (("pin", "--remove"), "Which ones?"),
@@ -97,6 +99,13 @@ def test_what_can_not_be_is_refused_in_words(
 ) -> None:
     done = in_project(project, *words)
     assert (done.returncode, why in done.stderr) == (2, True), done.stderr
+
+
+def test_outside_of_a_project_nothing_is_made(tmp_path: Path) -> None:
+    for words in (("purge",), ("pin",)):
+        done = in_project(tmp_path, *words)
+        assert (done.returncode, "There is no folder" in done.stderr) == (2, True)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_two_purges_do_not_meet_and_a_store_is_vacuumed(project: Path) -> None:

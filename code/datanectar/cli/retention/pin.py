@@ -9,6 +9,7 @@ import click
 
 from datanectar.cli.exit_codes import FAILED
 from datanectar.cli.options import echo_json, echo_rows, json_option
+from datanectar.cli.retention.project_service import settings_of_project
 from datanectar.cli.terminal import echo
 
 
@@ -23,15 +24,11 @@ def pin(keys: tuple[str, ...], reason: str, remove: bool, as_json: bool) -> None
     A KEY is as `datanectar run` and the pages show it: chains/TYPE/CHAIN/TASK/MD5. What the result was
     made of is not kept by that. `datanectar drop` deletes a pinned result all the same.
     """
-    from datanectar import settings as settings_module
     from datanectar.keys import parse_target
-    from datanectar.permissions import private_folder
     from datanectar.retention.store import RetentionStore
     from datanectar.runs.store import RunStore
 
-    settings = settings_module.load()
-    private_folder(settings.state)
-    run_store = RunStore(settings.database_url)
+    run_store = RunStore(settings_of_project().database_url)
     run_store.prepare()
     store = RetentionStore(run_store.database)
     names = [str(parse_target(key)[0]) for key in keys]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from collections.abc import Callable
@@ -31,16 +32,27 @@ def _age(ctx: click.Context, param: click.Parameter, text: str | None) -> float 
     if text is None:
         return None
     try:
-        return age_in_seconds(text)
+        age = age_in_seconds(text)
     except ValueError as problem:
         raise BadRequest(f"--older-than {problem}.") from problem
+    if math.isinf(age):
+        raise BadRequest("--older-than forever: nothing is. Give an age such as '90 days'.")
+    return age
+
+
+def _name(ctx: click.Context, param: click.Parameter, name: str | None) -> str | None:
+    from datanectar.keys import NAME
+
+    if name is not None and not NAME.match(name):
+        raise BadRequest(f"{param.opts[0]} {name!r}: no type, chain or task can be called so.")
+    return name
 
 
 @click.command()
 @click.argument("what", nargs=-1, type=click.Choice(_WHAT))
-@click.option("--type", "type_", help="Only of chains of this type.")
-@click.option("--chain", help="Only of this chain.")
-@click.option("--task", help="Only of this task.")
+@click.option("--type", "type_", callback=_name, help="Only of chains of this type.")
+@click.option("--chain", callback=_name, help="Only of this chain.")
+@click.option("--task", callback=_name, help="Only of this task.")
 @click.option(
     "--older-than",
     callback=_age,
