@@ -64,21 +64,6 @@ class TaskKey:
     is_reported: bool = True
 
 
-# A task whose result was there before its run reports neither parameters nor times.
-_IS_ROOT = runs.c.key == tasks.c.key
-_TASK_KEY = (
-    tasks.c.key,
-    tasks.c.status,
-    func.coalesce(tasks.c.params, case((_IS_ROOT, runs.c.public_params))),
-    tasks.c.run_id,
-    func.coalesce(tasks.c.finished, case((_IS_ROOT, runs.c.finished))),
-    func.coalesce(tasks.c.storage, runs.c.storage),
-    tasks.c.output,
-    tasks.c.results,
-    tasks.c.storage.is_not(None),
-)
-
-
 class KeyStates(StoreBase):
     """Look-ups of many keys, by the indexes of keys: their cost does not grow with the runs there are."""
 
@@ -120,11 +105,7 @@ class KeyStates(StoreBase):
         )
         is_newest = (tasks.c.key == newest.c.key) & (tasks.c.run_id == newest.c.run_id)
         query = (
-<<<<<<< HEAD
-            select(*_TASK_KEY)
-=======
             select(tasks.c.key, tasks.c.status, *_FACTS)
->>>>>>> s5
             .join_from(newest, tasks, is_newest)
             .join(runs, runs.c.id == tasks.c.run_id)
             .order_by(tasks.c.run_id.desc())
