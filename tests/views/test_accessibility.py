@@ -151,7 +151,7 @@ def test_a_person_logs_in_by_the_keyboard_and_sees_no_violation(
         tab_to(page, "#l-token")
         page.keyboard.type("wrong")
         page.keyboard.press("Enter")
-        page.locator(".note.bad").wait_for()
+        page.locator("[role=alert]").wait_for()
         assert not serious(page)
         tab_to(page, "#l-token")
         page.keyboard.type("a-token-of-twenty-characters")
