@@ -23,6 +23,7 @@ BENCHMARKS: dict[str, dict[str, int]] = {
     "many": {"leaves": 5, "row": 3, "rounds": 1},
     "fanin": {"leaves": 5, "rounds": 1},
     "collecting": {"chains": 4},
+    "pages": {"chains": 2, "runs": 4, "tasks": 5, "rounds": 1},
     "logs": {"megabytes": 1, "lines": 2},
     "transfer": {"megabytes": 9, "rounds": 1},
     "resume": {"leaves": 3, "delay_ms": 1},

@@ -33,6 +33,8 @@ _KILL_EVERY, _ROLL_EVERY, _FULL = 20.0, 300.0, 10.0
 _KILLED = ("web-2", "north", "west", "luigid")
 _REPLACED = ("north", "west", "web-2")
 _DISK_MB = 512
+#: Seconds that a process has to live for its memory's slope to mean something.
+_TELLING = 300.0
 _NO_ROOM = "No space left on device"
 
 
@@ -147,9 +149,10 @@ def report(soak: Soak, books: Books) -> None:
     for part in sorted(soak.samples.lives):
         life = soak.samples.longest(part)
         points = life.settled or life.sizes
+        grows = f"{slope(points):+.1f} MB/h" if life.seconds > _TELLING else "too short for a slope"
         print(
-            f"{part:<10} {points[0][1]:7.1f} to {points[-1][1]:7.1f} MB, "
-            f"{slope(points):+7.1f} MB/h over {life.seconds / 60:.1f} min, {len(soak.samples.lives[part])} lives"
+            f"{part:<8} {points[0][1]:6.1f} to {points[-1][1]:6.1f} MB in {life.seconds / 60:.1f} min, "
+            f"{grows}; lives: {len(soak.samples.lives[part])}"
         )
     sizes = [size for _, size in soak.samples.state]
     print(

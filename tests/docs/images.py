@@ -28,6 +28,9 @@ def pages(stack: Stack) -> dict[str, str]:
     """Run what the pages show; return their addresses by name."""
     week = stack.run("agg/bicycle_weeks_chain/RankingTask", period="2016-W20")
     report = stack.run("etl/bicycles_chain/ReportTask", period="2016-W20")
+    before = stack.run("etl/bicycles_chain/ReportTask", period="2016-W19")
+    for week_before in ("2016-W15", "2016-W17"):
+        stack.run("etl/bicycles_chain/ReportTask", period=week_before)
     stack.run("testchains/hello_luigiworld_chain/DownstreamTask", name="you")
     stack.run("ds/diagnosis_chain/ReportTask")
     failed = stack.run("shop/sales_chain/ReportTask", day="2026-02-30")
@@ -39,6 +42,9 @@ def pages(stack: Stack) -> dict[str, str]:
         "run": f"/runs/{week['run_id']}",
         "run-failed": f"/runs/{failed['run_id']}",
         "run-live": f"/runs/{live['run_id']}",
+        "grid": "/chains/etl/bicycles_chain/ReportTask/grid?last=2016-W20&count=14",
+        "results": "/chains/etl/bicycles_chain/AggregateDayTask/results",
+        "compare": f"/runs/{report['run_id']}/compare/{before['run_id']}",
         "history": "/history",
         "lineage": "/lineage",
         "lineage-type": "/lineage/etl",

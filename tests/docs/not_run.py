@@ -42,6 +42,7 @@ BLOCKS = {
     ("docs/upgrading.md", '$ pg_dump --format=custom --file=runs.dump "$DATANECTAR_DATABASE_URL"'): "tests/cli/operations runs it",
     ("docs/upgrading.md", "$ rm -f .datanectar/runs.db .datanectar/runs.db-wal .datanectar/runs.db-shm"): "tests/cli/operations starts a service from a backup; here one runs",
     ("docs/upgrading.md", "$ createdb datanectar_restored"): "tests/cli/operations runs it",
+    ("docs/operations.md", "$ python -m benchmarks.soak --minutes 30"): "takes half an hour",
     ("docs/faults.md", "$ python -m tests.faults --rounds 100 --seed 8"): "takes hours; tests/faults/test_rounds.py runs some rounds",
     ("docs/monitoring.md", "$ promtool check rules configuration/prometheus/alerts.yaml"): "tests/configuration/test_monitoring.py runs them",
     ("docs/logs-and-traces.md", "$ pip install 'datanectar[otel]'"): _INSTALLS,
@@ -49,7 +50,6 @@ BLOCKS = {
     ("docs/limits.md", "class ExportTask(NectarTask):"): "an outline; tests/runner/test_stopping.py runs tasks like it",
     ("docs/engines.md", "class CityTask(NectarTask):"): "tests/shipped_chains/test_orders.py runs one like it",
     ("docs/notifications.md", '$ datanectar webhook add oncall "mailto://user:password@example.com?to=oncall@example.com" --status FAILED'): "they need accounts; tests/notifications/sending sends real mail",
-    ("docs/notifications.md", "{"): "an outline of an event; tests/notifications/sending/test_sender.py reads real ones",
     ("docs/frontend.md", '@routes.get("/things")'): "an outline of a page; tests/views/test_live_page.py has real ones",
 }  # fmt: skip
 

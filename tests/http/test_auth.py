@@ -122,7 +122,7 @@ def scope_of(rule: str, method: str) -> str | None:
         return "read"
     drops = (
         rule.startswith(("/api/targets/", "/api/lineage")),
-        rule.endswith("/drop"),
+        rule.endswith(("/drop", "<task>/results")),
         rule == "/runs/<run_id>/rerun",
     )
     return "admin" if any(drops) else "run"

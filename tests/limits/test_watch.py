@@ -57,12 +57,14 @@ class ForkingTask(NotingTask):
     def run(self):
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         while True:
-            if os.fork() == 0:
+            pid = os.fork()
+            if pid == 0:
                 os.setsid()
                 if os.fork():
                     os._exit(0)
                 self.note(os.getpid())
                 time.sleep(1000)
+            os.waitpid(pid, 0)
             time.sleep(0.01)
 
 class ThreadsTask(NectarTask):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -77,6 +78,7 @@ def routes(stack: Stack, pages: dict[str, str]) -> dict[str, str]:
     target = key + "/out.csv"
     parts = {**names, "run_id": run_id, "backfill_id": backfill, "target": target}
     parts |= {"key": key.removeprefix("chains/"), "name": "index.html", "version": "0"}
+    parts["other_id"] = pages["failed"].rpartition("/")[2]
     app = create_app(stack.settings)
     try:
         rules = [rule for rule in app.url_map.iter_rules() if "GET" in (rule.methods or ())]
@@ -144,14 +146,14 @@ def test_a_person_logs_in_by_the_keyboard_and_sees_no_violation(
     stack.start_web()
     for scheme in ("light", "dark"):
         page = open_page(f"{stack.url}/history", color_scheme=scheme, bypass_csp=True)
-        page.wait_for_url("**/login?next=%2Fhistory")
+        page.wait_for_url(re.compile(r"/login\?next=/history"))
         assert not serious(page)
-        tab_to(page, "#token")
+        tab_to(page, "#l-token")
         page.keyboard.type("wrong")
         page.keyboard.press("Enter")
-        page.locator(".note.bad").wait_for()
+        page.locator("[role=alert]").wait_for()
         assert not serious(page)
-        tab_to(page, "#token")
+        tab_to(page, "#l-token")
         page.keyboard.type("a-token-of-twenty-characters")
         page.keyboard.press("Enter")
         page.wait_for_url("**/history")

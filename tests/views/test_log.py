@@ -97,3 +97,23 @@ def test_a_tail_begins_so_many_bytes_before_the_end(stack: Stack) -> None:
     assert resumed.startswith('id: 10\ndata: "9"')
     refused = stack.get(f"{target}&tail=x", headers=events)
     assert (refused.status_code, refused.json()["data"]["fields"].keys()) == (400, {"tail"})
+
+
+def test_the_times_of_lines_are_shown_in_the_chosen_zone_on_demand(
+    stack: Stack, open_page: Open
+) -> None:
+    status = stack.run("pages/gated_chain/JsonTask")
+    log = b"2026-11-28 23:30:00,133+0000 INFO one\n2026-01-01T00:00:05Z two\nthree\n"
+    stack.file(str(status["key"]), "log").write_bytes(log)
+    page = open_page(f"{stack.url}/runs/{status['run_id']}", timezone_id="Europe/Berlin")
+    rows = page.locator("[data-log-lines] > div")
+    expect(rows).to_have_count(3)
+    shown = "row => getComputedStyle(row, '::after').content"
+    assert rows.first.evaluate(shown) == "none"
+    page.get_by_label("times in my zone").check()
+    assert "2026-11-29 00:30:00 Europe/Berlin" in rows.first.evaluate(shown)
+    assert "2026-01-01 01:00:05 Europe/Berlin" in rows.nth(1).evaluate(shown)
+    assert rows.nth(2).evaluate(shown) == "none"  # it does not say when it was written
+    page.locator("#display summary").click()
+    page.locator("#zone").select_option("utc")
+    assert "2026-11-28 23:30:00 UTC" in rows.first.evaluate(shown)

@@ -85,7 +85,7 @@ def lineage(service: Service, key: Key, *, up: bool = True, down: bool = True) -
         NotFound: when nothing is known of the key.
     """
     reader, name = _Reader(service), str(key)
-    if not reader.rows([name]) and service.results.without_run(key, None) is None:
+    if not reader.rows([name]) and not _is_known(service, key):
         raise NotFound(f"Nothing is known of {key}: no run of this service has had it.")
     above = reader.steps(name, upwards=True) if up else {}
     below = reader.steps(name, upwards=False) if down else {}
@@ -100,6 +100,11 @@ def lineage(service: Service, key: Key, *, up: bool = True, down: bool = True) -
         pairs={pair for pair in reader.edges.pairs() if rows.keys() >= {*pair}},
         is_cut=reader.is_cut,
     )
+
+
+def _is_known(service: Service, key: Key) -> bool:
+    """Tell whether a run waits that is for the key, or a result lies there that no run has made."""
+    return bool(service.store.latest(str(key)) or service.results.without_run(key, None))
 
 
 def _relatives(steps: dict[str, int], rows: dict[str, TaskRow]) -> list[Relative]:

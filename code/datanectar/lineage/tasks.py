@@ -28,8 +28,7 @@ _ACTIVE = select(runs.c.id).where(has_status(*ACTIVE)).limit(10_000)
 class TaskLineage:
     """Pairs of a required and a requiring task by ``<type>/<chain>/<Task>``.
 
-    ``files`` has the addresses of the files of others that each has read, as its latest run that is
-    known had them.
+    ``files`` has the addresses of the files of others that each reads, as one of its runs had them.
     """
 
     pairs: Pairs

@@ -96,14 +96,16 @@ def _call_before(hook: BeforeEnd, connection: Connection, run: Run) -> None:
     except Exception:
         if connection.invalidated:  # the transaction is lost, not the hook alone
             raise
-        log.exception("run %s ends without what %r does", run.id, hook)
+        words = "run %s ends without what %r does"
+        log.exception(words, run.id, hook, extra=run.log_fields)
 
 
 def _call_after(run: Run) -> None:
-    about = {"run_id": run.id, "attempt": run.attempt, "run_status": run.status, "error": run.error}
+    about = {**run.log_fields, "run_status": run.status, "error": run.error}
     EVENTS.info("run %s: %s", run.id, run.status, extra=about)
     for hook in _after:
         try:
             hook(run)
         except Exception:
-            log.exception("run %s has ended without what %r does", run.id, hook)
+            words = "run %s has ended without what %r does"
+            log.exception(words, run.id, hook, extra=run.log_fields)

@@ -64,6 +64,12 @@ class Run:
     traceparent: str | None = None
 
     @property
+    def log_fields(self) -> dict[str, object]:
+        """What each log line about it has."""
+        path = f"{self.type}/{self.chain}/{self.task}"
+        return {"run_id": self.id, "attempt": self.attempt, "task": path}
+
+    @property
     def losses(self) -> int:
         """How many attempts were lost, if the present one is."""
         return self.attempt - self.handed_back

@@ -202,7 +202,7 @@ class Service:
         try:
             self.queue.send(RUN_MESSAGE, run.id)
         except Unavailable as problem:  # it is in the store: a worker sends the message again
-            log.warning("run %s: %s", run.id, problem.message)
+            log.warning("run %s: %s", run.id, problem.message, extra=run.log_fields)
 
     def wait(self, run_id: str, seconds: float) -> Run:
         """Return the run as soon as it has ended, or as it is after so many seconds."""

@@ -2,10 +2,13 @@
 
 import { Style, render } from "./ansi.js";
 import { news } from "./live.js";
+import { exactly } from "./times.js";
 
 const MOST_LINES = 4000; // kept on the page
 const LONGEST_LINE = 4000; // characters shown of one line
 const LEVEL = /^.{0,60}?\b(DEBUG|INFO|WARNING|ERROR|CRITICAL)\b/;
+// The time that a logger writes at the beginning of a line, with its zone.
+const STAMP = /^(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(?:[.,]\d+)? ?(Z|[+-]\d\d:?\d\d)/;
 const ERROR_START = /^(Traceback \(most recent call last\)|\w+(\.\w+)*(Error|Exception)\b)/;
 
 const part = (id) => document.getElementById(id);
@@ -73,11 +76,20 @@ function element(line, style) {
   if (!row.firstChild) row.append("\u200b");
   level = LEVEL.exec(text)?.[1] ?? (ERROR_START.test(text) ? "ERROR" : level);
   if (level) row.className = level;
+  const stamp = STAMP.exec(text);
+  if (stamp) {
+    row.dataset.moment = `${stamp[1]}T${stamp[2]}${stamp[3].replace(/(\d\d)(\d\d)$/, "$1:$2")}`;
+    showTime(row);
+  }
   if (!isCut) {
     row.id = `L${number}`;
     row.dataset.n = number;
   }
   return row;
+}
+
+function showTime(row) {
+  row.dataset.time = exactly(new Date(row.dataset.moment));
 }
 
 function say(text) {
@@ -155,6 +167,7 @@ function prepare() {
 document.addEventListener("input", ({ target }) => {
   if (target.id === "log-find") find(true);
   if (target.id === "log-wrap") lines().classList.toggle("wrap", target.checked);
+  if (target.id === "log-times") lines().classList.toggle("timed", target.checked);
   if (target.id === "log-level") lines().dataset.level = target.value;
 });
 document.addEventListener("keydown", (event) => {
@@ -168,6 +181,9 @@ document.addEventListener("click", (event) => {
   }
 });
 addEventListener("hashchange", readAddress);
+document.addEventListener("zonechange", () => {
+  if (panel()) lines().querySelectorAll("[data-moment]").forEach(showTime);
+});
 news.addEventListener("shown", prepare);
 
 clear();

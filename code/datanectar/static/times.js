@@ -42,10 +42,13 @@ function put(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
+// The moment in the chosen zone, to the second, with the zone's name.
+export const exactly = (moment) => `${second.format(moment)} ${chosen.zone}`;
+
 function show(element) {
   const moment = new Date(element.dateTime);
   const seconds = (Date.now() - moment) / 1000;
-  element.title = `${second.format(moment)} ${chosen.zone}`;
+  element.title = exactly(moment);
   const isNear = seconds > -5 && seconds < DAY && !("exact" in element.dataset);
   put(element, isNear ? ago(seconds) : `${minute.format(moment)} ${chosen.zone}`);
 }

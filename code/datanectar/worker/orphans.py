@@ -26,6 +26,7 @@ from datanectar.log_uploader import LogUploader
 from datanectar.runs.records import Run
 from datanectar.runs.store import RunStore
 from datanectar.statuses import RUNNING
+from datanectar.telemetry.context import log_context
 
 log = logging.getLogger(__name__)
 
@@ -107,11 +108,15 @@ class OrphanSweeper:
             is_alone: whether no other worker is alive, on any host.
         """
         for attempt in attempts(self._state):
-            try:
-                if not self._is_followed(attempt.run_id):
-                    self._check(attempt, is_alone)
-            except (DatanectarError, OSError, ValueError) as problem:
-                log.warning("%s: its files are left: %s", attempt.attempt_dir.name, problem)
+            with log_context(run_id=attempt.run_id, attempt=attempt.number):
+                self._sweep(attempt, is_alone)
+
+    def _sweep(self, attempt: AttemptName, is_alone: bool) -> None:
+        try:
+            if not self._is_followed(attempt.run_id):
+                self._check(attempt, is_alone)
+        except (DatanectarError, OSError, ValueError) as problem:
+            log.warning("%s: its files are left: %s", attempt.attempt_dir.name, problem)
 
     def _check(self, attempt: AttemptName, is_alone: bool) -> None:
         run = self._store.get(attempt.run_id)

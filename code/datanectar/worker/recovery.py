@@ -72,7 +72,8 @@ class Recovery:
         status = self._store.take_back(run, reason, most, if_expired=if_expired)
         if status is None:
             return False
-        log.warning("run %s: %s; it is %s now", run.id, reason, status)
+        words = "run %s: %s; it is %s now"
+        log.warning(words, run.id, reason, status, extra=run.log_fields)
         with contextlib.suppress(OSError):
             self._luigid.end_worker(worker_id(run.id), reason)
         if status == PENDING:

@@ -152,13 +152,15 @@ class Scheduler:
             accepted = self._accept(entry.schedule, fire)
         except (TooManyRuns, Unavailable) as problem:
             if self._clock() < fire.owed_until:
-                log.warning("%s is due and tried again soon: %s", path, problem)
+                log.warning(
+                    "%s is due and tried again soon: %s", path, problem, extra={"task": path}
+                )
                 return
             self._miss(fire, problem.message)
         except DatanectarError as problem:
             self._miss(fire, problem.message)
         else:
-            log.info("%s is due: %s", path, _describe(accepted))
+            log.info("%s is due: %s", path, _describe(accepted), extra={"task": path})
             self._settle(fire, accepted.run.id if accepted.run else None)
 
     def _miss(self, fire: Fire, reason: str) -> None:
@@ -184,7 +186,7 @@ class Scheduler:
 
     def _tell_of_missed(self, name: str, due: float, reason: str) -> None:
         path = name.partition(" ")[0]
-        log.error("the schedule of %s can't be kept: %s", path, reason)
+        log.error("the schedule of %s can't be kept: %s", path, reason, extra={"task": path})
         self._webhooks.put(lambda: schedule_missed(path, name, due, reason))
 
     def _accept(self, schedule: Schedule, fire: Fire) -> Accepted:

@@ -20,7 +20,7 @@ def test_the_app_says_which_parts_it_has_and_which_are_away(stack: Stack, web: S
     away = command(web, "status")
     parts = dict(line.split("\t") for line in away.stdout.splitlines())
     assert away.returncode == 1
-    assert (parts["luigid"], parts["workers"]) == ("nothing answers at its address", "0")
+    assert (parts["luigid"], parts["workers"]) == ("no luigid answers at its address", "0")
 
 
 def test_runs_that_have_not_ended_are_listed(web: Stack) -> None:

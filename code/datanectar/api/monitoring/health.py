@@ -20,6 +20,8 @@ from datanectar.storage.registry import default_name, storage_named
 
 #: A key that nothing is under: what is asked for is whether the store answers.
 _NO_KEY = Key("health", "health_chain", "HealthTask", "0" * 32)
+#: The parts that pages show.
+_FOR_PAGES = ("store", "queue", "luigid")
 #: Bytes that must find room in the state folder.
 _ROOM = 4096
 
@@ -37,7 +39,7 @@ def blueprint(service: Service) -> Blueprint:
 
     @routes.get("/readyz")
     def ready() -> Response:
-        parts = health(service)
+        parts = health(service, every_part=True)
         # The app accepts a POST while luigid or the workers are away: it is ready all the same.
         status = 200 if parts["store"] and parts["queue"] else 503
         message = "success" if status == 200 else "The run store or the queue can't be reached."
@@ -50,9 +52,16 @@ def blueprint(service: Service) -> Blueprint:
     return routes
 
 
-def health(service: Service) -> dict[str, Any]:
-    """Return how each part is, and how many workers are alive; within seconds, whatever hangs."""
-    parts = look_at(_probes(service))
+def health(service: Service, *, every_part: bool = False) -> dict[str, Any]:
+    """Return how parts are, and how many workers are alive; within seconds, whatever hangs.
+
+    Args:
+        service: whose parts they are.
+        every_part: whether to ask the store of results and the disk, too. Pages ask often, and a
+            request to S3 takes time and costs money.
+    """
+    probes = _probes(service)
+    parts = look_at({name: probes[name] for name in (probes if every_part else _FOR_PAGES)})
     return {
         "scheduler": parts["luigid"].ok,
         "store": parts["store"].ok,
@@ -77,8 +86,8 @@ def _probes(service: Service) -> dict[str, Probe]:
 
 
 def _luigid(service: Service) -> None:
-    if not service.luigid.check():
-        raise NotWell("nothing answers at its address")
+    if not service.luigid.is_up():
+        raise NotWell("no luigid answers at its address")
 
 
 def _results(service: Service) -> None:

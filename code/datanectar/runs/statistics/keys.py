@@ -15,6 +15,18 @@ from datanectar.statuses import ACTIVE, DONE, PENDING, RUNNING
 #: Keys in one statement: fewer than SQLite's 32,766 variables.
 _AT_A_TIME = 1000
 
+# A task whose result was there before its run reports neither parameters nor times.
+_IS_ROOT = runs.c.key == tasks.c.key
+_FACTS = (
+    func.coalesce(tasks.c.params, case((_IS_ROOT, runs.c.public_params))),
+    tasks.c.run_id,
+    func.coalesce(tasks.c.finished, case((_IS_ROOT, runs.c.finished))),
+    func.coalesce(tasks.c.storage, runs.c.storage),
+    tasks.c.output,
+    tasks.c.results,
+    tasks.c.storage.is_not(None),
+)
+
 
 @dataclass(frozen=True)
 class KeyState:
@@ -92,19 +104,8 @@ class KeyStates(StoreBase):
             .subquery()
         )
         is_newest = (tasks.c.key == newest.c.key) & (tasks.c.run_id == newest.c.run_id)
-        # A task whose result was there before its run reports neither parameters nor times.
-        is_root = runs.c.key == tasks.c.key
-        columns = (
-            func.coalesce(tasks.c.params, case((is_root, runs.c.public_params))),
-            tasks.c.run_id,
-            func.coalesce(tasks.c.finished, case((is_root, runs.c.finished))),
-            func.coalesce(tasks.c.storage, runs.c.storage),
-            tasks.c.output,
-            tasks.c.results,
-            tasks.c.storage.is_not(None),
-        )
         query = (
-            select(tasks.c.key, tasks.c.status, *columns)
+            select(tasks.c.key, tasks.c.status, *_FACTS)
             .join_from(newest, tasks, is_newest)
             .join(runs, runs.c.id == tasks.c.run_id)
             .order_by(tasks.c.run_id.desc())

@@ -40,55 +40,50 @@ def blueprint(service: Service) -> Blueprint:
 
     @routes.get("")
     def of_all() -> Response:
-        known = _visible(service, recorded)
-        return _show(_by_chain(known), types=_types(service))
+        chains = _chains(service)
+        return _show(_by_chain(_known(recorded, chains)), chains)
 
     @routes.get("/<type>")
     def of_type(type: str) -> Response:
-        _refuse_unknown(service, type)
-        known = _visible(service, recorded)
-        near = {name for pair in known.pairs for name in pair if type in _types_of(pair)}
-        kept = known.where(lambda name: name in near or _type(name) == type)
-        pairs = {pair for pair in kept.pairs if type in _types_of(pair)}
-        return _show(TaskLineage(pairs, kept.files), types=_types(service), type=type)
+        chains = _chains(service)
+        _refuse_unknown(chains, type)
+        known = _known(recorded, chains)
+        pairs = {pair for pair in known.pairs if type in map(_type, pair)}
+        files = known.where(lambda name: _type(name) == type).files
+        return _show(TaskLineage(pairs, files), chains, type)
 
     @routes.get("/<type>/<chain>")
     def of_chain(type: str, chain: str) -> Response:
-        _refuse_unknown(service, type, chain)
-        known = _visible(service, recorded)
-        near = _reachable(known.pairs, f"{type}/{chain}/")
-        kept = known.where(lambda name: name in near or name.startswith(f"{type}/{chain}/"))
-        return _show(kept, types=_types(service), type=type, chain=chain)
+        chains = _chains(service)
+        _refuse_unknown(chains, type, chain)
+        known = _known(recorded, chains)
+        prefix = f"{type}/{chain}/"
+        near = _reachable(known.pairs, prefix)
+        kept = known.where(lambda name: name in near or name.startswith(prefix))
+        return _show(kept, chains, type, chain)
 
     return routes
 
 
 def _chains(service: Service) -> set[tuple[str, str]]:
+    """Return type and name of the chains that are there and that the request may see."""
     return {(one.type, one.name) for one in current.visible(service.catalog.chains(_PATIENCE))}
 
 
-def _types(service: Service) -> list[str]:
-    return sorted({type for type, _ in _chains(service)})
-
-
-def _refuse_unknown(service: Service, type: str, chain: str | None = None) -> None:
-    if not any(type == one and chain in (None, other) for one, other in _chains(service)):
+def _refuse_unknown(chains: set[tuple[str, str]], type: str, chain: str | None = None) -> None:
+    if not any(type == one and chain in (None, other) for one, other in chains):
         where = f"{type[:100]}/{chain[:100]}" if chain else f"of type {type[:100]!r}"
         raise NotFound(f"There is no chain {where}.")
 
 
-def _visible(service: Service, recorded: RecordedTasks) -> TaskLineage:
-    """Return what is known of the chains that are there and that the request may see."""
-    chains = {f"{type}/{chain}" for type, chain in _chains(service)}
-    return recorded.now().where(lambda name: name.rpartition("/")[0] in chains)
+def _known(recorded: RecordedTasks, chains: set[tuple[str, str]]) -> TaskLineage:
+    """Return what is known of these chains."""
+    places = {f"{type}/{chain}" for type, chain in chains}
+    return recorded.now().where(lambda name: name.rpartition("/")[0] in places)
 
 
 def _type(path: str) -> str:
     return path.partition("/")[0]
-
-
-def _types_of(pair: tuple[str, str]) -> set[str]:
-    return {_type(name) for name in pair}
 
 
 def _by_chain(known: TaskLineage) -> TaskLineage:
@@ -116,14 +111,16 @@ def _reachable(pairs: Pairs, prefix: str) -> set[str]:
     return found
 
 
-def _show(known: TaskLineage, types: list[str], type: str = "", chain: str = "") -> Response:
+def _show(
+    known: TaskLineage, chains: set[tuple[str, str]], type: str = "", chain: str = ""
+) -> Response:
     rows = _rows(known)
     names = {name for pair in known.pairs for name in pair} | known.files.keys()
     files = {(at, name) for name, addresses in known.files.items() for at in addresses}
     drawn = [_box(name) for name in names] + [_file_box(at) for at in {at for at, _ in files}]
     return page(
         "lineage.html",
-        types=types,
+        types=sorted({type for type, _ in chains}),
         type=type,
         chain=chain,
         rows=rows[:_ROWS],

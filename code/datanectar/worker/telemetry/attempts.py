@@ -33,7 +33,7 @@ def attempt_followed(run: Run, assistant: int) -> Iterator[None]:
             "queue", about, began=run.created, ended=run.started, parent=run.traceparent
         )
     with (
-        log_context(run_id=run.id, attempt=run.attempt, task=path, assistant=assistant or None),
+        log_context(**run.log_fields, assistant=assistant or None),
         traces.span(f"attempt {path}", about, kind="consumer", parent=run.traceparent),
     ):
         EVENTS.info("run %s: attempt %d begins", run.id, run.attempt)
