@@ -180,11 +180,13 @@ class _Reader:
         found: dict[str, TaskRow] = {}
         with self._database.read() as connection:
             for some in _divided(names):
-                last = select(tasks.c.key, func.max(tasks.c.run_id).label("run_id"))
-                newest = last.where(tasks.c.key.in_(some)).group_by(tasks.c.key).subquery()
-                same = and_(tasks.c.key == newest.c.key, tasks.c.run_id == newest.c.run_id)
-                for row in connection.execute(select(*TASK_COLUMNS).join(newest, same)).mappings():
-                    found[row["key"]] = to_record(TaskRow, row)
+                last = select(tasks.c.key, func.max(tasks.c.run_id)).where(tasks.c.key.in_(some))
+                newest = {row[0]: row[1] for row in connection.execute(last.group_by(tasks.c.key))}
+                # Not by a join: SQLite would read the whole table for it.
+                both = and_(tasks.c.key.in_(some), tasks.c.run_id.in_({*newest.values()}))
+                for row in connection.execute(select(*TASK_COLUMNS).where(both)).mappings():
+                    if newest[row["key"]] == row["run_id"]:
+                        found[row["key"]] = to_record(TaskRow, row)
         return found
 
     def _read_runs_of(self, names: list[str], which: ColumnElement[bool] | None) -> None:
