@@ -84,9 +84,11 @@ def pairs(database: Database, requiring: FromClause, *, by_key: bool) -> Pairs:
         by_key: name tasks by their keys; otherwise by their paths.
     """
     required, item = tasks.alias(), _items(database, requiring.c.requires)
-    is_required = and_(required.c.run_id == requiring.c.run_id, required.c.task_id == item.c.value)
-    names = (_name(required, by_key), _name(requiring, by_key))
-    query = select(*names).select_from(requiring.join(item, true()).join(required, is_required))
+    columns = (requiring.c.run_id, _name(requiring, by_key).label("name"), item.c.value)
+    # By itself, so that SQLite looks each one up, and does not compare all tasks of a run with all.
+    needs = select(*columns).select_from(requiring.join(item, true())).distinct().subquery()
+    is_required = and_(required.c.run_id == needs.c.run_id, required.c.task_id == needs.c.value)
+    query = select(_name(required, by_key), needs.c.name).join(needs, is_required)
     edges = Edges()
     with database.read() as connection:
         edges.add((row[0], row[1]) for row in connection.execute(query.distinct()))
