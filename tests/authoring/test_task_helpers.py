@@ -133,6 +133,12 @@ def test_what_is_missing_is_not_found(chain: ModuleType) -> None:
         chain.JsonTask().load()
 
 
+@pytest.mark.parametrize("source", ["out.csv", b"out.csv", 5, [["out.csv"]]])
+def test_what_is_no_result_is_refused_in_words(chain: ModuleType, source: object) -> None:
+    with pytest.raises(TypeError, match=r"takes a task, a target, or a list .* external\(\)"):
+        chain.JsonTask().load(source)
+
+
 def test_inputs_are_loaded_in_the_shape_of_requires(chain: ModuleType) -> None:
     task = chain.SumTask(n=7)
 

@@ -87,6 +87,7 @@ class TaskHelpers:
 
         Raises:
             NotFound: when there is no such result.
+            TypeError: when ``of`` is a path, or anything else that is not one of these.
             ImportError: when a library is missing; it says what to install.
         """
         if frames not in (None, *LIBRARIES):
@@ -157,6 +158,11 @@ def _load(source: Any, library: str | None, pickled: bool) -> Any:
     if isinstance(source, luigi.Task):
         return _load(source.output(), library, pickled)
     if not isinstance(source, luigi.Target):
+        if isinstance(source, (str, bytes)) or not isinstance(source, Iterable):
+            raise TypeError(
+                f"load({source!r}): it takes a task, a target, or a list or dict of them. A file that "
+                "no task makes is declared with external()."
+            )
         return [_load(each, library, pickled) for each in source]
     if _is_folder(source):
         return source.local_folder()

@@ -59,7 +59,7 @@ class RunScheduler(LuigidClient):
         self._scheduling_errors: dict[str, str] = {}
         #: Tasks that run in one go, by luigid's id of the batch, or by the id of the task that does them.
         self._batches: dict[str, list[str]] = {}
-        self._found: set[str] = set()
+        self._found: set[tuple[str, str]] = set()
         self._resources_checked = float("-inf")
 
     # --- statuses ----------------------------------------------------------------------------
@@ -289,9 +289,9 @@ class RunScheduler(LuigidClient):
         Luigi's worker schedules only what is missing; luigid hears nothing of this one.
         """
         deps = self.tasks.calls.get(task_id, {}).get("deps") or ()
-        if found.task_id in deps or found.task_id in self._found:
+        if found.task_id in deps or (task_id, found.task_id) in self._found:
             return
-        self._found.add(found.task_id)
+        self._found.add((task_id, found.task_id))
         self._reports.requires(task_id, [found.task_id])
         if found.task_id not in self.tasks.statuses:
             self.tasks.by_id[found.task_id] = found
