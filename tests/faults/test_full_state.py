@@ -78,6 +78,6 @@ def test_accepted_runs_survive_a_full_state_disk_and_a_post_is_refused(
 
     ends = [stack.ended(str(run["key"])) for run in accepted]
     assert {end["job_status"] for end in ends} == {"DONE"}
-    runs = stack.get("/api/runs").json()["data"]["runs"]
+    runs = stack.get("/api/runs?task=WorkTask").json()["data"]["runs"]
     assert {run["id"] for run in runs} == {run["run_id"] for run in accepted}
     assert stack.run(f"{FAULTY}/WorkTask", name="after")["job_status"] == "DONE"

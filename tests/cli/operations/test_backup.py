@@ -44,7 +44,7 @@ def check_restored(restored: Stack, original: Stack) -> None:
     shutil.copytree(original.project / "local_targets", restored.project / "local_targets")
     restored.start()
     wait_for(lambda: not sum(restored.store.active_counts().values()), "all have ended")
-    assert restored.store.status_counts(RunFilters())[DONE] == 6
+    assert restored.store.status_counts(RunFilters()) == {DONE: 6}
     assert restored.run(f"{FAULTY}/WorkTask", name="done 0")["job_status"] == "DONE"
     assert restored.run(f"{FAULTY}/WorkTask", name="new")["job_status"] == "DONE"
 
