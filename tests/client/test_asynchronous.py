@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,7 +13,7 @@ from datanectar.client import Result, Run, RunFailed
 from datanectar.client.asynchronous import AsyncResult, AsyncRun, AsyncWebhooks
 from datanectar.client.webhooks import Webhooks
 from datanectar.errors import BadRequest, NotFound, Unavailable
-from tests.servers.processes import free_port
+from tests.servers.processes import free_port, run_async
 from tests.servers.stack import Stack
 
 CHAIN = """
@@ -48,10 +46,6 @@ PLACE = "etl/async_chain"
 def app(stack: Stack) -> Stack:
     stack.chain(PLACE, CHAIN)
     return stack
-
-
-def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
-    return asyncio.run(asyncio.wait_for(coroutine, 120))
 
 
 @pytest.mark.parametrize(
@@ -87,7 +81,7 @@ def test_a_task_is_run_and_its_result_is_read(app: Stack, tmp_path: Path) -> Non
             assert handle.run_id in found
             assert await handle.drop() == ["out.txt"]
 
-    run(talk())
+    run_async(talk())
 
 
 def test_a_hundred_runs_are_waited_for_at_once(app: Stack, tmp_path: Path) -> None:
@@ -104,7 +98,7 @@ def test_a_hundred_runs_are_waited_for_at_once(app: Stack, tmp_path: Path) -> No
             gate.touch()
             return [await result.read_text() for result in await asyncio.gather(*waits)]
 
-    assert run(talk()) == ["0"] * 100
+    assert run_async(talk()) == ["0"] * 100
 
 
 def test_a_log_is_followed_beside_other_requests(app: Stack, tmp_path: Path) -> None:
@@ -121,7 +115,7 @@ def test_a_log_is_followed_beside_other_requests(app: Stack, tmp_path: Path) -> 
                     gate.touch()
             return text
 
-    assert "waits" in run(talk())
+    assert "waits" in run_async(talk())
 
 
 def test_what_is_no_longer_followed_is_let_go(app: Stack, tmp_path: Path) -> None:
@@ -139,7 +133,7 @@ def test_what_is_no_longer_followed_is_let_go(app: Stack, tmp_path: Path) -> Non
             with pytest.raises(RunFailed):
                 await handle.wait()
 
-    run(talk())
+    run_async(talk())
 
 
 def test_errors_are_those_of_the_client(app: Stack) -> None:
@@ -157,7 +151,7 @@ def test_errors_are_those_of_the_client(app: Stack) -> None:
             with pytest.raises(Unavailable):
                 await client.chains()
 
-    run(talk())
+    run_async(talk())
 
 
 def test_a_time_limit_ends_the_wait_and_not_the_run(app: Stack, tmp_path: Path) -> None:
@@ -171,7 +165,7 @@ def test_a_time_limit_ends_the_wait_and_not_the_run(app: Stack, tmp_path: Path) 
             gate.touch()
             assert await (await handle.wait()).read_text() == "3"
 
-    run(talk())
+    run_async(talk())
 
 
 def test_a_folder_is_downloaded_whole(app: Stack, tmp_path: Path) -> None:
@@ -182,7 +176,7 @@ def test_a_folder_is_downloaded_whole(app: Stack, tmp_path: Path) -> None:
             folder = await result.to_folder(tmp_path / "pages")
             assert (folder / "b" / "c.json").read_text() == "[1]\n"
 
-    run(talk())
+    run_async(talk())
     result = Client(app.url).run(f"{PLACE}/PagesTask").wait()
     with pytest.raises(FileExistsError):
         result.to_folder(tmp_path / "pages")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -222,7 +221,7 @@ def test_a_project_without_chains_says_what_to_do(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_first_page_stays_small_and_quick_with_1000_chains_and_10000_runs(
+def test_pages_stay_small_with_1000_chains_and_10000_runs(
     tmp_path: Path,
 ) -> None:
     stack = Stack(tmp_path)
@@ -236,19 +235,11 @@ def test_the_first_page_stays_small_and_quick_with_1000_chains_and_10000_runs(
         _fill_history(stack, 10_000)
         wait_for(lambda: "being read" not in get(stack, "/").text, "the chains are known", 200)
         for path in ("/", "/?q=number+0999", "/chains/type3", "/history", "/history?task=0999t"):
-            taken = [_timed(stack, path) for _ in range(10)]
-            assert len(get(stack, path).content) < 100_000
-            assert min(taken) < 0.1, (path, taken)  # others may use this machine meanwhile
+            assert len(get(stack, path).content) < 100_000, path  # `benchmarks pages` has the times
         assert "Number999Task" in get(stack, "/?q=number+0999").text
         assert "1000 chains" in get(stack, "/").text
     finally:
         stack.close()
-
-
-def _timed(stack: Stack, path: str) -> float:
-    begin = time.perf_counter()
-    assert get(stack, path).status_code == 200
-    return time.perf_counter() - begin
 
 
 def _fill_history(stack: Stack, count: int) -> None:

@@ -73,7 +73,7 @@ def test_what_has_no_schedule_is_not_paused(stack: Stack) -> None:
 
 
 def test_the_last_run_is_that_of_the_last_fire(stack: Stack) -> None:
-    run = wait_for(lambda: schedules(stack)["MinuteTask"]["last_run"], "it has fired", 80)
+    run = wait_for(lambda: schedules(stack)["MinuteTask"]["last_run"], "it has fired", 200)
 
     assert run["trigger"] == "schedule"  # type: ignore[index]
     assert run["task"] == "MinuteTask"  # type: ignore[index]

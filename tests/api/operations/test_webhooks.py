@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import subprocess
 import sys
@@ -15,7 +14,7 @@ from standardwebhooks import Webhook as Verifier
 from datanectar.client.asynchronous import AsyncClient
 from datanectar.errors import BadRequest, Conflict, NotFound
 from tests.api.answers import data
-from tests.servers.processes import wait_for
+from tests.servers.processes import run_async, wait_for
 from tests.servers.receiver import Received, Receiver, receiving
 from tests.servers.stack import Stack, copy_catalogue
 
@@ -211,7 +210,7 @@ def test_clients_add_list_and_remove(stack: Stack) -> None:
             await client.webhooks.remove("a")
             return before
 
-    assert asyncio.run(remove()) == ["a"]
+    assert run_async(remove()) == ["a"]
     hooks = stack.client.webhooks
     for call in (hooks.get, hooks.remove, hooks.test, hooks.retry):
         with pytest.raises(NotFound):
