@@ -100,10 +100,6 @@ class RunTaskProcess(ContextManagedTaskProcess):
             self._below += psutil.Process(self.host.pid).children(recursive=True)
         self.host.terminate()
 
-    def terminate(self) -> None:
-        """End its process and all below it."""
-        self._stop()
-
     def run(self) -> None:
         """Run the task, in its process (luigi/worker.py ``ContextManagedTaskProcess``)."""
         self.may_be_followed = self.may_share
@@ -171,7 +167,7 @@ class RunTaskProcess(ContextManagedTaskProcess):
             reason = f"Task {self.task.task_id} ended its process (exit code 0) and left no result."
             return reason if all_results_read else None
         if self.timeout_time is not None and time.time() > self.timeout_time:
-            self._stop()
+            self.terminate()
             reason = self._timeout_reason()
             self.task.trigger_event(luigi.Event.TIMEOUT, self.task, reason)
             return reason if self.exitcode else None  # it ended in time, and has told the same
@@ -198,7 +194,7 @@ class RunTaskProcess(ContextManagedTaskProcess):
             reason += f" It may have wanted more than {advice(type(self.task), 'memory')}"
         return reason
 
-    def _stop(self) -> None:
+    def terminate(self) -> None:
         """End the process and all below it: SIGTERM, and DATANECTAR_KILL_AFTER later SIGKILL."""
         import psutil
 
